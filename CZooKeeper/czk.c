@@ -1,0 +1,1 @@
+#include "czk.h"

@@ -1,0 +1,110 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is built with the same strictness, so that code can move between modules unchanged.
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+]
+
+let package = Package(
+  name: "latchkey",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Latchkey", targets: ["Latchkey"]),
+    .library(name: "ZooKeeper", targets: ["ZooKeeper"]),
+    .library(name: "LatchkeyZooKeeper", targets: ["LatchkeyZooKeeper"]),
+    .library(name: "LatchkeyTesting", targets: ["LatchkeyTesting"]),
+    .executable(name: "latchkey", targets: ["LatchkeyCLI"]),
+  ],
+  traits: [
+    .trait(name: "ZooKeeper", description: "The ZooKeeper backend of the `latchkey` command; needs libzookeeper_mt."),
+    .default(enabledTraits: ["ZooKeeper"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+  ],
+  targets: [
+    .target(
+      name: "CZooKeeper",
+      path: "CZooKeeper",
+      publicHeadersPath: "include",
+      linkerSettings: [.linkedLibrary("zookeeper_mt")]
+    ),
+    .target(
+      name: "Latchkey",
+      dependencies: [.product(name: "Logging", package: "swift-log")],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "ZooKeeper",
+      dependencies: [
+        "CZooKeeper",
+        "Latchkey",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "LatchkeyZooKeeper",
+      dependencies: ["Latchkey", "ZooKeeper", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "LatchkeyTesting",
+      dependencies: [
+        "Latchkey",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "LatchkeyCLI",
+      dependencies: [
+        "Latchkey",
+        "LatchkeyTesting",
+        .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyTests",
+      dependencies: ["Latchkey", "LatchkeyTesting", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyTestingTests",
+      dependencies: ["Latchkey", "LatchkeyTesting"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "ZooKeeperTests",
+      dependencies: ["CZooKeeper", "Latchkey", "LatchkeyTesting", "ZooKeeper"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyZooKeeperTests",
+      dependencies: ["Latchkey", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyCLITests",
+      dependencies: ["LatchkeyCLI", "Latchkey", "LatchkeyTesting"],
+      swiftSettings: settings
+    ),
+  ]
+)

@@ -1,0 +1,99 @@
+extension Lease {
+  /// Runs a body under the lease and releases it, whichever way the body ends.
+  ///
+  /// A lease without a deadline cannot be lost to time, so its body runs in place. Otherwise the body runs in an inner task
+  /// that can be cancelled by itself when the lock is lost; the caller's own cancellation is passed on to it.
+  consuming func run<R>(
+    isolation: isolated (any Actor)?,
+    _ body: (HeldLock) async throws -> sending R
+  ) async throws -> sending R {
+    let held = self.held
+    let value: R
+    do {
+      value =
+        held.deadline == nil
+        ? try await Self.runInPlace(held, isolation: isolation, body)
+        : try await Self.runWatched(held, isolation: isolation, body)
+    } catch {
+      await self.releaseQuietly()
+      throw error
+    }
+    await self.releaseQuietly()
+    // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
+    nonisolated(unsafe) let result = value
+    return result
+  }
+
+  private static func runInPlace<R>(
+    _ held: HeldLock,
+    isolation: isolated (any Actor)?,
+    _ body: (HeldLock) async throws -> sending R
+  ) async throws -> sending R {
+    let marker = HoldMarker(name: held.name, backend: held.backend)
+    defer { marker.finish() }
+    // Safe: written once by the operation, which has ended when it is read; `body` returned it as `sending`.
+    nonisolated(unsafe) var value: R?
+    try await HoldMarker.$current.withValue(marker, operation: { value = try await body(held) }, isolation: isolation)
+    guard let value else { preconditionFailure("withValue returned without running its operation") }
+    // Safe: as above, nothing else refers to it.
+    nonisolated(unsafe) let result = value
+    return result
+  }
+
+  private static func runWatched<R>(
+    _ held: HeldLock,
+    isolation: isolated (any Actor)?,
+    _ body: (HeldLock) async throws -> sending R
+  ) async throws -> sending R {
+    let record = LossRecord()
+    // Safe: written once by the inner task, which has ended when it is read; `body` returned it as `sending`.
+    nonisolated(unsafe) var value: R?
+    try await withoutActuallyEscaping(body) { escapingBody in
+      // Safe: the caller is suspended until the inner task has ended, and the inner task runs on the caller's actor, so the
+      // body is never used from two places at once.
+      nonisolated(unsafe) let body = escapingBody
+      let task = Task.immediate {
+        _ = isolation
+        let marker = HoldMarker(name: held.name, backend: held.backend)
+        defer { marker.finish() }
+        try await HoldMarker.$current.withValue(marker, operation: { value = try await body(held) }, isolation: isolation)
+      }
+      let handler = held.onEnding { ending in
+        guard case .lost(let loss) = ending else { return }
+        record.note(loss)
+        task.cancel()
+      }
+      let outcome = await withTaskCancellationHandler {
+        await task.result
+      } onCancel: {
+        task.cancel()
+      }
+      if case .failure(let error) = outcome {
+        // An answer of false tells the handlers, so a deadline that passed just now is on record below.
+        _ = held.isHeld
+        if let handler { held.removeEndingHandler(handler) }
+        throw record.error(after: error)
+      }
+      if let handler { held.removeEndingHandler(handler) }
+    }
+    guard let value else { preconditionFailure("the inner task returned without running the body") }
+    // Safe: as above, nothing else refers to it.
+    nonisolated(unsafe) let result = value
+    return result
+  }
+}
+
+/// The loss that was told while a body ran.
+private final class LossRecord: Sendable {
+  private let loss = Locked<LockError?>(nil)
+
+  func note(_ loss: LockError) {
+    self.loss.withLock { $0 = loss }
+  }
+
+  /// The error that the caller of `withLock` gets for a body's error.
+  func error(after bodyError: any Error) -> any Error {
+    guard let loss = self.loss.withLock({ $0 }) else { return bodyError }
+    return bodyError is CancellationError ? loss : BodyFailedAfterLoss(bodyError: bodyError, loss: loss)
+  }
+}

@@ -1,0 +1,38 @@
+/// What a backend does for a granted lease. One driver may serve many grants (the in-process locks do, to allocate nothing per
+/// grant); `grant` then tells them apart.
+package protocol LeaseDriver: AnyObject, Sendable {
+  /// The lock that was granted.
+  var name: LockName { get }
+
+  /// The backend that granted it.
+  var backend: LockBackend { get }
+
+  /// Until when the backend cannot give the lock to anyone else by itself; nil where leases have no deadline.
+  func deadline(of grant: UInt64) -> ContinuousClock.Instant?
+
+  /// Whether the grant still stands: clock arithmetic, and never true again once it was false.
+  func isHeld(_ grant: UInt64) -> Bool
+
+  /// Calls the handler once when the grant ends, at once if it has ended already. The handler must not block.
+  ///
+  /// - Returns: A number for `removeEndingHandler`, or nil if the handler has been called.
+  func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64?
+
+  /// Forgets a handler that has not been called yet.
+  func removeEndingHandler(_ id: UInt64, of grant: UInt64)
+
+  /// Moves the deadline forward, where the backend can do that on demand.
+  func extend(_ grant: UInt64) async throws(LockError)
+
+  /// Frees what this grant holds, and nothing else. Must not look at the task's cancellation: a release is never cut short.
+  func release(_ grant: UInt64) async throws(LockError)
+
+  /// Frees what this grant holds in the background: the lease was dropped without release.
+  func abandon(_ grant: UInt64)
+}
+
+/// How a lease came to its end.
+package enum LeaseEnding: Sendable {
+  case released
+  case lost(LockError)
+}

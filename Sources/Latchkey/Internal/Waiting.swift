@@ -1,0 +1,26 @@
+/// Runs a wait that must end by an instant.
+///
+/// - Parameters:
+///   - deadline: The end of the wait; nil for none.
+///   - expire: Called once at the deadline, unless the wait has ended; must make the wait end.
+///   - wait: The wait; its own cancellation handler must make it end.
+/// - Returns: What the wait returned.
+package func withDeadline<R: Sendable>(
+  _ deadline: ContinuousClock.Instant?,
+  expire: @escaping @Sendable () -> Void,
+  isolation: isolated (any Actor)? = #isolation,
+  wait: () async -> R
+) async -> R {
+  guard let deadline else { return await wait() }
+  let timer = Task.detached {
+    do {
+      try await Task.sleep(until: deadline, tolerance: .zero, clock: .continuous)
+    } catch {
+      return  // Cancelled below: the wait has ended by itself.
+    }
+    expire()
+  }
+  let result = await wait()
+  timer.cancel()
+  return result
+}

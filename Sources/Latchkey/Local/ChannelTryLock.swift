@@ -1,0 +1,43 @@
+/// The try-lock made of a channel: a channel with one slot holds a token; to take the token is to hold the lock, and a
+/// take that does not wait and finds the slot empty is the answer "busy".
+///
+/// Made for ``tryAcquire()`` and ``DistributedLock/withLockIfAvailable(isolation:_:)``; ``acquire(within:)`` receives from
+/// the channel, in the order in which callers came. Two channels of one name from one ``LocalLocks`` are the same lock.
+public struct ChannelTryLock: FencedLock {
+  private let core: LocalLockCore
+
+  init(core: LocalLockCore) {
+    self.core = core
+  }
+
+  /// Makes a channel that nobody else can name: it excludes only users of this value and its copies.
+  ///
+  /// - Parameter name: The name, for errors and logs.
+  /// - Throws: ``LockError`` with code ``LockError/Code/invalidName``.
+  public init(_ name: String) throws(LockError) {
+    self.core = LocalLocks().core(try LockName(name), kind: .channel)
+  }
+
+  /// The name that contenders agree on.
+  public var name: LockName { self.core.name }
+
+  /// `channel`, and the registry it belongs to.
+  public var backend: LockBackend { self.core.backend }
+
+  /// Takes the token if it is in the slot; never suspends.
+  ///
+  /// - Returns: The lease, or nil if the slot is empty.
+  /// - Throws: Nothing; the type is the protocol's.
+  public func tryAcquire() async throws(LockError) -> Lease? {
+    self.core.tryAcquire()
+  }
+
+  /// Receives the token, in the order in which callers came.
+  ///
+  /// - Parameter timeout: The budget of the call; nil waits for ever, zero tries once.
+  /// - Returns: The lease.
+  /// - Throws: ``LockError`` with code ``LockError/Code/timedOut`` or ``LockError/Code/cancelled``.
+  public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    try await self.core.acquire(within: timeout)
+  }
+}

@@ -1,0 +1,162 @@
+internal import Synchronization
+
+/// One in-process lock: a slot that is free or holds the number of the grant that stands, and the line of those who wait.
+///
+/// It is also the driver of all its leases, so that an uncontended grant allocates nothing. Whoever finds the slot taken
+/// joins the line in the same step, and a release hands the slot straight to the first in line: the slot is never free while
+/// somebody waits, so nobody can overtake.
+final class LocalLockCore: LeaseDriver {
+  enum Answer: Sendable {
+    case granted(UInt64)
+    case timedOut
+    case cancelled
+  }
+
+  private struct State {
+    /// The grant that stands; 0 while the lock is free.
+    var current: UInt64 = 0
+    var line = WaitLine<Answer>()
+    var endingHandlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
+    var nextHandler: UInt64 = 1
+  }
+
+  /// Numbers the grants of all in-process locks, so that tokens grow even if a lock's core comes and goes.
+  private static let grants = Atomic<UInt64>(0)
+
+  let name: LockName
+  let backend: LockBackend
+  private let state = Locked(State())
+
+  init(name: LockName, backend: LockBackend) {
+    self.name = name
+    self.backend = backend
+  }
+
+  func tryAcquire() -> Lease? {
+    let grant = self.state.withLock { state in state.current == 0 ? Self.grant(&state) : 0 }
+    return grant == 0 ? nil : self.lease(grant)
+  }
+
+  @inline(__always)
+  func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    if Task.isCancelled { throw .cancelled(self.name) }
+    if let lease = self.tryAcquire() { return lease }
+    return try await self.wait(within: timeout)
+  }
+
+  private func wait(within timeout: Duration?) async throws(LockError) -> Lease {
+    let start = ContinuousClock.now
+    if let timeout, timeout <= .zero { throw self.timedOut(since: start) }
+    enum Entry {
+      case granted(UInt64)
+      case joined(WaitLine<Answer>.ID)
+    }
+    let entry = self.state.withLock { state -> Entry in
+      state.current == 0 ? .granted(Self.grant(&state)) : .joined(state.line.join())
+    }
+    let id: WaitLine<Answer>.ID
+    switch entry {
+    case .granted(let grant): return self.lease(grant)
+    case .joined(let joined): id = joined
+    }
+    let answer = await withDeadline(timeout.map { start.advanced(by: $0) }) {
+      self.leave(id, .timedOut)
+    } wait: {
+      await self.suspend(id)
+    }
+    switch answer {
+    case .granted(let grant):
+      let lease = self.lease(grant)
+      guard Task.isCancelled else { return lease }
+      await lease.releaseQuietly()
+      throw .cancelled(self.name)
+    case .timedOut: throw self.timedOut(since: start)
+    case .cancelled: throw .cancelled(self.name)
+    }
+  }
+
+  private func suspend(_ id: WaitLine<Answer>.ID) async -> Answer {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let early = self.state.withLock { $0.line.suspend(id, continuation) }
+        if let early { continuation.resume(returning: early) }
+      }
+    } onCancel: {
+      self.leave(id, .cancelled)
+    }
+  }
+
+  private func leave(_ id: WaitLine<Answer>.ID, _ answer: Answer) {
+    self.state.withLock { $0.line.leave(id, with: answer) }.resume(with: answer)
+  }
+
+  private static func grant(_ state: inout State) -> UInt64 {
+    state.current = self.grants.wrappingAdd(1, ordering: .relaxed).newValue
+    return state.current
+  }
+
+  private func lease(_ grant: UInt64) -> Lease {
+    Lease(driver: self, grant: grant, token: FencingToken(major: grant))
+  }
+
+  private func timedOut(since start: ContinuousClock.Instant) -> LockError {
+    let place = self.state.withLock { $0.line.count + 1 }
+    return .timedOut(self.name, LockError.Wait(place: place, waited: ContinuousClock.now - start))
+  }
+
+  // MARK: LeaseDriver
+
+  func deadline(of grant: UInt64) -> ContinuousClock.Instant? { nil }
+
+  func isHeld(_ grant: UInt64) -> Bool {
+    self.state.withLock { $0.current == grant }
+  }
+
+  func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
+    let id = self.state.withLock { state -> UInt64? in
+      guard state.current == grant else { return nil }
+      defer { state.nextHandler += 1 }
+      state.endingHandlers[state.nextHandler] = handler
+      return state.nextHandler
+    }
+    if id == nil { handler(.released) }
+    return id
+  }
+
+  func removeEndingHandler(_ id: UInt64, of grant: UInt64) {
+    self.state.withLock { state in _ = state.endingHandlers.removeValue(forKey: id) }
+  }
+
+  func extend(_ grant: UInt64) async throws(LockError) {
+    throw LockError(
+      .notSupported,
+      name: self.name,
+      message: "an in-process lock has no deadline to extend; it is held until it is released"
+    )
+  }
+
+  func release(_ grant: UInt64) async throws(LockError) {
+    self.abandon(grant)
+  }
+
+  func abandon(_ grant: UInt64) {
+    enum Next {
+      case nobody
+      case waiter(WaitLine<Answer>.Departure, Answer)
+    }
+    let (handlers, next) = self.state.withLock { state -> ([@Sendable (LeaseEnding) -> Void], Next) in
+      precondition(state.current == grant, "a lease that does not stand was released")
+      var handlers: [@Sendable (LeaseEnding) -> Void] = []
+      if !state.endingHandlers.isEmpty {
+        handlers = Array(state.endingHandlers.values)
+        state.endingHandlers = [:]
+      }
+      state.current = 0
+      guard let head = state.line.head else { return (handlers, .nobody) }
+      let answer = Answer.granted(Self.grant(&state))
+      return (handlers, .waiter(state.line.leave(head, with: answer), answer))
+    }
+    for handler in handlers { handler(.released) }
+    if case .waiter(let departure, let answer) = next { departure.resume(with: answer) }
+  }
+}

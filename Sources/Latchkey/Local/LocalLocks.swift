@@ -1,0 +1,71 @@
+internal import Synchronization
+
+/// The in-process locks by name: what `local:` and `channel:` URLs name.
+///
+/// A lock takes memory only while somebody uses it.
+public final class LocalLocks: LockProvider {
+  enum Kind: String {
+    case mutex, channel
+  }
+
+  private struct Key: Hashable {
+    let kind: Kind
+    let name: LockName
+  }
+
+  private struct WeakCore {
+    weak var core: LocalLockCore?
+  }
+
+  private struct State {
+    var cores: [Key: WeakCore] = [:]
+    /// Dead entries are swept when the table has grown to this size.
+    var sweepAt = 64
+  }
+
+  /// The locks that the whole process shares.
+  public static let shared = LocalLocks()
+
+  private static let registries = Atomic(0)
+  private let instance = String(LocalLocks.registries.wrappingAdd(1, ordering: .relaxed).newValue)
+  private let state = Locked(State())
+
+  /// Makes a registry of its own: its locks have nothing to do with those of other registries.
+  public init() {}
+
+  /// The mutex of a name.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The mutex; equal names give the same lock.
+  public func mutex(_ name: LockName) -> LocalMutex {
+    LocalMutex(core: self.core(name, kind: .mutex))
+  }
+
+  /// The channel try-lock of a name; it has nothing to do with the mutex of that name.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The try-lock; equal names give the same lock.
+  public func channel(_ name: LockName) -> ChannelTryLock {
+    ChannelTryLock(core: self.core(name, kind: .channel))
+  }
+
+  /// The mutex of a name, as a lock of the common protocol.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The mutex.
+  public func lock(_ name: LockName) -> any DistributedLock { self.mutex(name) }
+
+  func core(_ name: LockName, kind: Kind) -> LocalLockCore {
+    self.state.withLock { state in
+      let key = Key(kind: kind, name: name)
+      if let core = state.cores[key]?.core { return core }
+      if state.cores.count >= state.sweepAt {
+        state.cores = state.cores.filter { $0.value.core != nil }
+        state.sweepAt = max(64, state.cores.count * 2)
+      }
+      let core = LocalLockCore(name: name, backend: LockBackend(kind: kind.rawValue, instance: self.instance))
+      state.cores[key] = WeakCore(core: core)
+      return core
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/// An in-process lock under the common protocol: asynchronous, first come, first served, cancellable, with time-outs.
+///
+/// Without contention, acquiring and releasing never suspend. Leases have no deadline and cannot be lost; tokens grow within
+/// the process. Two mutexes of one name from one ``LocalLocks`` are the same lock.
+///
+/// ```swift
+/// let mutex = try LocalMutex("counter")
+/// try await mutex.withLock { _ in counter += 1 }
+/// ```
+public struct LocalMutex: FencedLock {
+  private let core: LocalLockCore
+
+  init(core: LocalLockCore) {
+    self.core = core
+  }
+
+  /// Makes a mutex that nobody else can name: it excludes only users of this value and its copies.
+  ///
+  /// - Parameter name: The name, for errors and logs.
+  /// - Throws: ``LockError`` with code ``LockError/Code/invalidName``.
+  public init(_ name: String) throws(LockError) {
+    self.core = LocalLocks().core(try LockName(name), kind: .mutex)
+  }
+
+  /// The name that contenders agree on.
+  public var name: LockName { self.core.name }
+
+  /// `mutex`, and the registry it belongs to.
+  public var backend: LockBackend { self.core.backend }
+
+  /// Takes the lock if nobody has it; never suspends.
+  ///
+  /// - Returns: The lease, or nil if somebody holds the lock.
+  /// - Throws: Nothing; the type is the protocol's.
+  public func tryAcquire() async throws(LockError) -> Lease? {
+    self.core.tryAcquire()
+  }
+
+  /// Waits for the lock, in the order in which callers came.
+  ///
+  /// - Parameter timeout: The budget of the call; nil waits for ever, zero tries once.
+  /// - Returns: The lease.
+  /// - Throws: ``LockError`` with code ``LockError/Code/timedOut`` or ``LockError/Code/cancelled``.
+  public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    try await self.core.acquire(within: timeout)
+  }
+}

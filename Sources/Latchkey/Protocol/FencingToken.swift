@@ -1,0 +1,33 @@
+/// A number that grows with every grant of a lock.
+///
+/// Pass it along with every write to the resource that the lock protects, and let the resource refuse a write whose token is
+/// smaller than one it has seen: that protects against everything a deadline cannot (Kleppmann, *How to do distributed
+/// locking*, 2016). Compared by `major`, then by `minor`.
+public struct FencingToken: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The backend's number of the grant: ZooKeeper's czxid, etcd's create revision, a counter for in-process locks.
+  public let major: UInt64
+
+  /// The number of the local grant within a tenure; 0 outside a tenure.
+  public let minor: UInt64
+
+  /// Makes a token from its two parts.
+  ///
+  /// - Parameters:
+  ///   - major: The backend's number of the grant.
+  ///   - minor: The number of the local grant within a tenure.
+  public init(major: UInt64, minor: UInt64 = 0) {
+    self.major = major
+    self.minor = minor
+  }
+
+  /// Whether the left token was granted before the right one.
+  public static func < (left: FencingToken, right: FencingToken) -> Bool {
+    (left.major, left.minor) < (right.major, right.minor)
+  }
+
+  /// `major.minor`, the form in which a token is shown to people.
+  public var description: String { "\(self.major).\(self.minor)" }
+
+  /// `major`, or `major.minor` where minor is not 0: the form in which a command gets it in `LATCHKEY_TOKEN`.
+  public var compactDescription: String { self.minor == 0 ? "\(self.major)" : self.description }
+}

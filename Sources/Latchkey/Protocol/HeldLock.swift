@@ -1,0 +1,138 @@
+/// What code that runs under a lock is lent: a copyable view of the lease.
+///
+/// It does not own the grant: it stays valid to ask after the lease has been released or lost, and then answers so.
+public struct HeldLock: Sendable {
+  private let driver: any LeaseDriver
+  private let grant: UInt64
+
+  /// The fencing token of this grant; nil where the backend cannot promise one (``FencedLock``).
+  public let token: FencingToken?
+
+  package init(driver: any LeaseDriver, grant: UInt64, token: FencingToken?) {
+    self.driver = driver
+    self.grant = grant
+    self.token = token
+  }
+
+  /// The lock.
+  public var name: LockName { self.driver.name }
+
+  /// The backend that granted it.
+  public var backend: LockBackend { self.driver.backend }
+
+  /// The instant until which the backend cannot grant the lock to anyone else by itself, as far as clocks run at about the
+  /// same rate. Renewal moves it forward, never once it has passed. Nil for in-process locks.
+  public var deadline: ContinuousClock.Instant? { self.driver.deadline(of: self.grant) }
+
+  /// The time left until ``deadline``, not below zero; nil where there is no deadline.
+  public var remaining: Duration? {
+    self.deadline.map { deadline in max(.zero, ContinuousClock.now.duration(to: deadline)) }
+  }
+
+  /// Whether this grant still stands.
+  ///
+  /// Clock arithmetic, not a flag that a timer must flip: false from the deadline on even if every thread was blocked or the
+  /// process was stopped, and never true again.
+  public var isHeld: Bool { self.driver.isHeld(self.grant) }
+
+  /// Waits until the grant ends: the loss, or nil if it was released (or the waiting task was cancelled).
+  ///
+  /// Completes by the deadline if the process runs. Where the backend itself drops the lock, it completes when that is
+  /// noticed, possibly after the next grant: the token protects.
+  public var lost: LockError? {
+    get async {
+      let slot = EndingSlot()
+      let handler = self.driver.onEnding(of: self.grant) { ending in slot.answer(ending) }
+      let loss = await slot.wait()
+      if let handler { self.driver.removeEndingHandler(handler, of: self.grant) }
+      return loss
+    }
+  }
+
+  /// Throws if the grant no longer stands: a guard to put before a step that must not be taken without the lock.
+  ///
+  /// - Throws: ``LockError`` with code ``LockError/Code/lockLost``.
+  public func ensureHeld() throws(LockError) {
+    guard !self.isHeld else { return }
+    throw .lost(self.name, because: "its deadline has passed or it was released")
+  }
+
+  /// Moves the deadline forward by asking the backend now.
+  ///
+  /// Not needed in ordinary use: sessions are kept alive and leases renewed by themselves.
+  ///
+  /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if it is too late,
+  ///   ``LockError/Code/notSupported`` for locks without a deadline.
+  public func extend() async throws(LockError) {
+    try await self.driver.extend(self.grant)
+  }
+
+  package func onEnding(_ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
+    self.driver.onEnding(of: self.grant, handler)
+  }
+
+  package func removeEndingHandler(_ id: UInt64) {
+    self.driver.removeEndingHandler(id, of: self.grant)
+  }
+}
+
+extension LockError {
+  /// A loss, with what to do about it.
+  package static func lost(_ name: LockName, because reason: String, underlying: (any Error)? = nil) -> LockError {
+    LockError(
+      .lockLost,
+      name: name,
+      message: "the lock was lost: \(reason); stop writing to what it protects and acquire it again",
+      underlying: underlying
+    )
+  }
+}
+
+/// One caller of ``HeldLock/lost`` that waits for the ending.
+private final class EndingSlot: Sendable {
+  private enum State {
+    case open
+    case waiting(CheckedContinuation<LockError?, Never>)
+    case answered(LockError?)
+  }
+
+  private let state = Locked(State.open)
+
+  func answer(_ ending: LeaseEnding) {
+    switch ending {
+    case .released: self.answer(nil)
+    case .lost(let error): self.answer(error)
+    }
+  }
+
+  func wait() async -> LockError? {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let known: LockError?? = self.state.withLock { state in
+          if case .answered(let loss) = state { return .some(loss) }
+          state = .waiting(continuation)
+          return .none
+        }
+        if let known { continuation.resume(returning: known) }
+      }
+    } onCancel: {
+      self.answer(nil)
+    }
+  }
+
+  private func answer(_ loss: LockError?) {
+    let waiting = self.state.withLock { state -> CheckedContinuation<LockError?, Never>? in
+      switch state {
+      case .open:
+        state = .answered(loss)
+        return nil
+      case .waiting(let continuation):
+        state = .answered(loss)
+        return continuation
+      case .answered:
+        return nil
+      }
+    }
+    waiting?.resume(returning: loss)
+  }
+}

@@ -1,0 +1,59 @@
+internal import Logging
+
+/// One grant of a lock to one holder.
+///
+/// A lease cannot be copied, and ``release()`` consumes it, so a second release does not compile. Ownership belongs to this
+/// value, never to a thread or task: a lease may be stored in an actor or a class and released by another task. A lease that
+/// is dropped without release is released in the background, with a warning in the log.
+///
+/// ```swift
+/// let lease = try await lock.acquire(within: .seconds(5))
+/// try await save(order, fencedBy: lease.held.token)
+/// try await lease.release()
+/// ```
+public struct Lease: ~Copyable, Sendable {
+  private let driver: any LeaseDriver
+  private let grant: UInt64
+  private let token: FencingToken?
+  private var isOwned = true
+
+  package init(driver: any LeaseDriver, grant: UInt64, token: FencingToken?) {
+    self.driver = driver
+    self.grant = grant
+    self.token = token
+  }
+
+  /// A copyable view of the grant: what code under the lock is lent.
+  public var held: HeldLock { HeldLock(driver: self.driver, grant: self.grant, token: self.token) }
+
+  /// Gives the lock back. Frees only what this lease holds, so a late release never frees a later holder.
+  ///
+  /// Not cut short by cancellation. Trouble with the connection is no error: the release is then finished in the background,
+  /// at the latest by the end of the session or TTL.
+  ///
+  /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if the lease had ended before.
+  public consuming func release() async throws(LockError) {
+    self.isOwned = false
+    try await self.driver.release(self.grant)
+  }
+
+  deinit {
+    guard self.isOwned else { return }
+    Logger(label: "latchkey").warning(
+      "a lease was dropped without release; it is released in the background",
+      metadata: ["lock.name": "\(self.driver.name)", "lock.backend": "\(self.driver.backend.kind)"]
+    )
+    self.driver.abandon(self.grant)
+  }
+}
+
+extension Lease {
+  /// Gives the lock back after a body has run: a loss that came before is told by the caller, not here.
+  package consuming func releaseQuietly() async {
+    do throws(LockError) {
+      try await self.release()
+    } catch {
+      // Only `lockLost` can be thrown, and the monitor of `withLock` has already heard of it.
+    }
+  }
+}

@@ -1,0 +1,155 @@
+/// What went wrong with a lock: a code for programs, a message for people that says what to do next.
+public struct LockError: Error, Sendable {
+  /// The kind of failure. New kinds may be added, so a `switch` needs a `default`.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
+    fileprivate enum Value: String, Sendable {
+      case timedOut, cancelled, lockLost, wouldDeadlock, unreachable, invalidName, invalidURL, invalidConfiguration
+      case notAuthorized, notSupported, closed, backendFailure
+    }
+
+    fileprivate let value: Value
+
+    /// The wait ran out of its budget while somebody else held the lock.
+    public static let timedOut = Code(value: .timedOut)
+    /// The waiting task was cancelled. `withLock` turns this into `CancellationError`.
+    public static let cancelled = Code(value: .cancelled)
+    /// The lease ended before it was released: its deadline passed, or the backend dropped the lock.
+    public static let lockLost = Code(value: .lockLost)
+    /// The calling task already runs the body of `withLock` on this very lock.
+    public static let wouldDeadlock = Code(value: .wouldDeadlock)
+    /// The backend could not be reached, so nobody knows who holds the lock.
+    public static let unreachable = Code(value: .unreachable)
+    /// The name breaks a rule of ``LockName``.
+    public static let invalidName = Code(value: .invalidName)
+    /// The URL of a lock could not be understood.
+    public static let invalidURL = Code(value: .invalidURL)
+    /// The configuration cannot keep the promises of a lock, or contradicts itself.
+    public static let invalidConfiguration = Code(value: .invalidConfiguration)
+    /// The backend refuses this client: wrong credentials, or no permission on the lock's nodes or keys.
+    public static let notAuthorized = Code(value: .notAuthorized)
+    /// This backend cannot do what was asked.
+    public static let notSupported = Code(value: .notSupported)
+    /// The client was closed.
+    public static let closed = Code(value: .closed)
+    /// The backend answered with an error that has no code of its own here; see the underlying error.
+    public static let backendFailure = Code(value: .backendFailure)
+
+    /// The code's name, as in the source.
+    public var description: String { self.value.rawValue }
+  }
+
+  /// What is known about the wait that ended without a grant.
+  public struct Wait: Hashable, Sendable {
+    /// Who holds the lock, as far as the backend tells (host, process, label, session).
+    public var holder: String?
+    /// How many contenders stood before this one.
+    public var place: Int?
+    /// How long the call waited.
+    public var waited: Duration?
+    /// What each node of a quorum answered, by its address.
+    public var votes: [String: String]
+
+    /// Describes a wait; whatever is unknown is left out.
+    ///
+    /// - Parameters:
+    ///   - holder: Who holds the lock.
+    ///   - place: How many contenders stood before this one.
+    ///   - waited: How long the call waited.
+    ///   - votes: What each node of a quorum answered.
+    public init(holder: String? = nil, place: Int? = nil, waited: Duration? = nil, votes: [String: String] = [:]) {
+      self.holder = holder
+      self.place = place
+      self.waited = waited
+      self.votes = votes
+    }
+  }
+
+  /// The kind of failure.
+  public var code: Code
+  /// The lock, where one was meant.
+  public var name: LockName?
+  /// One sentence: what happened and what to do next. Holds no password.
+  public var message: String
+  /// What is known about a wait that ended without a grant.
+  public var wait: Wait?
+  /// The backend's own error, where there is one.
+  public var underlying: (any Error)?
+
+  /// Makes an error.
+  ///
+  /// - Parameters:
+  ///   - code: The kind of failure.
+  ///   - name: The lock, where one was meant.
+  ///   - message: What happened and what to do next.
+  ///   - wait: What is known about the wait.
+  ///   - underlying: The backend's own error.
+  public init(
+    _ code: Code,
+    name: LockName? = nil,
+    message: String,
+    wait: Wait? = nil,
+    underlying: (any Error)? = nil
+  ) {
+    self.code = code
+    self.name = name
+    self.message = message
+    self.wait = wait
+    self.underlying = underlying
+  }
+}
+
+extension LockError.Code {
+  /// Lets a `catch` name the code: `catch LockError.Code.timedOut { … }`.
+  ///
+  /// - Parameters:
+  ///   - code: The code to look for.
+  ///   - error: Any error.
+  /// - Returns: Whether the error is a ``LockError`` with that code.
+  public static func ~= (code: LockError.Code, error: any Error) -> Bool { (error as? LockError)?.code == code }
+}
+
+extension LockError: CustomStringConvertible {
+  /// One line: the lock, the message, what is known of the wait, the underlying error.
+  public var description: String {
+    var text = self.name.map { "lock \"\($0)\": " } ?? ""
+    text += self.message
+    if let wait = self.wait, !wait.description.isEmpty { text += " (\(wait))" }
+    if let underlying = self.underlying { text += ": \(underlying)" }
+    return text
+  }
+}
+
+extension LockError.Wait: CustomStringConvertible {
+  /// The known facts, separated by commas.
+  public var description: String {
+    var facts: [String] = []
+    if let holder = self.holder { facts.append("held by \(holder)") }
+    if let place = self.place { facts.append(place == 1 ? "1 contender ahead" : "\(place) contenders ahead") }
+    if let waited = self.waited { facts.append("waited \(waited)") }
+    facts += self.votes.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+    return facts.joined(separator: ", ")
+  }
+}
+
+/// What `withLock` throws when its body failed for a reason of its own after the lock had been lost.
+///
+/// The body's error is kept whole; the loss tells that the work may have run without protection.
+public struct BodyFailedAfterLoss: Error, Sendable, CustomStringConvertible {
+  /// The error that the body threw.
+  public let bodyError: any Error
+  /// Why and when the lock was lost.
+  public let loss: LockError
+
+  /// Pairs a body's error with the loss that came before it.
+  ///
+  /// - Parameters:
+  ///   - bodyError: The error that the body threw.
+  ///   - loss: The loss.
+  public init(bodyError: any Error, loss: LockError) {
+    self.bodyError = bodyError
+    self.loss = loss
+  }
+
+  /// Both, in one line.
+  public var description: String { "\(self.bodyError) (after \(self.loss))" }
+}
