@@ -8,15 +8,13 @@ internal import Synchronization
 package final class HoldMarker: Sendable {
   @TaskLocal package static var current: HoldMarker?
 
-  private let name: LockName
-  private let backend: LockBackend
+  private let driver: any LeaseDriver
   private let outer: HoldMarker?
   private let task: Int
   private let isLive = Atomic(true)
 
-  init(name: LockName, backend: LockBackend) {
-    self.name = name
-    self.backend = backend
+  init(driver: any LeaseDriver) {
+    self.driver = driver
     self.outer = Self.current
     self.task = Self.taskIdentity
   }
@@ -35,12 +33,17 @@ package final class HoldMarker: Sendable {
     var next: HoldMarker? = self
     while let marker = next {
       next = marker.outer
-      guard marker.isLive.load(ordering: .relaxed), marker.name == name, marker.backend == backend else { continue }
+      guard marker.isLive.load(ordering: .relaxed), marker.driver.name == name, marker.driver.backend == backend else {
+        continue
+      }
       if marker.task == Self.taskIdentity {
         throw LockError(
           .wouldDeadlock,
           name: name,
-          message: "this task already holds the lock in an enclosing withLock and would wait for itself; use the HeldLock that the outer body was lent"
+          message: """
+            this task already holds the lock in an enclosing withLock and would wait for itself; \
+            use the HeldLock that the outer body was lent
+            """
         )
       }
       Self.warnOnce(name, backend)

@@ -12,7 +12,7 @@ extension Lease {
     do {
       value =
         held.deadline == nil
-        ? try await Self.runInPlace(held, isolation: isolation, body)
+        ? try await held.runInPlace(isolation: isolation, body)
         : try await Self.runWatched(held, isolation: isolation, body)
     } catch {
       await self.releaseQuietly()
@@ -20,22 +20,6 @@ extension Lease {
     }
     await self.releaseQuietly()
     // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
-    nonisolated(unsafe) let result = value
-    return result
-  }
-
-  private static func runInPlace<R>(
-    _ held: HeldLock,
-    isolation: isolated (any Actor)?,
-    _ body: (HeldLock) async throws -> sending R
-  ) async throws -> sending R {
-    let marker = HoldMarker(name: held.name, backend: held.backend)
-    defer { marker.finish() }
-    // Safe: written once by the operation, which has ended when it is read; `body` returned it as `sending`.
-    nonisolated(unsafe) var value: R?
-    try await HoldMarker.$current.withValue(marker, operation: { value = try await body(held) }, isolation: isolation)
-    guard let value else { preconditionFailure("withValue returned without running its operation") }
-    // Safe: as above, nothing else refers to it.
     nonisolated(unsafe) let result = value
     return result
   }
@@ -54,9 +38,13 @@ extension Lease {
       nonisolated(unsafe) let body = escapingBody
       let task = Task.immediate {
         _ = isolation
-        let marker = HoldMarker(name: held.name, backend: held.backend)
+        let marker = held.marker()
         defer { marker.finish() }
-        try await HoldMarker.$current.withValue(marker, operation: { value = try await body(held) }, isolation: isolation)
+        try await HoldMarker.$current.withValue(
+          marker,
+          operation: { value = try await body(held) },
+          isolation: isolation
+        )
       }
       let handler = held.onEnding { ending in
         guard case .lost(let loss) = ending else { return }
@@ -80,6 +68,25 @@ extension Lease {
     // Safe: as above, nothing else refers to it.
     nonisolated(unsafe) let result = value
     return result
+  }
+}
+
+extension HeldLock {
+  /// Runs a body in the current task, marked as running under this lock.
+  @inline(__always)
+  func runInPlace<R>(
+    isolation: isolated (any Actor)?,
+    _ body: (HeldLock) async throws -> sending R
+  ) async throws -> sending R {
+    let marker = self.marker()
+    defer { marker.finish() }
+    // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
+    nonisolated(unsafe) let value = try await HoldMarker.$current.withValue(
+      marker,
+      operation: { try await body(self) },
+      isolation: isolation
+    )
+    return value
   }
 }
 

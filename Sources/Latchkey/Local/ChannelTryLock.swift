@@ -15,7 +15,7 @@ public struct ChannelTryLock: FencedLock {
   /// - Parameter name: The name, for errors and logs.
   /// - Throws: ``LockError`` with code ``LockError/Code/invalidName``.
   public init(_ name: String) throws(LockError) {
-    self.core = LocalLocks().core(try LockName(name), kind: .channel)
+    self.core = LocalLockCore(name: try LockName(name), kind: .channel, instance: LocalLocks.nextInstance())
   }
 
   /// The name that contenders agree on.
@@ -39,5 +39,21 @@ public struct ChannelTryLock: FencedLock {
   /// - Throws: ``LockError`` with code ``LockError/Code/timedOut`` or ``LockError/Code/cancelled``.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
     try await self.core.acquire(within: timeout)
+  }
+
+  /// Runs a body under the lock; see ``DistributedLock/withLock(within:isolation:_:)``.
+  ///
+  /// - Parameters:
+  ///   - timeout: The budget for the wait; nil waits for ever, zero tries once.
+  ///   - isolation: The actor to stay on; leave it out.
+  ///   - body: What to do under the lock.
+  /// - Returns: What the body returned.
+  /// - Throws: ``LockError`` from the wait, `CancellationError`, or the body's own error.
+  public func withLock<R>(
+    within timeout: Duration? = nil,
+    isolation: isolated (any Actor)? = #isolation,
+    _ body: (HeldLock) async throws -> sending R
+  ) async throws -> sending R {
+    try await self.core.withLock(within: timeout, isolation: isolation, body)
   }
 }

@@ -6,6 +6,10 @@ internal import Synchronization
 /// joins the line in the same step, and a release hands the slot straight to the first in line: the slot is never free while
 /// somebody waits, so nobody can overtake.
 final class LocalLockCore: LeaseDriver {
+  enum Kind: String {
+    case mutex, channel
+  }
+
   enum Answer: Sendable {
     case granted(UInt64)
     case timedOut
@@ -27,14 +31,44 @@ final class LocalLockCore: LeaseDriver {
   let backend: LockBackend
   private let state = Locked(State())
 
-  init(name: LockName, backend: LockBackend) {
+  init(name: LockName, kind: Kind, instance: String) {
     self.name = name
-    self.backend = backend
+    self.backend = LockBackend(kind: kind.rawValue, instance: instance)
   }
 
   func tryAcquire() -> Lease? {
-    let grant = self.state.withLock { state in state.current == 0 ? Self.grant(&state) : 0 }
+    let grant = self.tryGrant()
     return grant == 0 ? nil : self.lease(grant)
+  }
+
+  /// - Returns: The number of the grant, or 0 if the lock is held.
+  private func tryGrant() -> UInt64 {
+    self.state.withLock { state in state.current == 0 ? Self.grant(&state) : 0 }
+  }
+
+  /// `DistributedLock.withLock` without the lease in between: a grant that needs no wait then costs little more than the body.
+  func withLock<R>(
+    within timeout: Duration?,
+    isolation: isolated (any Actor)?,
+    _ body: (HeldLock) async throws -> sending R
+  ) async throws -> sending R {
+    try HoldMarker.check(self.name, self.backend)
+    var grant: UInt64 = 0
+    if !Task.isCancelled { grant = self.tryGrant() }
+    if grant == 0 {
+      return try await self.acquireForBody(within: timeout).run(isolation: isolation, body)
+    }
+    let held = HeldLock(driver: self, grant: grant, token: FencingToken(major: grant))
+    defer { self.abandon(grant) }
+    return try await held.runInPlace(isolation: isolation, body)
+  }
+
+  private func acquireForBody(within timeout: Duration?) async throws -> Lease {
+    do {
+      return try await self.acquire(within: timeout)
+    } catch  where error.code == .cancelled {
+      throw CancellationError()
+    }
   }
 
   @inline(__always)
@@ -140,23 +174,29 @@ final class LocalLockCore: LeaseDriver {
   }
 
   func abandon(_ grant: UInt64) {
-    enum Next {
-      case nobody
-      case waiter(WaitLine<Answer>.Departure, Answer)
-    }
-    let (handlers, next) = self.state.withLock { state -> ([@Sendable (LeaseEnding) -> Void], Next) in
+    let isDone = self.state.withLock { state -> Bool in
       precondition(state.current == grant, "a lease that does not stand was released")
-      var handlers: [@Sendable (LeaseEnding) -> Void] = []
-      if !state.endingHandlers.isEmpty {
-        handlers = Array(state.endingHandlers.values)
-        state.endingHandlers = [:]
-      }
+      guard state.line.isEmpty, state.endingHandlers.isEmpty else { return false }
       state.current = 0
-      guard let head = state.line.head else { return (handlers, .nobody) }
+      return true
+    }
+    if !isDone { self.handOver() }
+  }
+
+  /// Ends the present grant and gives the slot to the first in line. Kept out of `abandon`, which most often finds nobody.
+  @inline(never)
+  private func handOver() {
+    let (handlers, answer, departure) = self.state.withLock { state in
+      let handlers = Array(state.endingHandlers.values)
+      state.endingHandlers = [:]
+      state.current = 0
+      guard let head = state.line.head else {
+        return (handlers, Answer.cancelled, WaitLine<Answer>.Departure.alreadyGone)
+      }
       let answer = Answer.granted(Self.grant(&state))
-      return (handlers, .waiter(state.line.leave(head, with: answer), answer))
+      return (handlers, answer, state.line.leave(head, with: answer))
     }
     for handler in handlers { handler(.released) }
-    if case .waiter(let departure, let answer) = next { departure.resume(with: answer) }
+    departure.resume(with: answer)
   }
 }

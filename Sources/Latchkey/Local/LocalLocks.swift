@@ -4,12 +4,8 @@ internal import Synchronization
 ///
 /// A lock takes memory only while somebody uses it.
 public final class LocalLocks: LockProvider {
-  enum Kind: String {
-    case mutex, channel
-  }
-
   private struct Key: Hashable {
-    let kind: Kind
+    let kind: LocalLockCore.Kind
     let name: LockName
   }
 
@@ -26,8 +22,8 @@ public final class LocalLocks: LockProvider {
   /// The locks that the whole process shares.
   public static let shared = LocalLocks()
 
-  private static let registries = Atomic(0)
-  private let instance = String(LocalLocks.registries.wrappingAdd(1, ordering: .relaxed).newValue)
+  private static let instances = Atomic(0)
+  private let instance = LocalLocks.nextInstance()
   private let state = Locked(State())
 
   /// Makes a registry of its own: its locks have nothing to do with those of other registries.
@@ -55,7 +51,12 @@ public final class LocalLocks: LockProvider {
   /// - Returns: The mutex.
   public func lock(_ name: LockName) -> any DistributedLock { self.mutex(name) }
 
-  func core(_ name: LockName, kind: Kind) -> LocalLockCore {
+  /// Tells registries, and locks outside any registry, apart.
+  static func nextInstance() -> String {
+    String(self.instances.wrappingAdd(1, ordering: .relaxed).newValue)
+  }
+
+  func core(_ name: LockName, kind: LocalLockCore.Kind) -> LocalLockCore {
     self.state.withLock { state in
       let key = Key(kind: kind, name: name)
       if let core = state.cores[key]?.core { return core }
@@ -63,7 +64,7 @@ public final class LocalLocks: LockProvider {
         state.cores = state.cores.filter { $0.value.core != nil }
         state.sweepAt = max(64, state.cores.count * 2)
       }
-      let core = LocalLockCore(name: name, backend: LockBackend(kind: kind.rawValue, instance: self.instance))
+      let core = LocalLockCore(name: name, kind: kind, instance: self.instance)
       state.cores[key] = WeakCore(core: core)
       return core
     }

@@ -48,7 +48,7 @@ extension DistributedLock {
   private func acquireForBody(within timeout: Duration?) async throws -> Lease {
     do {
       return try await self.acquire(within: timeout)
-    } catch where error.code == .cancelled {
+    } catch  where error.code == .cancelled {
       throw CancellationError()
     }
   }
@@ -57,7 +57,7 @@ extension DistributedLock {
   private func tryAcquireForBody() async throws -> Lease? {
     do {
       return try await self.tryAcquire()
-    } catch where error.code == .cancelled {
+    } catch  where error.code == .cancelled {
       throw CancellationError()
     }
   }

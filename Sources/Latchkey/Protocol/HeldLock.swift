@@ -67,6 +67,8 @@ public struct HeldLock: Sendable {
     try await self.driver.extend(self.grant)
   }
 
+  func marker() -> HoldMarker { HoldMarker(driver: self.driver) }
+
   package func onEnding(_ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     self.driver.onEnding(of: self.grant, handler)
   }

@@ -15,7 +15,10 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
   /// - Throws: ``LockError`` with code ``LockError/Code/invalidName`` and the rule that was broken.
   public init(_ name: String) throws(LockError) {
     if let problem = Self.problem(with: name) {
-      throw LockError(.invalidName, message: "\(problem); choose a name of 1 to \(Self.maximumLength) bytes, such as \"orders/42\"")
+      throw LockError(
+        .invalidName,
+        message: "\(problem); choose a name of 1 to \(Self.maximumLength) bytes, such as \"orders/42\""
+      )
     }
     self.rawValue = name
   }
