@@ -61,7 +61,7 @@ extension LockQueue {
       }
       let isStale = self.state.withLock { state -> Bool in
         guard state.machine.watchesPredecessor(attempt) else { return true }
-        state.predecessorWatch = watch
+        state.predecessorWatch = Registration(id: watch, session: session)
         return false
       }
       if isStale { session.removeWatch(watch) }
@@ -73,7 +73,7 @@ extension LockQueue {
       let hook = session.onNextHeartbeat { self.watchOwn(node, session) }
       let isStale = self.state.withLock { state -> Bool in
         guard state.machine.owns(node) else { return true }
-        state.heartbeatHook = hook
+        state.heartbeatHook = Registration(id: hook, session: session)
         return false
       }
       if isStale { session.cancelHeartbeatHook(hook) }
@@ -165,7 +165,7 @@ extension LockQueue {
     }
     let isStale = self.state.withLock { state -> Bool in
       guard state.machine.owns(node) else { return true }
-      state.ownWatch = watch
+      state.ownWatch = Registration(id: watch, session: session)
       return false
     }
     if isStale { session.removeWatch(watch) }

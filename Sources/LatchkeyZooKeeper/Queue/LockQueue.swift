@@ -17,6 +17,12 @@ final class LockQueue: Sendable {
 
   typealias Line = WaitLine<Answer>
 
+  /// A watch or hook, and the session it was registered with.
+  struct Registration: Sendable {
+    let id: UInt64
+    let session: ZKSession
+  }
+
   struct State: Sendable {
     var machine: QueueMachine
     var session: ZKSession?
@@ -29,9 +35,9 @@ final class LockQueue: Sendable {
     var releases: [QueueNode: CheckedContinuation<Void, Never>] = [:]
     var errors: [UInt64: LockError] = [:]
     var nextError: UInt64 = 1
-    var predecessorWatch: UInt64?
-    var ownWatch: UInt64?
-    var heartbeatHook: UInt64?
+    var predecessorWatch: Registration?
+    var ownWatch: Registration?
+    var heartbeatHook: Registration?
     var holder: (node: String, description: String)?
     /// The session whose heartbeats are asked to be quorum writes.
     var provenSession: ZKSession?
@@ -57,7 +63,7 @@ final class LockQueue: Sendable {
     self.acl = locks.acl
     self.data = locks.data
     self.logger = locks.logger
-    let machine = QueueMachine(session: session?.generation, makeIdentifier: ContenderIdentity.newIdentifier)
+    let machine = QueueMachine(session: session?.generation, makeIdentifier: { _ in ContenderIdentity.newIdentifier() })
     self.state = Locked(State(machine: machine, session: session))
   }
 
@@ -170,8 +176,8 @@ final class LockQueue: Sendable {
     case watchTerm(ZooKeeperLease)
     case lose(ZooKeeperLease)
     case settle(CheckedContinuation<Void, Never>)
-    case removeWatch(UInt64, ZKSession)
-    case cancelHook(UInt64, ZKSession)
+    case removeWatch(Registration)
+    case cancelHook(Registration)
     case prove(ZKSession)
     case stopProving(ZKSession)
   }
@@ -234,11 +240,9 @@ final class LockQueue: Sendable {
     case .releaseSettled(let node):
       if let continuation = state.releases.removeValue(forKey: node) { steps.append(.settle(continuation)) }
     case .forgetWatches:
-      guard let session = state.session else { return }
-      for watch in [state.predecessorWatch, state.ownWatch] {
-        if let watch { steps.append(.removeWatch(watch, session)) }
-      }
-      if let hook = state.heartbeatHook { steps.append(.cancelHook(hook, session)) }
+      if let watch = state.predecessorWatch { steps.append(.removeWatch(watch)) }
+      if let watch = state.ownWatch { steps.append(.removeWatch(watch)) }
+      if let hook = state.heartbeatHook { steps.append(.cancelHook(hook)) }
       (state.predecessorWatch, state.ownWatch, state.heartbeatHook) = (nil, nil, nil)
     case .behind(let place):
       guard !state.timed.isEmpty, place.first != nil, place.first != state.holder?.node else { return }
@@ -256,8 +260,8 @@ final class LockQueue: Sendable {
       case .watchTerm(let lease): lease.watchTerm()
       case .lose(let lease): lease.lose(because: "its node is gone: deleted by hand, or with its session")
       case .settle(let continuation): continuation.resume()
-      case .removeWatch(let watch, let session): session.removeWatch(watch)
-      case .cancelHook(let hook, let session): session.cancelHeartbeatHook(hook)
+      case .removeWatch(let watch): watch.session.removeWatch(watch.id)
+      case .cancelHook(let hook): hook.session.cancelHeartbeatHook(hook.id)
       case .prove(let session): session.retainInterest()
       case .stopProving(let session): session.releaseInterest()
       }

@@ -8,6 +8,8 @@ struct QueueLitter: Sendable {
     var isInFlight: Bool
   }
 
+  /// A rule of the queue; see ``QueueMachine/Rules``.
+  var retriesDeletes = true
   /// Nodes to delete, and whether the request is under way.
   private var deletes: [QueueNode: Bool] = [:]
   /// Abandoned attempts whose create has not been answered.
@@ -29,7 +31,7 @@ struct QueueLitter: Sendable {
     _ result: Result<Void, QueueFailure>,
     connected: UInt64?
   ) -> [QueueAction] {
-    guard case .failure(.inDoubt) = result, self.deletes[node] != nil else {
+    guard case .failure(.inDoubt) = result, self.deletes[node] != nil, self.retriesDeletes else {
       self.deletes[node] = nil
       return [.releaseSettled(node)]
     }
@@ -105,7 +107,7 @@ struct QueueLitter: Sendable {
 
   mutating func clear() -> [QueueAction] {
     let settled = Array(self.deletes.keys)
-    self = QueueLitter()
+    (self.deletes, self.creates, self.searches) = ([:], [:], [:])
     return settled.map { .releaseSettled($0) }
   }
 }

@@ -21,7 +21,7 @@ extension QueueMachine {
       self.phase = .needSession
       return []
     }
-    let attempt = Attempt(number: self.nextAttempt, identifier: self.makeIdentifier(), session: session)
+    let attempt = Attempt(number: self.nextAttempt, identifier: self.makeIdentifier(self.nextAttempt), session: session)
     self.nextAttempt += 1
     return self.enter(attempt)
   }
@@ -55,6 +55,7 @@ extension QueueMachine {
 
   /// Finds out what became of our create. `sync` first: a server that lags behind could hide the node.
   mutating func recover(_ attempt: Attempt) -> [QueueAction] {
+    guard self.rules.recoversCreates else { return self.enter(attempt) }
     self.phase = .recovering(attempt)
     return [
       .list(attempt: attempt.number, own: nil, identifier: attempt.identifier, sync: true, session: attempt.session)
@@ -104,7 +105,7 @@ extension QueueMachine {
   /// The node is first. It is granted only if the session is proven to live: a grant that comes with no time left would be
   /// lost at once.
   mutating func ripen(_ attempt: Attempt, _ node: QueueNode, termIsLive: Bool) -> [QueueAction] {
-    guard termIsLive else {
+    guard termIsLive || !self.rules.needsLiveTerm else {
       self.phase = .ripe(attempt, node)
       return [.awaitLiveTerm(session: attempt.session)]
     }
@@ -143,7 +144,7 @@ extension QueueMachine {
     switch phase {
     case .idle, .needSession, .makingDirectory, .held: return []
     case .entering(let attempt):
-      self.litter.expectCreate(attempt)
+      if self.rules.cleansUpAfterAbandonedCreates { self.litter.expectCreate(attempt) }
       return []
     case .inDoubt(let attempt), .recovering(let attempt), .inspecting(let attempt, _):
       return [.forgetWatches] + self.litter.search(attempt, connected: self.connectedSession)

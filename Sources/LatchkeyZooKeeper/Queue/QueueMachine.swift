@@ -8,6 +8,24 @@
 /// 2010, section 2.4, "simple locks without herd effect"), with create and list in one flight: requests of one session are
 /// served in order, so the list shows our own node, and an uncontended acquire takes one round trip.
 package struct QueueMachine: Sendable {
+  /// The rules that make the queue safe, each for itself: tests break one at a time and see that it is missed.
+  package struct Rules: Sendable {
+    /// Behind more than one contender, a predecessor that goes makes us list again: it may have given up.
+    package var listsAgainBehindSeveral = true
+    /// A create without an answer is looked for before it is made again.
+    package var recoversCreates = true
+    /// A node of ours that is gone is never granted.
+    package var heedsOwnDeletion = true
+    /// A delete without an answer is tried again.
+    package var retriesDeletes = true
+    /// Nothing is granted unless the session is proven to live.
+    package var needsLiveTerm = true
+    /// What an abandoned create has left is deleted.
+    package var cleansUpAfterAbandonedCreates = true
+
+    package init() {}
+  }
+
   /// One attempt to get a node into the queue and to the front of it.
   struct Attempt: Sendable {
     let number: UInt64
@@ -48,11 +66,18 @@ package struct QueueMachine: Sendable {
   var connectedSession: UInt64?
   var nextAttempt: UInt64 = 1
   var nextGrant: UInt64 = 1
-  let makeIdentifier: @Sendable () -> String
+  let makeIdentifier: @Sendable (_ attempt: UInt64) -> String
+  let rules: Rules
 
-  package init(session: UInt64?, makeIdentifier: @escaping @Sendable () -> String) {
+  package init(
+    session: UInt64?,
+    rules: Rules = Rules(),
+    makeIdentifier: @escaping @Sendable (_ attempt: UInt64) -> String
+  ) {
     self.connectedSession = session
+    self.rules = rules
     self.makeIdentifier = makeIdentifier
+    self.litter.retriesDeletes = rules.retriesDeletes
   }
 
   /// Whether nothing is wanted, held or left to clean up.
@@ -325,11 +350,14 @@ package struct QueueMachine: Sendable {
   private mutating func predecessorGone(_ number: UInt64, termIsLive: Bool) -> [QueueAction] {
     guard case .watching(let attempt, let node, let place) = self.phase, attempt.number == number else { return [] }
     // Nobody can have come between: whoever enters after our list stands behind us.
-    if place.ahead == 1 { return self.ripen(attempt, node, termIsLive: termIsLive) }
+    if place.ahead == 1 || !self.rules.listsAgainBehindSeveral {
+      return self.ripen(attempt, node, termIsLive: termIsLive)
+    }
     return self.list(attempt, node)
   }
 
   private mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
+    guard self.rules.heedsOwnDeletion else { return [] }
     switch self.phase {
     case .held(let grant, node):
       self.phase = .idle
