@@ -98,7 +98,11 @@ let package = Package(
     ),
     .testTarget(
       name: "LatchkeyZooKeeperTests",
-      dependencies: ["Latchkey", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper"],
+      dependencies: [
+        "Latchkey", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      exclude: ["Contenders"],
       swiftSettings: settings
     ),
     .testTarget(

@@ -69,7 +69,8 @@ public struct HeldLock: Sendable {
     try await self.driver.extend(self.grant)
   }
 
-  func marker() -> HoldMarker { HoldMarker(driver: self.driver) }
+  @inline(__always)
+  func marker() -> HoldMarker { HoldMarker(driver: self.driver, grant: self.grant) }
 
   package func onEnding(_ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     self.driver.onEnding(of: self.grant, handler)

@@ -223,7 +223,9 @@ struct QueueModel {
     for watch in watches {
       guard let index = self.clients.firstIndex(where: { $0.session == watch.session }) else { continue }
       let node = QueueNode(name: watch.name, czxid: 0, session: watch.session)
-      self.clients[index].replies.append(watch.attempt.map { .predecessorGone(attempt: $0) } ?? self.ownGone(node, index))
+      self.clients[index].replies.append(
+        watch.attempt.map { .predecessorGone(attempt: $0) } ?? self.ownGone(node, index)
+      )
     }
   }
 
