@@ -93,7 +93,10 @@ let package = Package(
     ),
     .testTarget(
       name: "ZooKeeperTests",
-      dependencies: ["CZooKeeper", "Latchkey", "LatchkeyTesting", "ZooKeeper"],
+      dependencies: [
+        "CZooKeeper", "Latchkey", "LatchkeyTesting", "ZooKeeper",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: settings
     ),
     .testTarget(
