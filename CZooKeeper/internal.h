@@ -8,6 +8,7 @@
 #endif
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <zookeeper/zookeeper.h>
 
@@ -32,7 +33,7 @@ struct czk_session {
   zhandle_t *zh;
   /// Held over every call into the C client that uses the handle, so that none runs beside or after its close.
   pthread_mutex_t submit_lock;
-  bool closed;
+  atomic_bool closed;
   /// How the session ended, as a result code; 0 while it lives. Guarded by `ops_lock`.
   int32_t end_code;
   /// Guards the list of open requests. A leaf: nothing is called while it is held. It is not `submit_lock`, because the C

@@ -118,11 +118,10 @@ void czk_watcher(zhandle_t *zh, int type, int state, const char *path, void *ctx
   session->callbacks.state(session->ctx, now, zoo_client_id(zh)->client_id, zoo_recv_timeout(zh));
 }
 
-czk_session *czk_create(czk_callbacks callbacks, void *ctx) {
+czk_session *czk_create(czk_callbacks callbacks) {
   czk_session *session = calloc(1, sizeof(*session));
   if (session == NULL) return NULL;
   session->callbacks = callbacks;
-  session->ctx = ctx;
   pthread_mutex_init(&session->submit_lock, NULL);
   pthread_mutex_init(&session->ops_lock, NULL);
   return session;
@@ -136,14 +135,15 @@ bool czk_has_tls(void) { return find_init_ssl() != NULL; }
 
 bool czk_has_sasl(void) { return dlsym(RTLD_DEFAULT, "zookeeper_init_sasl") != NULL; }
 
-int32_t czk_start(czk_session *session, const char *hosts, int32_t timeout_ms, const char *tls) {
+int32_t czk_start(czk_session *session, const char *hosts, int32_t timeout_ms, const char *tls, void *ctx) {
   // Callbacks may come before the handle is stored; the lock makes their requests wait for it.
   pthread_mutex_lock(&session->submit_lock);
   if (session->closed || session->zh != NULL) {
     pthread_mutex_unlock(&session->submit_lock);
     return EINVAL;
   }
-  // Both are process-wide. Each client should try the servers in an order of its own.
+  session->ctx = ctx;
+  // Process-wide: each client should try the servers in an order of its own.
   zoo_deterministic_conn_order(0);
   errno = 0;
   if (tls == NULL) {
@@ -175,8 +175,12 @@ static void *close_thread(void *argument) {
   struct closing closing = *(struct closing *)argument;
   free(argument);
   czk_session *session = closing.session;
-  // Not locked: nobody uses the handle once `closed` is set, and callbacks that still run may ask for the lock.
-  if (session->zh != NULL) zookeeper_close(session->zh);
+  // Whoever holds the lock now did not see `closed`; nobody uses the handle after that. The lock is not kept over the close,
+  // because callbacks that still run may ask for it.
+  pthread_mutex_lock(&session->submit_lock);
+  zhandle_t *zh = session->zh;
+  pthread_mutex_unlock(&session->submit_lock);
+  if (zh != NULL) zookeeper_close(zh);
   pthread_mutex_lock(&session->submit_lock);
   session->zh = NULL;
   pthread_mutex_unlock(&session->submit_lock);
@@ -186,11 +190,8 @@ static void *close_thread(void *argument) {
 }
 
 bool czk_close(czk_session *session, void (*done)(void *ctx), void *ctx) {
-  pthread_mutex_lock(&session->submit_lock);
-  bool first = !session->closed;
-  session->closed = true;
-  pthread_mutex_unlock(&session->submit_lock);
-  if (!first) return false;
+  // Without the submission lock: it may be held for as long as a name server takes.
+  if (atomic_exchange(&session->closed, true)) return false;
   set_end_code(session, ZCLOSING);
 
   // Without memory or threads there is no way to close; both are waited for, since the caller relies on `done`.

@@ -137,14 +137,15 @@ typedef struct czk_callbacks {
 } czk_callbacks;
 
 /// Makes a session that is not started. NULL if memory ran out.
-czk_session *CZK_NULLABLE czk_create(czk_callbacks callbacks, void *ctx);
+czk_session *CZK_NULLABLE czk_create(czk_callbacks callbacks);
 
 /// Starts to connect. Resolves host names, so it may block. At most once for a session.
 ///
 /// - hosts: `host:port[,host:port...][/chroot]`.
 /// - tls: NULL, or "ca,certificate,key,password" as the C client wants it; needs `czk_has_tls()`.
-/// Returns 0, or an errno; callbacks come only after 0.
-int32_t czk_start(czk_session *session, const char *hosts, int32_t timeout_ms, const char *CZK_NULLABLE tls);
+/// - ctx: what the callbacks get. They may come before this returns, but not if it fails.
+/// Returns 0, or an errno.
+int32_t czk_start(czk_session *session, const char *hosts, int32_t timeout_ms, const char *CZK_NULLABLE tls, void *ctx);
 
 /// Closes the session on a thread of its own: ends it at the server if there is a connection, answers all requests that are
 /// still open (ZCLOSING, or how the session ended before), then calls `done`, after which no callback comes any more. May be
@@ -187,8 +188,8 @@ int32_t czk_set_acl(czk_session *session, const char *path, int32_t version, con
                     czk_done done, void *CZK_NULLABLE ctx);
 /// `done` may run on the C client's I/O thread, inside its locks: it must not make a request.
 /// ZINVALIDSTATE: not connected, to be repeated at the next CONNECTED.
-int32_t czk_add_auth(czk_session *session, const char *scheme, const void *credential, int32_t length, czk_done done,
-                     void *CZK_NULLABLE ctx);
+int32_t czk_add_auth(czk_session *session, const char *scheme, const void *CZK_NULLABLE credential, int32_t length,
+                     czk_done done, void *CZK_NULLABLE ctx);
 
 enum {
   CZK_OP_CREATE = 1,
