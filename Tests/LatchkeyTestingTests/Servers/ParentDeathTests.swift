@@ -42,14 +42,22 @@ struct ParentDeathTests {
   @Test func `a child of the parent that lives on does not keep the server alive`() async throws {
     let parent = await #expect(processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]) {
       let server = try await ZooKeeperServer.start()
-      // It lives longer than the test waits, and gets every descriptor that does not close itself on exec.
+      // It gets every descriptor that does not close itself on exec, and lives until the folder is gone or it gives up.
+      let script = """
+        tries=0
+        while [ -e "$0" ] && [ $tries -lt 200 ]; do tries=$((tries + 1)); sleep 0.1; done
+        [ -e "$0" ] || echo "gone before the child"
+        """
       var child: pid_t = 0
-      let script = "exec sleep 60 </dev/null >/dev/null 2>&1"
-      let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sh"), strdup("-c"), strdup(script), nil]
+      let arguments: [UnsafeMutablePointer<CChar>?] = [
+        strdup("sh"), strdup("-c"), strdup(script), strdup(server.folder), nil,
+      ]
       try #require(posix_spawn(&child, "/bin/sh", nil, nil, arguments, nil) == 0)
       report(server)
       kill(getpid(), SIGKILL)
     }
+    let output = String(decoding: try #require(parent).standardOutputContent, as: UTF8.self)
+    #expect(output.contains("gone before the child"))
     try await expectGone(parent)
   }
 }
