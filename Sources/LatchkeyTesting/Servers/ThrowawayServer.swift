@@ -1,0 +1,63 @@
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// A server on this machine that exists for one test or one demonstration.
+///
+/// It listens on a free loopback port, keeps its data in a temporary folder, and ends, with its folder, at the latest when
+/// this process ends, whichever way that happens.
+public protocol ThrowawayServer: Sendable {
+  /// The loopback port that clients connect to; it stays the same over restarts.
+  var port: Int { get }
+
+  /// The number of the server's process; nil while there is none.
+  var processID: Int32? { get }
+
+  /// The folder with the server's configuration, log and, unless they are in memory, data.
+  var folder: String { get }
+
+  /// Kills the server (SIGKILL) and waits until it is gone; its data stays.
+  func kill() async
+
+  /// Stops the server's process in its tracks (SIGSTOP): connections stay open and nothing answers.
+  func pause() throws
+
+  /// Lets a paused server go on.
+  func resume() throws
+
+  /// Starts the server again, on the same port with the same data; one that still runs is ended in good order first.
+  func restart() async throws
+
+  /// Ends the server in good order and removes its folder; it cannot be started again.
+  func stop() async
+}
+
+/// A throw-away server that is made of one process.
+protocol ProcessServer: ThrowawayServer {
+  var process: ServerProcess { get }
+}
+
+extension ProcessServer {
+  /// The number of the server's process; nil while there is none.
+  public var processID: Int32? { self.process.isRunning ? self.process.pid : nil }
+
+  /// The folder with the server's configuration, log and, unless they are in memory, data.
+  public var folder: String { self.process.folder.path }
+
+  /// Kills the server (SIGKILL) and waits until it is gone; its data stays.
+  public func kill() async {
+    await self.process.kill()
+  }
+
+  /// Stops the server's process in its tracks (SIGSTOP): connections stay open and nothing answers.
+  public func pause() throws {
+    try self.process.signal(SIGSTOP)
+  }
+
+  /// Lets a paused server go on.
+  public func resume() throws {
+    try self.process.signal(SIGCONT)
+  }
+}

@@ -1,0 +1,90 @@
+/// Several throw-away ZooKeeper servers, three unless asked otherwise, that form one ensemble.
+public final class ZooKeeperEnsemble: Sendable {
+  /// The members in the order of their numbers, which start at 1.
+  public let members: [ZooKeeperServer]
+
+  private init(members: [ZooKeeperServer]) {
+    self.members = members
+  }
+
+  /// Starts the members side by side and waits until all of them answer and one leads.
+  ///
+  /// - Throws: ``ServerError``, which says what to install or shows the end of a server's log; `CancellationError`.
+  public static func start(
+    _ configuration: ZooKeeperConfiguration = .init(),
+    count: Int = 3
+  ) async throws -> ZooKeeperEnsemble {
+    try await withFreshPorts(3 * count) { ports in
+      let members = (1...count).map { number in
+        let first = 3 * (number - 1)
+        return ZooKeeperConfiguration.Member(
+          number: number,
+          quorumPort: ports[first + 1],
+          electionPort: ports[first + 2]
+        )
+      }
+      let servers = try members.enumerated().map { index, member in
+        try ZooKeeperServer(configuration, number: member.number, port: ports[3 * index], members: members)
+      }
+      let ensemble = ZooKeeperEnsemble(members: servers)
+      do {
+        for server in servers { try server.launch() }
+        try await ensemble.waitUntilReady()
+      } catch {
+        await ensemble.stop()
+        throw error
+      }
+      return ensemble
+    }
+  }
+
+  /// The addresses of all members for clients, as `host:port,host:port,…`.
+  public var connectString: String {
+    self.members.map(\.connectString).joined(separator: ",")
+  }
+
+  /// Waits until every member answers and knows its leader; a member that does not run is an error.
+  public func waitUntilReady() async throws {
+    for member in self.members { try await member.waitUntilReady() }
+  }
+
+  /// The member that leads.
+  ///
+  /// - Parameter limit: How long to wait for one; members that are down or paused are passed over.
+  /// - Throws: ``ServerError`` when there is none within the limit; `CancellationError`.
+  public func leader(within limit: Duration = .seconds(30)) async throws -> ZooKeeperServer {
+    var found: ZooKeeperServer?
+    let isFound = try await eventually(within: limit, every: .milliseconds(20)) {
+      found = await self.members(in: .leader).first
+      return found != nil
+    }
+    guard isFound, let found else {
+      throw ServerError(.notReady, "The ZooKeeper ensemble has had no leader for \(limit).")
+    }
+    return found
+  }
+
+  /// The members that follow a leader at this moment.
+  public func followers() async -> [ZooKeeperServer] {
+    await self.members(in: .follower)
+  }
+
+  /// Ends all members in good order and removes their folders.
+  public func stop() async {
+    await withTaskGroup(of: Void.self) { group in
+      for member in self.members { group.addTask { await member.stop() } }
+    }
+  }
+
+  private func members(in mode: ZooKeeperServer.Mode) async -> [ZooKeeperServer] {
+    let modes = await withTaskGroup(of: (Int, ZooKeeperServer.Mode?).self) { group in
+      for (index, member) in self.members.enumerated() where member.processID != nil {
+        group.addTask { (index, try? await member.mode(within: .seconds(1))) }
+      }
+      var modes: [Int: ZooKeeperServer.Mode?] = [:]
+      for await (index, mode) in group { modes[index] = mode }
+      return modes
+    }
+    return self.members.enumerated().filter { modes[$0.offset] == mode }.map(\.element)
+  }
+}

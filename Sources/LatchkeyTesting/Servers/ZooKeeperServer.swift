@@ -1,0 +1,111 @@
+/// A throw-away ZooKeeper server, alone or as a member of a ``ZooKeeperEnsemble``.
+///
+/// ```swift
+/// try await withZooKeeper { server in
+///   let client = try await ZooKeeperClient(connectString: server.connectString)
+///   …
+/// }
+/// ```
+public final class ZooKeeperServer: ProcessServer {
+  /// The loopback port that clients connect to; it stays the same over restarts.
+  public let port: Int
+
+  /// How the server is set up.
+  public let configuration: ZooKeeperConfiguration
+
+  let process: ServerProcess
+  private let ports: [Int]
+
+  /// Prepares a server without starting it.
+  ///
+  /// - Parameters:
+  ///   - configuration: How it is set up.
+  ///   - number: Its number in the ensemble.
+  ///   - port: Its client port, which it gives back when it is stopped.
+  ///   - members: All members of the ensemble; none for a server alone.
+  init(
+    _ configuration: ZooKeeperConfiguration,
+    number: Int = 1,
+    port: Int,
+    members: [ZooKeeperConfiguration.Member] = []
+  ) throws(ServerError) {
+    self.configuration = configuration
+    self.port = port
+    let own = members.filter { $0.number == number }
+    self.ports = [port] + own.flatMap { [$0.quorumPort, $0.electionPort] }
+    self.process = try ServerProcess(name: "ZooKeeper", inMemory: configuration.inMemory)
+    let data = try (self.process.memoryFolder ?? self.process.folder).makeFolder("data")
+    if !members.isEmpty {
+      try self.process.folder.write("data/myid", "\(number)\n")
+    }
+    try self.process.folder.write("zoo.cfg", configuration.file(port: port, data: data, members: members))
+  }
+
+  /// Starts a server and waits until it answers.
+  ///
+  /// - Throws: ``ServerError``, which says what to install or shows the end of the server's log; `CancellationError`.
+  public static func start(_ configuration: ZooKeeperConfiguration = .init()) async throws -> ZooKeeperServer {
+    try await withFreshPorts(1) { ports in
+      let server = try ZooKeeperServer(configuration, port: ports[0])
+      do {
+        try server.launch()
+        try await server.waitUntilReady()
+      } catch {
+        await server.stop()
+        throw error
+      }
+      return server
+    }
+  }
+
+  /// The address for clients, as `host:port`.
+  public var connectString: String { "127.0.0.1:\(self.port)" }
+
+  /// Starts the server again, on the same port with the same data, and waits until it answers.
+  ///
+  /// A server that still runs is ended in good order first. A member of an ensemble answers only with a majority: use
+  /// ``launch()`` and ``waitUntilReady()`` to start several.
+  public func restart() async throws {
+    await self.process.terminate()
+    try self.launch()
+    try await self.waitUntilReady()
+  }
+
+  /// Starts the server's process, which must have been killed before, and does not wait for it.
+  public func launch() throws {
+    let folder = self.process.folder.path
+    try self.process.launch(self.configuration.command(configuration: folder + "/zoo.cfg", folder: folder))
+  }
+
+  /// Waits until the server answers and, if it belongs to an ensemble, has a leader.
+  public func waitUntilReady() async throws {
+    try await self.process.waitUntilReady(within: self.configuration.startLimit) {
+      await self.isReady()
+    }
+  }
+
+  /// Ends the server in good order and removes its folder; it cannot be started again.
+  public func stop() async {
+    await self.process.stop()
+    FreePorts.giveBack(self.ports)
+  }
+
+  private func isReady() async -> Bool {
+    guard (try? await self.fourLetterWord("ruok", within: .seconds(1))) == "imok" else { return false }
+    return (try? await self.mode(within: .seconds(1))) != nil
+  }
+}
+
+/// Runs a start with free ports, and once more with others when somebody was faster to take one.
+func withFreshPorts<Server>(_ count: Int, start: ([Int]) async throws -> Server) async throws -> Server {
+  for _ in 1..<5 {
+    let ports = try FreePorts.take(count)
+    do {
+      return try await start(ports)
+    } catch {
+      FreePorts.giveBack(ports)
+      guard let error = error as? ServerError, error.code == .addressInUse else { throw error }
+    }
+  }
+  return try await start(FreePorts.take(count))
+}
