@@ -1,0 +1,218 @@
+/// Takes the URL of a lock apart.
+///
+/// A URL may hold a password, and a password with an unescaped `/`, `?` or `#` in it is torn apart at the wrong place. So an
+/// error quotes a piece of the URL only if no `@` follows the hosts: only then is it certain where the password ends.
+struct LockURLParser {
+  private let text: Substring
+  private var scheme: LockURL.Scheme?
+  private var mayQuote = true
+
+  init(_ text: String) {
+    self.text = text[...]
+  }
+
+  consuming func parse() throws(LockError) -> LockURL {
+    let scheme = try self.parseScheme()
+    self.scheme = scheme
+    let rest = self.text.dropFirst(scheme.rawValue.count + 1)
+    return scheme.isInProcess ? try self.parseInProcess(scheme, rest) : try self.parseNetworked(scheme, rest)
+  }
+
+  // MARK: Parts
+
+  private func parseScheme() throws(LockError) -> LockURL.Scheme {
+    guard let colon = self.text.firstIndex(of: ":"), self.text[..<colon].allSatisfy({ $0.isASCII && $0.isLetter })
+    else {
+      throw self.error("the URL has no scheme")
+    }
+    let word = self.text[..<colon]
+    guard let scheme = LockURL.Scheme(rawValue: word.lowercased()) else {
+      let known = LockURL.Scheme.allCases.map(\.rawValue).joined(separator: ", ")
+      throw self.error("the scheme \"\(word)\" is unknown (known: \(known))")
+    }
+    return scheme
+  }
+
+  private func parseInProcess(_ scheme: LockURL.Scheme, _ rest: Substring) throws(LockError) -> LockURL {
+    guard !rest.hasPrefix("//") else {
+      throw self.error("an in-process lock has no host: leave out the \"//\"")
+    }
+    let (path, query) = try self.splitQuery(rest)
+    var url = LockURL(scheme: scheme, name: try self.name(path))
+    try self.parse(query, into: &url)
+    return url
+  }
+
+  private mutating func parseNetworked(_ scheme: LockURL.Scheme, _ rest: Substring) throws(LockError) -> LockURL {
+    guard rest.hasPrefix("//") else { throw self.error("\"//\" is missing after \"\(scheme.rawValue):\"") }
+    let afterSlashes = rest.dropFirst(2)
+    let end = afterSlashes.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? afterSlashes.endIndex
+    let authority = afterSlashes[..<end]
+    self.mayQuote = !afterSlashes[end...].contains("@")
+    let (path, query) = try self.splitQuery(afterSlashes[end...])
+    guard path.hasPrefix("/"), path.count > 1 else {
+      throw self.error("the name of the lock is missing after the hosts")
+    }
+
+    var hosts = authority
+    var credentials: Substring?
+    if let at = authority.lastIndex(of: "@") {
+      credentials = authority[..<at]
+      hosts = authority[authority.index(after: at)...]
+    }
+    let servers = try self.hosts(hosts, scheme: scheme)
+    var url = LockURL(scheme: scheme, name: try self.name(path.dropFirst()))
+    url.hosts = servers
+    if let credentials { try self.parse(credentials: credentials, into: &url) }
+    try self.parse(query, into: &url)
+    return url
+  }
+
+  private func splitQuery(_ text: Substring) throws(LockError) -> (path: Substring, query: Substring?) {
+    guard !text.contains("#") else { throw self.error("a \"#\" must be written as %23") }
+    guard let mark = text.firstIndex(of: "?") else { return (text, nil) }
+    return (text[..<mark], text[text.index(after: mark)...])
+  }
+
+  private func name(_ text: Substring) throws(LockError) -> LockName {
+    guard !text.isEmpty else { throw self.error("the name of the lock is missing") }
+    guard let decoded = PercentCoding.decode(text) else {
+      throw self.error("the name of the lock holds a \"%\" that is not followed by two hex digits of UTF-8")
+    }
+    do {
+      return try LockName(decoded)
+    } catch {
+      // The message quotes the name, and ends with advice of its own.
+      throw self.error(self.mayQuote ? String(error.message.prefix { $0 != ";" }) : "the name of the lock is not valid")
+    }
+  }
+
+  private func parse(credentials: Substring, into url: inout LockURL) throws(LockError) {
+    guard !credentials.contains("@") else { throw self.error("a \"@\" in the user or password must be written as %40") }
+    let parts = credentials.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let decoded = parts.map { PercentCoding.decode($0) }
+    guard !decoded.contains(nil) else {
+      throw self.error("the user or password holds a \"%\" that is not followed by two hex digits; write %25 for \"%\"")
+    }
+    url.user = (decoded.first ?? nil).flatMap { $0.isEmpty ? nil : $0 }
+    url.password = decoded.count == 2 ? decoded[1] : nil
+  }
+
+  // MARK: Hosts
+
+  private func hosts(_ text: Substring, scheme: LockURL.Scheme) throws(LockError) -> [LockURL.Host] {
+    guard !text.isEmpty else { throw self.error("the host is missing") }
+    var hosts: [LockURL.Host] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let host = try self.host(part, defaultPort: scheme.defaultPort ?? 0)
+      guard !hosts.contains(host) else { throw self.error("the server\(self.quote(part)) is listed twice") }
+      hosts.append(host)
+    }
+    if hosts.count > 1, scheme == .redis || scheme == .rediss {
+      throw self.error("one Redis server is one host; for a majority of servers write redlock://")
+    }
+    return hosts
+  }
+
+  private func host(_ text: Substring, defaultPort: Int) throws(LockError) -> LockURL.Host {
+    guard !text.isEmpty else { throw self.error("a host in the list is empty") }
+    let name: Substring
+    let rest: Substring
+    if text.hasPrefix("[") {
+      guard let close = text.firstIndex(of: "]") else { throw self.error("the \"]\" of an IPv6 address is missing") }
+      name = text[text.index(after: text.startIndex)..<close]
+      rest = text[text.index(after: close)...]
+      let isAddress = name.contains(":") && name.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." }
+      guard isAddress else { throw self.error("\(self.quote(name, or: "what stands in brackets")) is no IPv6 address") }
+    } else {
+      name = text.prefix { $0 != ":" }
+      rest = text[name.endIndex...]
+      guard rest.filter({ $0 == ":" }).count <= 1 else {
+        throw self.error("an IPv6 address must stand in brackets, as in [::1]:\(defaultPort)")
+      }
+      guard !name.isEmpty else { throw self.error("a host in the list is empty") }
+      let isName = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_") }
+      guard isName else { throw self.error("the host\(self.quote(name)) holds a character that no host name has") }
+    }
+    guard !rest.isEmpty else { return LockURL.Host(name: String(name), port: defaultPort) }
+    guard rest.hasPrefix(":") else { throw self.error("only \":port\" may follow an address in brackets") }
+    let digits = rest.dropFirst()
+    guard digits.count <= 5, digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }), let port = Int(digits),
+      (1...65535).contains(port)
+    else {
+      throw self.error("the port\(self.quote(digits)) is not a number from 1 to 65535")
+    }
+    return LockURL.Host(name: String(name), port: port)
+  }
+
+  // MARK: Query
+
+  private func parse(_ query: Substring?, into url: inout LockURL) throws(LockError) {
+    guard let query else { return }
+    var seen: Set<Substring> = []
+    for pair in query.split(separator: "&", omittingEmptySubsequences: false) {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let key = parts[0]
+      let allowed = Self.keys(of: url.scheme)
+      guard allowed.contains(String(key)) else {
+        let known = allowed.joined(separator: ", ")
+        throw self.error("the option\(self.quote(key)) is unknown for \(url.scheme.rawValue) (known: \(known))")
+      }
+      guard seen.insert(key).inserted else { throw self.error("the option \"\(key)\" is given twice") }
+      guard parts.count == 2, let value = PercentCoding.decode(parts[1]), !value.isEmpty else {
+        throw self.error("the option \"\(key)\" has no value, or one with a broken \"%\" escape")
+      }
+      try self.set(key, value, on: &url)
+    }
+  }
+
+  private static func keys(of scheme: LockURL.Scheme) -> [String] {
+    switch scheme {
+    case .local, .channel: ["label"]
+    case .zookeeper: ["chroot", "label", "timeout", "ttl"]
+    case .redis, .rediss, .redlock: ["db", "label", "timeout", "ttl"]
+    case .etcd, .etcds: ["label", "timeout", "ttl"]
+    }
+  }
+
+  private func set(_ key: Substring, _ value: String, on url: inout LockURL) throws(LockError) {
+    switch key {
+    case "chroot":
+      // A chroot is a path whose parts obey the rules of a name.
+      guard value.hasPrefix("/"), (try? LockName(String(value.dropFirst()))) != nil else {
+        throw self.error("the option \"chroot\" must be a path such as /app")
+      }
+      url.chroot = value
+    case "db":
+      guard value.utf8.count <= 9, value.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }), let number = Int(value) else {
+        throw self.error("the option \"db\" must be a number such as 1")
+      }
+      url.database = number
+    case "ttl": url.timeToLive = try self.duration(key, value)
+    case "timeout": url.connectTimeout = try self.duration(key, value)
+    default:
+      guard !value.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+        throw self.error("the option \"\(key)\" holds a control character")
+      }
+      url.label = value
+    }
+  }
+
+  private func duration(_ key: Substring, _ value: String) throws(LockError) -> Duration {
+    guard let duration = DurationText.parse(value), duration > .zero else {
+      throw self.error("the option \"\(key)\" is no time: \(DurationText.hint)")
+    }
+    return duration
+  }
+
+  // MARK: Errors
+
+  private func quote(_ piece: Substring, or words: String = "") -> String {
+    guard self.mayQuote else { return words }
+    return words.isEmpty ? " \"\(piece)\"" : "\"\(piece)\""
+  }
+
+  private func error(_ problem: String) -> LockError {
+    LockError(.invalidURL, message: "\(problem); write for example \((self.scheme ?? .zookeeper).example)")
+  }
+}

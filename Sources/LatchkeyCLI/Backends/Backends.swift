@@ -1,0 +1,34 @@
+internal import Latchkey
+
+/// The backends that this command was built with.
+enum Backends {
+  static let all: [any Backend] = {
+    var all: [any Backend] = [LocalBackend()]
+    return all
+  }()
+
+  static let servers: [any ServerKind] = []
+
+  /// The backend of a URL.
+  static func backend(for url: LockURL) throws(CommandFailure) -> any Backend {
+    if let backend = self.all.first(where: { $0.schemes.contains(url.scheme) }) { return backend }
+    let known = self.all.flatMap(\.schemes).map(\.rawValue).joined(separator: ", ")
+    throw CommandFailure(.usage, "this command has no \(url.scheme.rawValue) backend; it has: \(known)")
+  }
+
+  /// Reads `NAME` or `NAME:n`.
+  static func servers(_ text: String) throws(CommandFailure) -> (kind: any ServerKind, count: Int) {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let kind = self.servers.first(where: { $0.name == parts[0] }) else {
+      let known = self.servers.map(\.name)
+      let advice =
+        known.isEmpty ? "this command was built without servers" : "write one of: \(known.joined(separator: ", "))"
+      throw CommandFailure(.usage, "--serve \(text): no such servers; \(advice)")
+    }
+    guard let count = parts.count == 1 ? kind.counts.lowerBound : Int(parts[1]), kind.counts.contains(count) else {
+      let range = "from \(kind.counts.lowerBound) to \(kind.counts.upperBound)"
+      throw CommandFailure(.usage, "--serve \(text): write a number of servers \(range), as in \(kind.name):3")
+    }
+    return (kind, count)
+  }
+}

@@ -1,0 +1,76 @@
+/// The result of one workload, in the shape that scripts rely on: fields may be added, never renamed.
+struct WorkloadReport: Codable, Sendable {
+  struct Latency: Codable, Sendable {
+    var p50: Double
+    var p90: Double
+    var p99: Double
+    var max: Double
+  }
+
+  struct Fairness: Codable, Sendable {
+    var min: Int
+    var max: Int
+    var jain: Double
+  }
+
+  var backend: String
+  var workload: String
+  var workers: Int
+  var processes: Int
+  var seconds: Double
+  var acquisitions: Int
+  var perSecond: Double
+  var expectedCount: Int
+  var finalCount: Int
+  var latencyMicroseconds: Latency
+  var holdMicroseconds: Latency
+  var fairness: Fairness
+  var failedTries: Int
+  var lostLeases: Int
+  /// Nil where the backend has no tokens, or nothing was granted.
+  var tokensIncreasing: Bool?
+  var errors: Int
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(self.backend, forKey: .backend)
+    try container.encode(self.workload, forKey: .workload)
+    try container.encode(self.workers, forKey: .workers)
+    try container.encode(self.processes, forKey: .processes)
+    try container.encode(self.seconds, forKey: .seconds)
+    try container.encode(self.acquisitions, forKey: .acquisitions)
+    try container.encode(self.perSecond, forKey: .perSecond)
+    try container.encode(self.expectedCount, forKey: .expectedCount)
+    try container.encode(self.finalCount, forKey: .finalCount)
+    try container.encode(self.latencyMicroseconds, forKey: .latencyMicroseconds)
+    try container.encode(self.holdMicroseconds, forKey: .holdMicroseconds)
+    try container.encode(self.fairness, forKey: .fairness)
+    try container.encode(self.failedTries, forKey: .failedTries)
+    try container.encode(self.lostLeases, forKey: .lostLeases)
+    // Written even if nil: a field that comes and goes is a trap for scripts.
+    try container.encode(self.tokensIncreasing, forKey: .tokensIncreasing)
+    try container.encode(self.errors, forKey: .errors)
+  }
+}
+
+extension WorkloadReport.Latency {
+  init(_ histogram: LatencyHistogram) {
+    func microseconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) / 1000 }
+    self.init(
+      p50: microseconds(histogram.percentile(50)),
+      p90: microseconds(histogram.percentile(90)),
+      p99: microseconds(histogram.percentile(99)),
+      max: microseconds(histogram.maximum)
+    )
+  }
+}
+
+extension WorkloadReport.Fairness {
+  /// Jain's index is 1 when all got the same, and 1/n when one of n got everything.
+  init(_ grants: [Int]) {
+    let sum = grants.reduce(0.0) { $0 + Double($1) }
+    let squares = grants.reduce(0.0) { $0 + Double($1) * Double($1) }
+    let jain = squares == 0 ? 1 : sum * sum / (Double(grants.count) * squares)
+    self.init(min: grants.min() ?? 0, max: grants.max() ?? 0, jain: (jain * 10000).rounded() / 10000)
+  }
+}

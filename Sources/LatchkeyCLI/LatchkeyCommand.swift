@@ -1,0 +1,80 @@
+internal import ArgumentParser
+internal import Logging
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// `latchkey`.
+@main
+struct LatchkeyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "latchkey",
+    abstract: "Distributed locks from the command line.",
+    discussion: """
+      A lock is named by a URL:
+        local:orders                                   in this process
+        channel:orders                                 in this process, a channel try-lock
+
+      EXAMPLES
+        See a lock keep eight workers apart, without any server:
+          latchkey contend
+        See what happens without it:
+          latchkey contend --no-lock
+      """,
+    version: "0.1.0",
+    subcommands: [ContendCommand.self, RunCommand.self, ContendChildCommand.self]
+  )
+
+  static func main() async {
+    // A reader that has gone, as in `latchkey … | head -1`, is an error of the write, not the end of the process: servers and
+    // folders are to be removed first.
+    _ = signal(SIGPIPE, SIG_IGN)
+    LoggingSystem.bootstrap { label in
+      var handler = StreamLogHandler.standardError(label: label)
+      handler.logLevel = .warning
+      return handler
+    }
+    do {
+      let command = try self.parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        var command = command
+        try command.run()
+      }
+    } catch {
+      self.end(with: error)
+    }
+  }
+
+  /// Prints what an error has to say, in one line, and ends the process with its status.
+  private static func end(with error: any Error) -> Never {
+    switch error {
+    case let failure as CommandFailure: self.end(failure)
+    case let error where self.exitCode(for: error) == .success:
+      // Help and version.
+      Descriptors.write(self.fullMessage(for: error) + "\n", to: STDOUT_FILENO)
+      endProcess(with: 0)
+    case let error where self.exitCode(for: error) == .validationFailure:
+      let message = self.message(for: error).split(separator: "\n").joined(separator: " ")
+      self.end(CommandFailure(.usage, "\(message); see `\(self.helpCall)`"))
+    default: self.end(CommandFailure(error))
+    }
+  }
+
+  private static func end(_ failure: CommandFailure) -> Never {
+    if let message = failure.message { Console.note(message) }
+    endProcess(with: failure.code)
+  }
+
+  /// The call that explains the subcommand that was meant.
+  private static var helpCall: String {
+    let shown = self.configuration.subcommands.filter { $0.configuration.shouldDisplay }
+    let names = shown.map { $0.configuration.commandName ?? "" }
+    guard let name = CommandLine.arguments.dropFirst().first, names.contains(name) else { return "latchkey --help" }
+    return "latchkey \(name) --help"
+  }
+}

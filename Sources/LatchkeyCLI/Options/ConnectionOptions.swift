@@ -1,0 +1,53 @@
+internal import ArgumentParser
+internal import Latchkey
+
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
+/// How to reach the backend: the options that all commands with a URL share.
+struct ConnectionOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("How long ZooKeeper keeps the locks of a silent client.", valueName: "duration"),
+    transform: durationOption
+  )
+  var sessionTimeout: Duration?
+
+  @Option(
+    help: ArgumentHelp(
+      "The servers' tickTime; a session timeout must be at least four of it (default: 2s).",
+      valueName: "duration"
+    ),
+    transform: durationOption
+  )
+  var tick: Duration?
+
+  @Option(help: ArgumentHelp("A file that holds the password; LATCHKEY_PASSWORD works too.", valueName: "path"))
+  var passwordFile: String?
+
+  @Option(help: ArgumentHelp("A word that tells others who holds the lock.", valueName: "word"))
+  var label: String?
+
+  func validate() throws {
+    if let sessionTimeout, sessionTimeout <= .zero { throw ValidationError("--session-timeout must be above zero") }
+    if let tick, tick <= .zero { throw ValidationError("--tick must be above zero") }
+  }
+
+  /// Puts the options, and the password from wherever it is, into a URL. Options win over what the URL says.
+  func apply(to url: LockURL) throws -> LockURL {
+    var url = url
+    if let label { url.label = label }
+    if let sessionTimeout { url.timeToLive = sessionTimeout }
+    if let passwordFile {
+      guard let text = try? String(contentsOfFile: passwordFile, encoding: .utf8) else {
+        throw CommandFailure(.usage, "cannot read the password file \(passwordFile); check its path and permissions")
+      }
+      url.password = String(text.prefix { !$0.isNewline })
+    } else if url.password == nil, let password = ProcessInfo.processInfo.environment["LATCHKEY_PASSWORD"] {
+      url.password = password
+    }
+    return url
+  }
+}

@@ -1,0 +1,62 @@
+internal import Latchkey
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// Tells the command until when the lock is safe: a file of one line, in seconds on the clock of `/proc/uptime`.
+///
+/// Replaced by rename, so a reader never sees half a number. The folder and the file are this user's alone.
+struct DeadlineFile: Sendable {
+  private let folder: TemporaryFolder
+
+  init() throws(SystemError) {
+    self.folder = try TemporaryFolder()
+  }
+
+  var path: String { self.folder.file("deadline") }
+
+  /// Writes the deadline.
+  ///
+  /// - Parameter deadline: On this process's clock, which counts at the pace of `/proc/uptime` from another start.
+  func write(_ deadline: ContinuousClock.Instant) throws(SystemError) {
+    let left = ContinuousClock.now.duration(to: deadline).nanoseconds
+    let nanoseconds = max(0, Int64(Uptime.nanoseconds) + left)
+    let new = self.folder.file("deadline.new")
+    let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw SystemError(doing: "write the deadline file \(new)") }
+    let code = Descriptors.write(Self.text(nanoseconds) + "\n", to: file)
+    close(file)
+    guard code == 0 else { throw SystemError(doing: "write the deadline file \(new)", code: code) }
+    guard rename(new, self.path) == 0 else { throw SystemError(doing: "replace the deadline file \(self.path)") }
+  }
+
+  /// Keeps the file up to date until the task is cancelled or the lease ends. A deadline that stays is not written again.
+  func follow(_ held: HeldLock) async {
+    var written = held.deadline
+    while held.isHeld, let remaining = held.remaining {
+      // A tenth of what is left: the file lags behind the truth on the safe side, and only a little.
+      let pause = min(max(remaining / 10, .milliseconds(20)), .seconds(1))
+      guard (try? await Task.sleep(for: pause)) != nil else { return }
+      guard let deadline = held.deadline, deadline != written else { continue }
+      do {
+        try self.write(deadline)
+        written = deadline
+      } catch {
+        Console.note("\(error); the command sees an older deadline")
+      }
+    }
+  }
+
+  func remove() {
+    self.folder.remove()
+  }
+
+  /// Seconds with nine decimals, without floating point.
+  static func text(_ nanoseconds: Int64) -> String {
+    let fraction = String(nanoseconds % 1_000_000_000)
+    return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 9 - fraction.count) + fraction
+  }
+}

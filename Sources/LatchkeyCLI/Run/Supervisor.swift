@@ -1,0 +1,114 @@
+internal import Latchkey
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// Runs a command under a lease: passes signals on, ends the command when the lock is lost.
+struct Supervisor: Sendable {
+  /// How it went.
+  enum Outcome: Sendable {
+    case ended(ChildProcess.Change)
+    case lost(LockError)
+  }
+
+  /// What can happen while the command runs.
+  private enum Event: Sendable {
+    case child(ChildProcess.Change)
+    case signal(Int32)
+    case lost(LockError)
+    case graceOver
+  }
+
+  let command: [ContiguousArray<CChar>]
+  let settings: [String: String?]
+  let grace: Duration
+  let signals: RunSignals
+
+  /// Runs the command to its end.
+  ///
+  /// - Throws: ``SystemError`` if it could not be started.
+  func run(under held: HeldLock) async throws -> Outcome {
+    let watchdog = try Watchdog(grace: self.grace)
+    let child: ChildProcess
+    let terminal = Terminal()
+    let lend = terminal?.isOurs == true
+    do {
+      child = try ChildProcess.spawn(self.command, settings: self.settings, group: .own)
+    } catch {
+      await watchdog.dismiss()
+      throw error
+    }
+    watchdog.guardGroup(of: child)
+    if lend { terminal?.give(to: child.pid) }
+    let outcome = await self.watch(child, held, terminal)
+    if let terminal, terminal.belongs(to: child.pid) { terminal.takeBack() }
+    await watchdog.dismiss()
+    return outcome
+  }
+
+  private func watch(_ child: ChildProcess, _ held: HeldLock, _ terminal: Terminal?) async -> Outcome {
+    let (events, feed) = AsyncStream.makeStream(of: Event.self)
+    self.signals.forward { feed.yield(.signal($0)) }
+    defer { self.signals.forward(nil) }
+    return await withTaskGroup(of: Void.self) { group in
+      group.addTask { for await change in child.changes() { feed.yield(.child(change)) } }
+      group.addTask { if let loss = await held.lost { feed.yield(.lost(loss)) } }
+      defer { group.cancelAll() }
+
+      var loss: LockError?
+      for await event in events {
+        switch event {
+        case .child(let change) where change.status == nil: self.stopped(by: change, child, terminal)
+        case .child(let change):
+          guard let loss else { return .ended(change) }
+          await self.endGroup(of: child)
+          return .lost(loss)
+        case .signal(SIGCONT):
+          // A stopped process hears of nothing: its lock may be gone. Asking also tells whoever waits for the loss.
+          _ = held.isHeld
+          if let terminal, terminal.isOurs { terminal.give(to: child.pid) }
+          child.signal(SIGCONT, group: true)
+        case .signal(let number): child.signal(number, group: RunSignals.isForWholeGroup(number))
+        case .lost(let error):
+          loss = error
+          Console.note("\(error); ending the command")
+          child.signal(SIGTERM, group: true)
+          // A stopped command takes no TERM until it goes on.
+          child.signal(SIGCONT, group: true)
+          group.addTask {
+            if (try? await Task.sleep(for: self.grace)) != nil { feed.yield(.graceOver) }
+          }
+        case .graceOver:
+          Console.note("the command is still there \(DurationText.format(self.grace)) after TERM; killing it")
+          child.signal(SIGKILL, group: true)
+        }
+      }
+      preconditionFailure("the stream of events ended, though this function holds its feed")
+    }
+  }
+
+  /// The command was stopped: by Ctrl-Z, or because it wants the terminal.
+  private func stopped(by change: ChildProcess.Change, _ child: ChildProcess, _ terminal: Terminal?) {
+    guard case .stopped(let number) = change, let terminal else { return }
+    let wantsTerminal = number == SIGTTIN || number == SIGTTOU
+    if wantsTerminal, terminal.belongs(to: child.pid) {
+      // It was faster than we were in lending it the terminal.
+      child.signal(SIGCONT, group: true)
+      return
+    }
+    guard terminal.belongs(to: child.pid) || wantsTerminal else { return }
+    // Stop with it, as one job: the shell then takes the terminal, and SIGCONT wakes both.
+    if terminal.belongs(to: child.pid) { terminal.takeBack() }
+    _ = kill(0, SIGTSTP)
+  }
+
+  /// Ends what the command has left of its group: it is unprotected too.
+  private func endGroup(of child: ChildProcess) async {
+    let end = ContinuousClock.now.advanced(by: self.grace)
+    while child.groupExists, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
+    if child.groupExists { child.signal(SIGKILL, group: true) }
+  }
+}

@@ -1,0 +1,49 @@
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// Ends the command if this process is killed outright, so that it does not go on without its lock.
+///
+/// A small `sh` in a session of its own holds the reading end of a pipe. The end of that file means that this process is dead: it
+/// then sends TERM to the command's group, and KILL after the grace. A parent-death signal would do for one process, but not
+/// for what the command has started, and it follows a thread, not a process.
+struct Watchdog: Sendable {
+  private let process: ChildProcess
+  private let pipe: Int32
+
+  private static let script = """
+    read -r group || exit 0
+    read -r done && exit 0
+    kill -TERM -- "-$group" 2>/dev/null || exit 0
+    sleep "$0"
+    kill -KILL -- "-$group" 2>/dev/null
+    """
+
+  /// - Parameter grace: The time from TERM to KILL.
+  init(grace: Duration) throws(SystemError) {
+    let pipe = try Pipe()
+    defer { close(pipe.reading) }
+    let seconds = max(0, (grace.nanoseconds + 999_999_999) / 1_000_000_000)
+    self.process = try ChildProcess.spawn(
+      ["/bin/sh", "-c", Self.script, "\(seconds)"],
+      settings: ["LATCHKEY_PASSWORD": nil],
+      input: pipe.reading,
+      group: .ownSession
+    )
+    self.pipe = pipe.writing
+  }
+
+  /// Names the group to end.
+  func guardGroup(of child: ChildProcess) {
+    Descriptors.write("\(child.pid)\n", to: self.pipe)
+  }
+
+  /// Sends it home: the command has ended.
+  func dismiss() async {
+    Descriptors.write("done\ndone\n", to: self.pipe)
+    close(self.pipe)
+    _ = await self.process.wait()
+  }
+}

@@ -1,0 +1,31 @@
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// Results go to standard output; everything else, for people, to standard error.
+enum Console {
+  static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Prints a result.
+  ///
+  /// - Throws: ``CommandFailure`` if it could not be written; quietly if the reader has gone, as in `… | head -1`.
+  static func output(_ text: String) throws(CommandFailure) {
+    switch Descriptors.write(text + "\n", to: STDOUT_FILENO) {
+    case 0: return
+    case EPIPE: throw CommandFailure(.signal(SIGPIPE), nil)
+    case let code: throw CommandFailure(.failed, SystemError(doing: "write the result", code: code).description)
+    }
+  }
+
+  /// Prints a line for people.
+  static func note(_ text: String) {
+    Descriptors.write("latchkey: \(text)\n", to: STDERR_FILENO)
+  }
+
+  /// Replaces the last line on a terminal.
+  static func redraw(_ text: String) {
+    Descriptors.write("\r\u{1B}[K" + text, to: STDERR_FILENO)
+  }
+}

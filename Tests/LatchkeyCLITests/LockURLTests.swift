@@ -1,0 +1,182 @@
+import Latchkey
+import Testing
+
+@Suite("The URL of a lock")
+struct LockURLTests {
+  @Test("names an in-process lock without a host")
+  func inProcess() throws {
+    let mutex = try LockURL("local:orders")
+    #expect(mutex.scheme == .local)
+    #expect(mutex.hosts.isEmpty)
+    #expect(mutex.name.rawValue == "orders")
+    #expect(mutex.scheme.backendKind == "mutex")
+    let channel = try LockURL("channel:a/b%20c?label=me")
+    #expect(channel.scheme.backendKind == "channel")
+    #expect(channel.name.rawValue == "a/b c")
+    #expect(channel.label == "me")
+  }
+
+  @Test("takes everything after the first slash as the name, percent-decoded")
+  func names() throws {
+    #expect(try LockURL("zookeeper://h/app/orders").name.rawValue == "app/orders")
+    #expect(try LockURL("etcd://h/with%20space%3F").name.rawValue == "with space?")
+    #expect(try LockURL("redis://h/caf%C3%A9").name.rawValue == "café")
+  }
+
+  @Test(
+    "knows each scheme's default port",
+    arguments: [
+      ("zookeeper", 2181), ("redis", 6379), ("rediss", 6379), ("redlock", 6379), ("etcd", 2379), ("etcds", 2379),
+    ]
+  )
+  func defaultPorts(scheme: String, port: Int) throws {
+    #expect(try LockURL("\(scheme)://host/orders").hosts == [LockURL.Host(name: "host", port: port)])
+  }
+
+  @Test("reads lists of hosts, with and without ports, and IPv6 addresses in brackets")
+  func hosts() throws {
+    let url = try LockURL("zookeeper://zk1:2182,zk2,[::1]:2183,[fe80::1]/orders")
+    #expect(url.hosts.map(\.description) == ["zk1:2182", "zk2:2181", "[::1]:2183", "[fe80::1]:2181"])
+    #expect(url.hosts[2].name == "::1")
+  }
+
+  @Test("reads user and password, percent-decoded")
+  func credentials() throws {
+    let both = try LockURL("redis://us%65r:p%40ss%2Fword%3A@h:6380/orders?db=1")
+    #expect(both.user == "user")
+    #expect(both.password == "p@ss/word:")
+    #expect(both.database == 1)
+    let passwordAlone = try LockURL("redis://:secret@h/orders")
+    #expect(passwordAlone.user == nil)
+    #expect(passwordAlone.password == "secret")
+    let userAlone = try LockURL("etcd://user@h/orders")
+    #expect(userAlone.user == "user")
+    #expect(userAlone.password == nil)
+  }
+
+  @Test("reads the options of each backend")
+  func options() throws {
+    let zookeeper = try LockURL("zookeeper://h/orders?chroot=/app/x&ttl=10s&timeout=500ms&label=night%20shift")
+    #expect(zookeeper.chroot == "/app/x")
+    #expect(zookeeper.timeToLive == .seconds(10))
+    #expect(zookeeper.connectTimeout == .milliseconds(500))
+    #expect(zookeeper.label == "night shift")
+    #expect(try LockURL("redlock://a,b,c/orders?db=15").database == 15)
+  }
+
+  @Test("shows neither user nor password, however it is printed")
+  func secrets() throws {
+    let url = try LockURL("redis://user:secret@h/orders?db=1")
+    var dumped = ""
+    dump(url, to: &dumped)
+    for text in ["\(url)", String(reflecting: url), dumped, "\([url])", "\(Optional(url) as Any)"] {
+      #expect(!text.contains("secret"))
+      #expect(!text.contains("user"))
+      #expect(text.contains("redis://h:6379/orders?db=1"))
+    }
+  }
+
+  @Test(
+    "can be written and parsed again",
+    arguments: [
+      "local:orders", "channel:a/b%20c", "zookeeper://zk1:1,[::1]:2/app/orders?chroot=/x&ttl=10s",
+      "redis://u:p%40%3A%2F%25@h:1/orders?db=3&label=a%26b", "etcds://:pw@h/%E2%82%AC?timeout=1500ms",
+    ]
+  )
+  func roundTrip(text: String) throws {
+    let url = try LockURL(text)
+    #expect(try LockURL(url.textWithCredentials) == url)
+    var bare = url
+    bare.user = nil
+    bare.password = nil
+    #expect(try LockURL(url.description) == bare)
+  }
+
+  @Test(
+    "says what is wrong, and shows what is right",
+    arguments: [
+      ("", "no scheme"), ("orders", "no scheme"), ("zk://h/orders", "scheme \"zk\" is unknown"),
+      ("local:", "name of the lock is missing"), ("local://orders", "leave out the \"//\""),
+      ("zookeeper:h/orders", "\"//\" is missing"), ("zookeeper://h", "name of the lock is missing"),
+      ("zookeeper://h/", "name of the lock is missing"), ("zookeeper:///orders", "host is missing"),
+      ("zookeeper://a,,b/orders", "host in the list is empty"),
+      ("zookeeper://:2181/orders", "host in the list is empty"),
+      ("zookeeper://h:0/orders", "port \"0\""), ("zookeeper://h:65536/orders", "port \"65536\""),
+      ("zookeeper://h:x/orders", "port \"x\""), ("zookeeper://h:/orders", "port \"\""),
+      ("zookeeper://h:+1/orders", "port \"+1\""), ("zookeeper://::1/orders", "must stand in brackets"),
+      ("zookeeper://[::1/orders", "\"]\""), ("zookeeper://[host]/orders", "no IPv6 address"),
+      ("zookeeper://[::1]2181/orders", "only \":port\""), ("zookeeper://a b/orders", "holds a character"),
+      ("zookeeper://h,h:2181/orders", "listed twice"), ("redis://a,b/orders", "write redlock://"),
+      ("zookeeper://h/a//b", "empty part"), ("zookeeper://h/a/../b", "part \"..\""),
+      ("zookeeper://h/%0A", "control character"), ("zookeeper://h/%zz", "two hex digits"),
+      ("zookeeper://h/%ff", "two hex digits"), ("zookeeper://h/orders#x", "%23"),
+      ("zookeeper://h/orders?nope=1", "option \"nope\" is unknown for zookeeper"),
+      ("redis://h/orders?chroot=/x", "option \"chroot\" is unknown for redis"),
+      ("etcd://h/orders?db=1", "option \"db\" is unknown for etcd"),
+      ("local:orders?ttl=1s", "option \"ttl\" is unknown for local"),
+      ("redis://h/orders?db=1&db=2", "option \"db\" is given twice"), ("redis://h/orders?db=", "has no value"),
+      ("redis://h/orders?db", "has no value"), ("redis://h/orders?db=-1", "must be a number"),
+      ("redis://h/orders?", "option \"\" is unknown"), ("zookeeper://h/orders?chroot=x", "must be a path"),
+      ("etcd://h/orders?ttl=10", "is no time"), ("etcd://h/orders?ttl=0s", "is no time"),
+      ("redis://a:b@c:d@h/orders", "%40"), ("redis://u%4:p@h/orders", "user or password"),
+    ]
+  )
+  func errors(text: String, problem: String) {
+    let error = #expect(throws: LockError.self) { try LockURL(text) }
+    #expect(error?.code == .invalidURL)
+    #expect(error?.message.contains(problem) == true, "\(error?.message ?? "")")
+    #expect(error?.message.contains("; write for example ") == true)
+  }
+
+  @Test(
+    "keeps a password out of every error, even one that is not escaped as it should be",
+    arguments: [
+      "redis://user:hunter2@h:x/orders", "redis://user:hunter2@/orders", "redis://user:hunter2@h/",
+      "redis://u:hunter2@h/a//b",
+      "redis://u:hunter2/x@h/orders", "redis://u:hunter2?x@h/orders", "redis://u:hunter2#x@h/orders",
+      "redis://u:hun,hunter2@h/orders?x=1", "redis://u:x/hunter2@h//", "redis://u:1/hunter2@h?db=x",
+      "redis://[hunter2/@h/orders", "redis://u:hunter2@h@/orders", "redis://h%/hunter2@",
+    ]
+  )
+  func secretErrors(text: String) {
+    do {
+      // Some of these are valid by accident; then there is no error to look at.
+      _ = try LockURL(text)
+    } catch {
+      #expect(!"\(error)".contains("hunter2"))
+    }
+  }
+
+  @Test("never traps on any text, and whatever it accepts can be parsed again")
+  func randomized() {
+    var random = SplitMix(state: 20_261_123)
+    let pieces = [
+      "local:", "zookeeper://", "redis://", "redlock://", "etcds:", "//", "/", "h", "h1:2181", ",", "[::1]", "[", "]",
+      ":", "@",
+      "?", "&", "=", "#", "%", "%20", "%00", "%ff", "chroot", "db", "ttl", "timeout", "label", "10s", "1",
+      "99999999999999999999",
+      "é", "👩‍👩‍👧", "\u{0}", "\n", " ", "orders", "..", "user", "-", "+", "\u{301}",
+    ]
+    for _ in 0..<20_000 {
+      var text = ["", "zookeeper://h/", "redis://h/o?"][Int(random.next() % 3)]
+      for _ in 0..<(random.next() % 12) { text += pieces[Int(random.next() % UInt64(pieces.count))] }
+      guard let url = try? LockURL(text) else { continue }
+      #expect(throws: Never.self, "\(text)") {
+        #expect(try LockURL(url.textWithCredentials) == url, "\(text)")
+      }
+    }
+  }
+}
+
+/// Random numbers that are the same in every run.
+private struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    self.state &+= 0x9e37_79b9_7f4a_7c15
+    var word = self.state
+    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+    return word ^ (word >> 31)
+  }
+}
