@@ -7,7 +7,7 @@ extension LockError {
     let (code, message): (Code, String) =
       switch error.code {
       case .cancelled: (.cancelled, "the wait was cancelled; nothing is left behind")
-      case .closing, .invalidState: (.closed, "the ZooKeeper client is closed; use the lock while the client runs")
+      case .closed, .invalidState: (.closed, "the ZooKeeper client is closed; use the lock while the client runs")
       case .noAuth, .authFailed, .invalidACL:
         (.notAuthorized, "the servers refuse this client; check its credentials and the ACLs of the lock's directory")
       case .connectionLoss, .operationTimeout, .sessionExpired:
@@ -27,7 +27,7 @@ extension QueueFailure {
     case .noNode: self = .noNode
     // The reply is missing, or came from a connection that has been given up: the request may have been carried out.
     case .connectionLoss, .operationTimeout, .runtimeInconsistency, .sessionMoved: self = .inDoubt
-    case .sessionExpired, .closing, .invalidState: self = .sessionOver
+    case .sessionExpired, .closed, .invalidState: self = .sessionOver
     default: self = .permanent(keep(error))
     }
   }

@@ -25,8 +25,8 @@ struct Main {
     try await Task.detached { try await Self.run(arguments) }.value
   }
 
-  private static func configuration(_ arguments: Arguments) throws -> ZooKeeperClient.Configuration {
-    var configuration = try ZooKeeperClient.Configuration(connectString: arguments.text("server", "127.0.0.1:2181"))
+  private static func configuration(_ arguments: Arguments) -> ZooKeeperClient.Configuration {
+    var configuration = ZooKeeperClient.Configuration(connectString: arguments.text("server", "127.0.0.1:2181"))
     configuration.sessionTimeout = .seconds(30)
     configuration.logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
     return configuration
@@ -42,7 +42,7 @@ struct Main {
       }
     let sessions = arguments.text("sessions", "shared") == "each" ? workers : 1
     let extra = arguments.workload == "D" ? 1 : 0
-    try await Self.withSessions(sessions + extra, try Self.configuration(arguments), []) { sessions in
+    try await Self.withSessions(sessions + extra, Self.configuration(arguments), []) { sessions in
       var configuration = ZooKeeperLocks.Configuration()
       configuration.root = arguments.text("root", "/bench")
       let locks = sessions.map { ZooKeeperLocks(client: $0, configuration: configuration) }

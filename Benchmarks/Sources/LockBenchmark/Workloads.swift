@@ -134,27 +134,31 @@ struct Workloads {
     try await holder.release()
   }
 
-  private func crowd() async throws {
-    let holder = try await self.lock(0, 0).acquire(within: nil)
+  /// Who has queued, and in which order they were served.
+  private final class Crowd: Sendable {
     let queued = Atomic(0)
-    let order = Mutex<[Int]>([])
+    let served = Mutex<[Int]>([])
+  }
+
+  private func crowd() async throws {
+    let crowd = Crowd()
     let samples = try await withThrowingTaskGroup(of: Samples.self) { group in
+      let holder = try await self.lock(0, 0).acquire(within: nil)
       for worker in 0..<self.workers {
-        // One after the other, so that the order in which they came is known.
         group.addTask {
           var samples = Samples()
           let start = ContinuousClock.now
-          queued.add(1, ordering: .relaxed)
+          crowd.queued.add(1, ordering: .relaxed)
           let lease = try await self.lock(worker, 0).acquire(within: nil)
           let granted = ContinuousClock.now
           self.sections[0].visit()
-          order.withLock { $0.append(worker) }
+          crowd.served.withLock { $0.append(worker) }
           try await lease.release()
           samples.add(from: start, granted: granted, end: .now)
           return samples
         }
       }
-      while queued.load(ordering: .relaxed) < self.workers { try await Task.sleep(for: .milliseconds(10)) }
+      while crowd.queued.load(ordering: .relaxed) < self.workers { try await Task.sleep(for: .milliseconds(10)) }
       // Those that have a session each are still on their way to the server.
       try await Task.sleep(for: .seconds(1))
       let report = Report()
@@ -164,8 +168,7 @@ struct Workloads {
       self.report(report, samples, start)
       return samples
     }
-    precondition(samples.count == self.workers)
-    precondition(order.withLock { $0.count } == self.workers)
+    precondition(samples.count == self.workers && crowd.served.withLock { Set($0).count } == self.workers)
   }
 
   private struct Generator: RandomNumberGenerator {

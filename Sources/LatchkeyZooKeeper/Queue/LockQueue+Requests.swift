@@ -40,7 +40,7 @@ extension LockQueue {
         let node = self.reduced(result).map { stat in
           stat.flatMap { stat in
             stat.ephemeralOwner == session.id
-              ? QueueNode(name: name, czxid: stat.czxid, session: session.generation) : nil
+              ? QueueNode(name: name, czxid: stat.createdBy, session: session.generation) : nil
           }
         }
         self.handle(.inspected(attempt: attempt, node))
@@ -189,7 +189,7 @@ extension LockQueue {
         let done = collector.state.withLock { collected -> Result<[QueueNode], QueueFailure>? in
           switch reduced {
           case .success(let stat?):
-            collected.nodes.append(QueueNode(name: name, czxid: stat.czxid, session: session.generation))
+            collected.nodes.append(QueueNode(name: name, czxid: stat.createdBy, session: session.generation))
           case .success(nil): break
           case .failure(let failure): collected.failure = failure
           }
