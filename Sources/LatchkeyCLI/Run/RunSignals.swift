@@ -35,9 +35,13 @@ final class RunSignals: Sendable {
     return try await task.value
   }
 
-  /// Gives the signals to a taker, or back to the wait.
+  /// Gives the signals to a taker, or back to the wait. One that came too late to end the wait is the taker's first.
   func forward(_ taker: (@Sendable (Int32) -> Void)?) {
-    self.state.withLock { $0.forward = taker }
+    let late = self.state.withLock { state in
+      state.forward = taker
+      return state.first
+    }
+    if let late { taker?(late) }
   }
 
   /// The signals of a terminal go to the whole group, as they would from the terminal. SIGUSR1 and SIGUSR2 go to the command
