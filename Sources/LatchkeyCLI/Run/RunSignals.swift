@@ -16,8 +16,8 @@ final class RunSignals: Sendable {
 
   private let state = Locked(State())
 
-  /// Watches from now on. Make one per process.
-  init() throws {
+  /// Routes the process's signals to this value from now on. Call it on one value per process.
+  func watch() throws {
     try SignalTrap.install([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT]) { self.note($0) }
   }
 
@@ -48,7 +48,8 @@ final class RunSignals: Sendable {
   /// alone: they would end the helpers it may have started.
   static func isForWholeGroup(_ number: Int32) -> Bool { number != SIGUSR1 && number != SIGUSR2 }
 
-  private func note(_ number: Int32) {
+  /// Takes a signal.
+  func note(_ number: Int32) {
     let action = self.state.withLock { state -> (@Sendable () -> Void)? in
       if let forward = state.forward { return { forward(number) } }
       guard number != SIGCONT else { return nil }

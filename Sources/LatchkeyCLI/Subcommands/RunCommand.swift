@@ -87,7 +87,8 @@ struct RunCommand: AsyncParsableCommand {
       )
     }
     let backend = try Backends.backend(for: url)
-    let signals = try RunSignals()
+    let signals = RunSignals()
+    try signals.watch()
     let status: Int32
     do {
       status = try await signals.run {
