@@ -93,12 +93,19 @@ let package = Package(
     ),
     .testTarget(
       name: "ZooKeeperTests",
-      dependencies: ["CZooKeeper", "Latchkey", "LatchkeyTesting", "ZooKeeper"],
+      dependencies: [
+        "CZooKeeper", "Latchkey", "LatchkeyTesting", "ZooKeeper",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: settings
     ),
     .testTarget(
       name: "LatchkeyZooKeeperTests",
-      dependencies: ["Latchkey", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper"],
+      dependencies: [
+        "Latchkey", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      exclude: ["Contenders"],
       swiftSettings: settings
     ),
     .testTarget(

@@ -4,36 +4,39 @@ internal import Synchronization
 /// Marks, in task-local storage, that the body of a `withLock` runs: what finds a task that would wait for itself.
 ///
 /// Child tasks and unstructured tasks inherit the marker, but they may rightly wait for the lock, so the marker remembers the
-/// very task that runs the body. A task's identity can be used again after its end; the marker is then no longer live.
-package final class HoldMarker: Sendable {
+/// very task that runs the body. A task's identity can be used again after its end; the grant then no longer stands.
+/// A value, so that marking allocates nothing unless bodies are nested.
+package struct HoldMarker: Sendable {
   @TaskLocal package static var current: HoldMarker?
 
   private let driver: any LeaseDriver
-  private let outer: HoldMarker?
-  private let task: Int
-  private let isLive = Atomic(true)
+  private let grant: UInt64
+  private let task: UInt
+  private let outer: Outer?
 
-  init(driver: any LeaseDriver) {
-    self.driver = driver
-    self.outer = Self.current
-    self.task = Self.taskIdentity
+  /// The marker of the enclosing body.
+  private final class Outer: Sendable {
+    let marker: HoldMarker
+
+    init(_ marker: HoldMarker) {
+      self.marker = marker
+    }
   }
 
-  func finish() {
-    self.isLive.store(false, ordering: .relaxed)
+  @inline(__always)
+  init(driver: any LeaseDriver, grant: UInt64) {
+    self.driver = driver
+    self.grant = grant
+    self.task = Self.taskIdentity
+    self.outer = Self.current.map { Outer($0) }
   }
 
   /// Throws if the current task already runs the body of a live `withLock` on this lock.
   static func check(_ name: LockName, _ backend: LockBackend) throws(LockError) {
-    guard let current = self.current else { return }
-    try current.check(name, backend)
-  }
-
-  private func check(_ name: LockName, _ backend: LockBackend) throws(LockError) {
-    var next: HoldMarker? = self
+    var next = self.current
     while let marker = next {
-      next = marker.outer
-      guard marker.isLive.load(ordering: .relaxed), marker.driver.name == name, marker.driver.backend == backend else {
+      next = marker.outer?.marker
+      guard marker.driver.name == name, marker.driver.backend == backend, marker.driver.isHeld(marker.grant) else {
         continue
       }
       if marker.task == Self.taskIdentity {
@@ -60,5 +63,10 @@ package final class HoldMarker: Sendable {
     )
   }
 
-  private static var taskIdentity: Int { withUnsafeCurrentTask { task in task?.hashValue ?? 0 } }
+  /// The address of the current task. `UnsafeCurrentTask` is that one pointer; its hash would do as well, at five times the
+  /// cost.
+  @inline(__always)
+  private static var taskIdentity: UInt {
+    withUnsafeCurrentTask { task in task.map { unsafeBitCast($0, to: UInt.self) } ?? 0 }
+  }
 }

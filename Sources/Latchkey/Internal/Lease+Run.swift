@@ -12,7 +12,7 @@ extension Lease {
     do {
       value =
         held.deadline == nil
-        ? try await held.runInPlace(isolation: isolation, body)
+        ? try await held.runInPlace(body)
         : try await Self.runWatched(held, isolation: isolation, body)
     } catch {
       await self.releaseQuietly()
@@ -38,10 +38,8 @@ extension Lease {
       nonisolated(unsafe) let body = escapingBody
       let task = Task.immediate {
         _ = isolation
-        let marker = held.marker()
-        defer { marker.finish() }
         try await HoldMarker.$current.withValue(
-          marker,
+          held.marker(),
           operation: { value = try await body(held) },
           isolation: isolation
         )
@@ -74,17 +72,11 @@ extension Lease {
 extension HeldLock {
   /// Runs a body in the current task, marked as running under this lock.
   @inline(__always)
-  func runInPlace<R>(
-    isolation: isolated (any Actor)?,
-    _ body: (HeldLock) async throws -> sending R
-  ) async throws -> sending R {
-    let marker = self.marker()
-    defer { marker.finish() }
+  func runInPlace<R>(_ body: (HeldLock) async throws -> sending R) async throws -> sending R {
     // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
     nonisolated(unsafe) let value = try await HoldMarker.$current.withValue(
-      marker,
-      operation: { try await body(self) },
-      isolation: isolation
+      self.marker(),
+      operation: { try await body(self) }
     )
     return value
   }

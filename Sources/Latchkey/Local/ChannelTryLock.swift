@@ -45,15 +45,13 @@ public struct ChannelTryLock: FencedLock {
   ///
   /// - Parameters:
   ///   - timeout: The budget for the wait; nil waits for ever, zero tries once.
-  ///   - isolation: The actor to stay on; leave it out.
   ///   - body: What to do under the lock.
   /// - Returns: What the body returned.
   /// - Throws: ``LockError`` from the wait, `CancellationError`, or the body's own error.
   public func withLock<R>(
     within timeout: Duration? = nil,
-    isolation: isolated (any Actor)? = #isolation,
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R {
-    try await self.core.withLock(within: timeout, isolation: isolation, body)
+    try await self.core.withLock(within: timeout, body)
   }
 }

@@ -47,20 +47,20 @@ final class LocalLockCore: LeaseDriver {
   }
 
   /// `DistributedLock.withLock` without the lease in between: a grant that needs no wait then costs little more than the body.
+  @inline(__always)
   func withLock<R>(
     within timeout: Duration?,
-    isolation: isolated (any Actor)?,
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R {
     try HoldMarker.check(self.name, self.backend)
     var grant: UInt64 = 0
     if !Task.isCancelled { grant = self.tryGrant() }
     if grant == 0 {
-      return try await self.acquireForBody(within: timeout).run(isolation: isolation, body)
+      return try await self.acquireForBody(within: timeout).run(isolation: #isolation, body)
     }
     let held = HeldLock(driver: self, grant: grant, token: FencingToken(major: grant))
     defer { self.abandon(grant) }
-    return try await held.runInPlace(isolation: isolation, body)
+    return try await held.runInPlace(body)
   }
 
   private func acquireForBody(within timeout: Duration?) async throws -> Lease {

@@ -41,9 +41,11 @@ public struct HeldLock: Sendable {
   /// noticed, possibly after the next grant: the token protects.
   public var lost: LockError? {
     get async {
-      let slot = EndingSlot()
-      let handler = self.driver.onEnding(of: self.grant) { ending in slot.answer(ending) }
-      let loss = await slot.wait()
+      let ended = OneShot<LockError?>()
+      let handler = self.driver.onEnding(of: self.grant) { ending in
+        if case .lost(let loss) = ending { ended.answer(loss) } else { ended.answer(nil) }
+      }
+      let loss = await ended.wait(cancelled: nil)
       if let handler { self.driver.removeEndingHandler(handler, of: self.grant) }
       return loss
     }
@@ -67,7 +69,8 @@ public struct HeldLock: Sendable {
     try await self.driver.extend(self.grant)
   }
 
-  func marker() -> HoldMarker { HoldMarker(driver: self.driver) }
+  @inline(__always)
+  func marker() -> HoldMarker { HoldMarker(driver: self.driver, grant: self.grant) }
 
   package func onEnding(_ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     self.driver.onEnding(of: self.grant, handler)
@@ -87,54 +90,5 @@ extension LockError {
       message: "the lock was lost: \(reason); stop writing to what it protects and acquire it again",
       underlying: underlying
     )
-  }
-}
-
-/// One caller of ``HeldLock/lost`` that waits for the ending.
-private final class EndingSlot: Sendable {
-  private enum State {
-    case open
-    case waiting(CheckedContinuation<LockError?, Never>)
-    case answered(LockError?)
-  }
-
-  private let state = Locked(State.open)
-
-  func answer(_ ending: LeaseEnding) {
-    switch ending {
-    case .released: self.answer(nil)
-    case .lost(let error): self.answer(error)
-    }
-  }
-
-  func wait() async -> LockError? {
-    await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        let known: LockError?? = self.state.withLock { state in
-          if case .answered(let loss) = state { return .some(loss) }
-          state = .waiting(continuation)
-          return .none
-        }
-        if let known { continuation.resume(returning: known) }
-      }
-    } onCancel: {
-      self.answer(nil)
-    }
-  }
-
-  private func answer(_ loss: LockError?) {
-    let waiting = self.state.withLock { state -> CheckedContinuation<LockError?, Never>? in
-      switch state {
-      case .open:
-        state = .answered(loss)
-        return nil
-      case .waiting(let continuation):
-        state = .answered(loss)
-        return continuation
-      case .answered:
-        return nil
-      }
-    }
-    waiting?.resume(returning: loss)
   }
 }

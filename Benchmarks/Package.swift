@@ -1,0 +1,36 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+  name: "benchmarks",
+  platforms: [.macOS(.v15)],
+  dependencies: [
+    .package(name: "latchkey", path: ".."),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+  ],
+  targets: [
+    // A peer of the lock comparison: one workload, one JSON line.
+    .executableTarget(
+      name: "LockBenchmark",
+      dependencies: [
+        .product(name: "Latchkey", package: "latchkey"),
+        .product(name: "LatchkeyZooKeeper", package: "latchkey"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ZooKeeper", package: "latchkey"),
+      ],
+      swiftSettings: settings
+    ),
+    // The in-process locks, without servers.
+    .executableTarget(
+      name: "MutexBenchmark",
+      dependencies: [.product(name: "Latchkey", package: "latchkey")],
+      swiftSettings: settings
+    ),
+  ]
+)

@@ -1,0 +1,26 @@
+#include <stdatomic.h>
+#include <string.h>
+
+#include "internal.h"
+
+static _Atomic(void (*)(int32_t, const char *)) writer;
+
+void czk_set_log(int32_t level, void (*write)(int32_t level, const char *message)) {
+  atomic_store(&writer, write);
+  zoo_set_debug_level((ZooLogLevel)level);
+}
+
+/// Splits what the C client has already formatted as "time:pid(thread):ZOO_LEVEL@function@line: text".
+void czk_log_line(const char *line) {
+  void (*write)(int32_t, const char *) = atomic_load(&writer);
+  if (write == NULL) return;
+  static const char *const names[] = {"ZOO_ERROR@", "ZOO_WARN@", "ZOO_INFO@", "ZOO_DEBUG@"};
+  for (int32_t i = 0; i < 4; i++) {
+    const char *start = strstr(line, names[i]);
+    if (start == NULL) continue;
+    const char *text = strstr(start, ": ");
+    write(i + 1, text == NULL ? start : text + 2);
+    return;
+  }
+  write(ZOO_LOG_LEVEL_INFO, line);
+}

@@ -1,0 +1,124 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "scan.h"
+
+/// Numbers from here on may be out of order: the server's counter sticks after 2^31 - 1.
+static const int64_t wrap_limit = (INT64_C(1) << 31) - (INT64_C(1) << 20);
+
+static bool ends_with_marker(const char *name, size_t length, const char *markers) {
+  while (*markers != '\0') {
+    size_t size = strcspn(markers, "\n");
+    if (size > 0 && size <= length && memcmp(name + length - size, markers, size) == 0) return true;
+    markers += size;
+    if (*markers == '\n') markers++;
+  }
+  return false;
+}
+
+/// Reads the number of a contender. Returns false if the name is none, or its number does not fit.
+static bool parse(const char *name, const char *markers, int64_t *number) {
+  size_t length = strlen(name);
+  size_t start = length;
+  while (start > 0 && name[start - 1] >= '0' && name[start - 1] <= '9') start--;
+  if (start == length) return false;
+  bool negative = false;
+  if (!ends_with_marker(name, start, markers)) {
+    if (start == 0 || name[start - 1] != '-' || !ends_with_marker(name, start - 1, markers)) return false;
+    negative = true;
+  }
+  int64_t value = 0;
+  for (size_t i = start; i < length; i++) {
+    if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, name[i] - '0', &value)) return false;
+  }
+  *number = negative ? -value : value;
+  return true;
+}
+
+static bool comes_before(int64_t number, const char *name, int64_t other_number, const char *other_name) {
+  return number != other_number ? number < other_number : strcmp(name, other_name) < 0;
+}
+
+/// Collects the names that a test accepts: counted in a first pass, so that nothing is allocated where there are none.
+static const char **collect(const char *const *names, int32_t count, int32_t wanted, const char *markers,
+                            const char *prefix) {
+  const char **list = malloc((size_t)wanted * sizeof(*list));
+  if (list == NULL) return NULL;
+  size_t prefix_length = prefix == NULL ? 0 : strlen(prefix);
+  int32_t found = 0;
+  int64_t number;
+  for (int32_t i = 0; i < count && found < wanted; i++) {
+    bool taken = prefix == NULL ? parse(names[i], markers, &number) : strncmp(names[i], prefix, prefix_length) == 0;
+    if (taken) list[found++] = names[i];
+  }
+  return list;
+}
+
+bool czk_scan_into(czk_scan *scan, czk_scan_lists *lists, const char *const *names, int32_t count, const char *own,
+                   const char *match_prefix, const char *markers) {
+  memset(scan, 0, sizeof(*scan));
+  memset(lists, 0, sizeof(*lists));
+  int64_t own_number = 0;
+  bool has_own = own != NULL && parse(own, markers, &own_number);
+  bool own_present = false;
+  int32_t before_own = 0;
+  int64_t first_number = 0;
+  int64_t predecessor_number = 0;
+  size_t prefix_length = match_prefix == NULL ? 0 : strlen(match_prefix);
+
+  for (int32_t i = 0; i < count; i++) {
+    const char *name = names[i];
+    if (match_prefix != NULL && strncmp(name, match_prefix, prefix_length) == 0) scan->match_count++;
+    int64_t number;
+    if (!parse(name, markers, &number)) continue;
+    scan->count++;
+    if (number < 0 || number >= wrap_limit) scan->wraps = true;
+    if (scan->first == NULL || comes_before(number, name, first_number, scan->first)) {
+      scan->first = name;
+      first_number = number;
+    }
+    if (own != NULL) {
+      if (!has_own) continue;
+      if (number == own_number && strcmp(name, own) == 0) {
+        own_present = true;
+        continue;
+      }
+      if (!comes_before(number, name, own_number, own)) continue;
+      before_own++;
+    }
+    if (scan->predecessor == NULL || comes_before(predecessor_number, scan->predecessor, number, name)) {
+      scan->predecessor = name;
+      predecessor_number = number;
+    }
+  }
+
+  scan->own_index = own_present ? before_own : -1;
+  // A place in a list that we are not in means nothing.
+  if (own != NULL && !own_present) scan->predecessor = NULL;
+  if (scan->match_count > 0) {
+    lists->matches = collect(names, count, scan->match_count, markers, match_prefix);
+    if (lists->matches == NULL) return false;
+    scan->matches = lists->matches;
+  }
+  if (scan->wraps) {
+    lists->contenders = collect(names, count, scan->count, markers, NULL);
+    if (lists->contenders == NULL) return false;
+    scan->contenders = lists->contenders;
+  }
+  return true;
+}
+
+void czk_scan_drop(czk_scan_lists *lists) {
+  free(lists->contenders);
+  free(lists->matches);
+}
+
+bool czk_scan_names(const char *const *names, int32_t count, const char *own, const char *match_prefix,
+                    const char *markers, void (*seen)(void *ctx, const czk_scan *scan), void *ctx) {
+  czk_scan scan;
+  czk_scan_lists lists;
+  bool complete = czk_scan_into(&scan, &lists, names, count, own, match_prefix, markers);
+  if (complete) seen(ctx, &scan);
+  czk_scan_drop(&lists);
+  return complete;
+}

@@ -1,0 +1,83 @@
+internal import Latchkey
+
+extension LockConformance {
+  static let busyChecks = [
+    Check(5, "tryAcquire gives nil while another client holds the lock") { trial in
+      let holder = try await trial.holder(try await trial.lock())
+      let other = try await trial.lock()
+      for _ in 0..<5 { try await trial.expectBusy(other) }
+      try await holder.release()
+      try await trial.expectNotBusy(other)
+    },
+
+    Check(5, "tryAcquire gives nil while the same client holds the lock") { trial in
+      let lock = try await trial.lock()
+      let holder = try await trial.holder(lock)
+      for _ in 0..<5 { try await trial.expectBusy(lock) }
+      try await holder.release()
+      try await trial.expectNotBusy(lock)
+    },
+
+    Check(5, "tryAcquire never gives nil while the lock is free") { trial in
+      let locks = [try await trial.lock(), try await trial.lock()]
+      for round in 0..<40 { try await trial.expectNotBusy(locks[round % 2]) }
+    },
+
+    Check(5, "withLockIfAvailable runs its body on a free lock, and gives nil without running it on a held one") {
+      trial in
+      let lock = try await trial.lock()
+      let free = try await lock.withLockIfAvailable { _ in 42 }
+      try trial.expect(free == 42, "the body's value", seen: "\(String(describing: free))")
+      let holder = try await trial.holder(try await trial.lock())
+      let busy: Bool? = try await lock.withLockIfAvailable { _ in true }
+      try trial.expect(busy == nil, "nil", seen: "that the body ran")
+      try await holder.release()
+    },
+
+    Check(5, "tryAcquire throws, and does not say busy, when the servers cannot be reached", needs: [.cutOff]) {
+      trial in
+      let client = try await trial.client()
+      let lock = client.lock(trial.name)
+      try await trial.expectNotBusy(lock)
+      let error = try await trial.whileCutOff(client) { () -> LockError? in
+        trial.step("trying to acquire while cut off")
+        do throws(LockError) {
+          if let lease = try await lock.tryAcquire() {
+            await lease.releaseQuietly()
+            throw LockError(.backendFailure, message: "a lease was granted while the client was cut off")
+          }
+          return nil
+        } catch {
+          return error
+        }
+      }
+      guard let error else { throw Unmet(expected: "an error", seen: "nil, which means busy") }
+      try trial.expect(error.code == .unreachable, "code unreachable", seen: "\(error.code): \(error)")
+    },
+
+    Check(5, "timedOut says how long the wait was, which lock was meant, and what to do") { trial in
+      let holder = try await trial.holder(try await trial.lock())
+      let budget = Duration.milliseconds(200)
+      let error = await trial.contend(try await trial.lock(), within: budget).error()
+      guard let error, error.code == .timedOut else {
+        throw Unmet(expected: "timedOut", seen: error.map { "\($0)" } ?? "a grant")
+      }
+      try trial.expect(
+        error.name == trial.name,
+        "the lock's name in the error",
+        seen: "\(String(describing: error.name))"
+      )
+      guard let waited = error.wait?.waited else { throw Unmet(expected: "wait.waited", seen: "nil") }
+      try trial.expect(
+        waited >= budget && waited < budget + trial.subject.slack,
+        "wait.waited to be about \(budget)",
+        seen: "\(waited)"
+      )
+      if let place = error.wait?.place {
+        try trial.expect(place == 1, "one contender ahead, where the place is known", seen: "\(place)")
+      }
+      try trial.expect("\(error)".contains("\(trial.name)"), "the lock's name in the message", seen: "\(error)")
+      try await holder.release()
+    },
+  ]
+}

@@ -1,0 +1,34 @@
+internal import Latchkey
+internal import ZooKeeper
+
+extension LockError {
+  /// What a ZooKeeper error means for a lock.
+  init(_ name: LockName, _ error: ZooKeeperError) {
+    let (code, message): (Code, String) =
+      switch error.code {
+      case .cancelled: (.cancelled, "the wait was cancelled; nothing is left behind")
+      case .closed, .invalidState: (.closed, "the ZooKeeper client is closed; use the lock while the client runs")
+      case .noAuth, .authFailed, .invalidACL:
+        (.notAuthorized, "the servers refuse this client; check its credentials and the ACLs of the lock's directory")
+      case .connectionLoss, .operationTimeout, .sessionExpired:
+        (.unreachable, "the servers could not be asked; check their addresses and that they run")
+      default: (.backendFailure, "the servers answered with an error")
+      }
+    self.init(code, name: name, message: message, underlying: error)
+  }
+}
+
+extension QueueFailure {
+  /// Reduces an error to what the queue decides by.
+  ///
+  /// - Parameter keep: Keeps an error that ends the wait and gives it a number.
+  init(_ error: ZooKeeperError, keep: (ZooKeeperError) -> UInt64) {
+    switch error.code {
+    case .noNode: self = .noNode
+    // The reply is missing, or came from a connection that has been given up: the request may have been carried out.
+    case .connectionLoss, .operationTimeout, .runtimeInconsistency, .sessionMoved: self = .inDoubt
+    case .sessionExpired, .closed, .invalidState: self = .sessionOver
+    default: self = .permanent(keep(error))
+    }
+  }
+}

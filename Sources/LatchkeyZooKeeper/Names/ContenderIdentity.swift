@@ -1,0 +1,65 @@
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// What our nodes are called and what they say.
+///
+/// The name is Curator's, `_c_<uuid>-lock-<sequence>`: Curator, kazoo (told the pattern) and go-zookeeper take such a node
+/// for a contender, and the identifier finds a node again whose create was never answered.
+enum ContenderIdentity {
+  /// What stands before the sequence number in the node of a contender, ours and other libraries'.
+  static let markers = ["lock-", "__lock__", "__READ__", "__WRIT__", "__rlock__"]
+
+  static func newIdentifier() -> String {
+    var generator = SystemRandomNumberGenerator()
+    let high = generator.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+    let low = generator.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    var text = [UInt8]()
+    text.reserveCapacity(36)
+    for (index, word) in [high, low].enumerated() {
+      for nibble in 0..<16 {
+        let position = index * 16 + nibble
+        if position == 8 || position == 12 || position == 16 || position == 20 { text.append(UInt8(ascii: "-")) }
+        let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - nibble * 4)) & 0xF
+        text.append(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
+      }
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  static func prefix(_ identifier: String) -> String { "_c_\(identifier)-lock-" }
+
+  /// How recovery recognises a node of an attempt.
+  static func searchPrefix(_ identifier: String) -> String { "_c_\(identifier)-" }
+
+  /// Node data: who holds or wants the lock, for people who look.
+  static func data(label: String?) -> [UInt8] {
+    var host = [CChar](repeating: 0, count: 256)
+    gethostname(&host, host.count - 1)
+    let name = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    var text = "host=\(Self.quoted(name)) pid=\(getpid())"
+    if let label { text += " label=\(Self.quoted(label))" }
+    return Array(text.utf8)
+  }
+
+  /// Keeps one description on one line with its parts apart.
+  private static func quoted(_ text: String) -> String {
+    let isPlain = text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && $0 != "\"" && $0 != "\\" }
+    if isPlain, !text.isEmpty { return text }
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\":
+        quoted.unicodeScalars.append("\\")
+        quoted.unicodeScalars.append(scalar)
+      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+        quoted += " "
+      default:
+        quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
+  }
+}

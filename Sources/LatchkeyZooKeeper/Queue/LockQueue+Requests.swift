@@ -1,0 +1,256 @@
+internal import Latchkey
+internal import Logging
+internal import Synchronization
+internal import ZooKeeper
+
+extension LockQueue {
+  /// Sends what the machine asks for; the reply comes back as an event.
+  func request(_ action: QueueAction, _ current: ZKSession?) {
+    switch action {
+    case .enter(let attempt, let identifier, let session):
+      guard let session = self.session(session, current) else {
+        return self.handle(.entered(attempt: attempt, create: .failure(.sessionOver), view: .failure(.sessionOver)))
+      }
+      self.enter(attempt, identifier, session)
+    case .makeDirectory(let attempt, let session):
+      guard let session = self.session(session, current) else {
+        return self.handle(.directoryMade(attempt: attempt, .failure(.sessionOver)))
+      }
+      session.createContainers(self.directory, acl: self.acl) { code in
+        self.handle(.directoryMade(attempt: attempt, self.directoryResult(code)))
+      }
+    case .list(let attempt, let own, let identifier, let sync, let session):
+      guard let session = self.session(session, current) else {
+        return self.handle(.listed(attempt: attempt, .failure(.sessionOver)))
+      }
+      session.scan(
+        directory: self.directory,
+        own: own,
+        uuidPrefix: ContenderIdentity.searchPrefix(identifier),
+        markers: .locks,
+        sync: sync
+      ) { result in
+        self.handle(.listed(attempt: attempt, self.view(result)))
+      }
+    case .inspect(let attempt, let name, let session):
+      guard let session = self.session(session, current) else {
+        return self.handle(.inspected(attempt: attempt, .failure(.sessionOver)))
+      }
+      session.exists(self.path(name)) { result in
+        let node = self.reduced(result).map { stat in
+          stat.flatMap { stat in
+            stat.ephemeralOwner == session.id
+              ? QueueNode(name: name, czxid: stat.createdBy, session: session.generation) : nil
+          }
+        }
+        self.handle(.inspected(attempt: attempt, node))
+      }
+    case .order(let attempt, let names, let session):
+      guard let session = self.session(session, current) else {
+        return self.handle(.ordered(attempt: attempt, .failure(.sessionOver)))
+      }
+      self.order(attempt, names, session)
+    case .watchPredecessor(let attempt, let name, let session):
+      guard let session = self.session(session, current) else {
+        return self.handle(.predecessorWatched(attempt: attempt, .failure(.sessionOver)))
+      }
+      let watch = session.watchDeletion(of: self.path(name)) {
+        self.handle(.predecessorGone(attempt: attempt))
+      } _: { code in
+        self.handle(.predecessorWatched(attempt: attempt, self.result(code)))
+      }
+      let isStale = self.state.withLock { state -> Bool in
+        guard state.machine.watchesPredecessor(attempt) else { return true }
+        state.predecessorWatch = Registration(id: watch, session: session)
+        return false
+      }
+      if isStale { session.removeWatch(watch) }
+    case .watchOwn(let node):
+      guard let session = self.session(node.session, current) else { return }
+      self.watchOwn(node, session)
+    case .watchOwnLater(let node):
+      guard let session = self.session(node.session, current) else { return }
+      let hook = session.onNextHeartbeat { self.watchOwn(node, session) }
+      let isStale = self.state.withLock { state -> Bool in
+        guard state.machine.owns(node) else { return true }
+        state.heartbeatHook = Registration(id: hook, session: session)
+        return false
+      }
+      if isStale { session.cancelHeartbeatHook(hook) }
+    case .awaitLiveTerm(let session):
+      guard let session = self.session(session, current) else { return }
+      session.onLiveTerm { term in
+        if term != nil { self.handle(.termLive(session: session.generation)) }
+      }
+    case .behind(let place):
+      guard let first = place.first, let session = current else { return }
+      self.describeHolder(first, session)
+    case .delete(let node):
+      guard let session = self.session(node.session, current) else {
+        return self.handle(.deleted(node, .failure(.sessionOver)))
+      }
+      session.delete(self.path(node.name)) { code in self.handle(.deleted(node, self.result(code))) }
+    case .search(let identifier, let session):
+      guard let session = self.session(session, current) else { return }
+      session.scan(
+        directory: self.directory,
+        own: nil,
+        uuidPrefix: ContenderIdentity.searchPrefix(identifier),
+        markers: .locks,
+        sync: true
+      ) { result in
+        self.handle(.searched(identifier: identifier, session: session.generation, self.view(result)))
+      }
+    case .warnAboutWrap:
+      self.logger.warning(
+        "sequence numbers in the lock's directory have wrapped: contenders are ordered by creation, which costs a read each",
+        metadata: ["lock.name": "\(self.name)", "zookeeper.path": "\(self.directory)"]
+      )
+    case .grant, .lose, .answerImpatient, .fail, .releaseSettled, .forgetWatches:
+      preconditionFailure("settled under the lock")
+    }
+  }
+
+  private func session(_ generation: UInt64, _ current: ZKSession?) -> ZKSession? {
+    current?.generation == generation ? current : nil
+  }
+
+  private func enter(_ attempt: UInt64, _ identifier: String, _ session: ZKSession) {
+    if let error = self.tooShort(session) {
+      let number = self.state.withLock { $0.keep(error) }
+      return self.handle(
+        .entered(attempt: attempt, create: .failure(.permanent(number)), view: .failure(.permanent(number)))
+      )
+    }
+    session.enter(
+      directory: self.directory,
+      prefix: self.path(ContenderIdentity.prefix(identifier)),
+      data: self.data,
+      acl: self.acl,
+      markers: .locks
+    ) { reply in
+      let node = self.reduced(reply.create).map { created in
+        QueueNode(name: created.name, czxid: created.czxid, session: session.generation)
+      }
+      // A list counts only if our node was made before it.
+      let view: Result<QueueView, QueueFailure> =
+        if case .failure(let failure) = node { .failure(failure) } else { self.view(reply.scan) }
+      self.handle(.entered(attempt: attempt, create: node, view: view))
+    }
+  }
+
+  /// The deadline is proven by what a follower relays each half tick; a session shorter than four ticks could be over before.
+  private func tooShort(_ session: ZKSession) -> LockError? {
+    let tick = self.client.configuration.tick
+    guard session.timeout < tick * 4 else { return nil }
+    return LockError(
+      .invalidConfiguration,
+      name: self.name,
+      message: """
+        the session timeout of \(session.timeout) is less than four ticks of \(tick): no deadline can be proven; \
+        ask for a longer session, or set the client's tick to the servers' tickTime
+        """
+    )
+  }
+
+  private func watchOwn(_ node: QueueNode, _ session: ZKSession) {
+    let watch = session.watchDeletion(of: self.path(node.name)) {
+      self.handle(.ownGone(node))
+    } _: { code in
+      switch self.result(code) {
+      case .success, .failure(.sessionOver), .failure(.permanent): return
+      case .failure(.noNode): self.handle(.ownGone(node))
+      case .failure(.inDoubt): self.handle(.ownWatchFailed(node))
+      }
+    }
+    let isStale = self.state.withLock { state -> Bool in
+      guard state.machine.owns(node) else { return true }
+      state.ownWatch = Registration(id: watch, session: session)
+      return false
+    }
+    if isStale { session.removeWatch(watch) }
+  }
+
+  /// Reads the creation transactions of all contenders in one flight; names no longer tell their order.
+  private func order(_ attempt: UInt64, _ names: [String], _ session: ZKSession) {
+    struct Collected {
+      var nodes: [QueueNode] = []
+      var outstanding: Int
+      var failure: QueueFailure?
+    }
+    final class Collector: Sendable {
+      let state: Locked<Collected>
+      init(_ count: Int) { self.state = Locked(Collected(outstanding: count)) }
+    }
+    let collector = Collector(names.count)
+    for name in names {
+      session.exists(self.path(name)) { result in
+        let reduced = self.reduced(result)
+        let done = collector.state.withLock { collected -> Result<[QueueNode], QueueFailure>? in
+          switch reduced {
+          case .success(let stat?):
+            collected.nodes.append(QueueNode(name: name, czxid: stat.createdBy, session: session.generation))
+          case .success(nil): break
+          case .failure(let failure): collected.failure = failure
+          }
+          collected.outstanding -= 1
+          guard collected.outstanding == 0 else { return nil }
+          if let failure = collected.failure { return .failure(failure) }
+          return .success(collected.nodes.sorted { $0.czxid < $1.czxid })
+        }
+        if let done { self.handle(.ordered(attempt: attempt, done)) }
+      }
+    }
+  }
+
+  /// Reads who holds the lock, for those whose wait may run out.
+  private func describeHolder(_ node: String, _ session: ZKSession) {
+    session.get(self.path(node)) { result in
+      guard case .success((let data, let stat)) = result else { return }
+      let text = String(decoding: data.prefix(256), as: UTF8.self)
+      let owner = "session 0x\(String(UInt64(bitPattern: stat.ephemeralOwner), radix: 16))"
+      let description = text.hasPrefix("host=") ? "\(text), \(owner)" : "\(node), \(owner)"
+      self.state.withLock { $0.holder = (node, description) }
+    }
+  }
+
+  // MARK: Results
+
+  private func reduced<T>(_ result: Result<T, ZooKeeperError>) -> Result<T, QueueFailure> {
+    result.mapError { error in
+      QueueFailure(error) { error in self.state.withLock { $0.keep(LockError(self.name, error)) } }
+    }
+  }
+
+  private func result(_ code: ZooKeeperCode) -> Result<Void, QueueFailure> {
+    if code == .ok { return .success(()) }
+    return self.reduced(.failure(ZooKeeperError(code, operation: "lock", path: self.directory)))
+  }
+
+  private func directoryResult(_ code: ZooKeeperCode) -> Result<Void, QueueFailure> {
+    // Parents are made first, so what is missing here is the chroot.
+    guard code == .noNode else { return self.result(code) }
+    let error = LockError(
+      .invalidConfiguration,
+      name: self.name,
+      message: """
+        the directory \(self.directory) cannot be made under \(self.backend.instance): \
+        the chroot does not exist; create it, or correct the connect string
+        """
+    )
+    return .failure(.permanent(self.state.withLock { $0.keep(error) }))
+  }
+
+  private func view(_ result: Result<ContenderScan, ZooKeeperError>) -> Result<QueueView, QueueFailure> {
+    self.reduced(result).map { scan in
+      QueueView(
+        ownIndex: scan.ownIndex,
+        predecessor: scan.predecessor,
+        first: scan.first,
+        count: scan.count,
+        matches: scan.matches,
+        unordered: scan.wraps ? scan.contenders : nil
+      )
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/// What a queue has left behind and still has to clean up: nodes to delete, creates whose answer is outstanding or lost.
+///
+/// Everything is tried at least once more after each reconnect, until it is done or the session, and with it every node, is
+/// over.
+struct QueueLitter: Sendable {
+  private struct Search: Sendable {
+    let session: UInt64
+    var isInFlight: Bool
+  }
+
+  /// A rule of the queue; see ``QueueMachine/Rules``.
+  var retriesDeletes = true
+  /// Nodes to delete, and whether the request is under way.
+  private var deletes: [QueueNode: Bool] = [:]
+  /// Abandoned attempts whose create has not been answered.
+  private var creates: [UInt64: QueueMachine.Attempt] = [:]
+  /// Identifiers of creates whose answer was lost.
+  private var searches: [String: Search] = [:]
+
+  var isEmpty: Bool { self.deletes.isEmpty && self.creates.isEmpty && self.searches.isEmpty }
+
+  /// Deletes a node: now, if its session is connected, else in the background.
+  mutating func delete(_ node: QueueNode, connected: UInt64?) -> [QueueAction] {
+    let isConnected = connected == node.session
+    self.deletes[node] = isConnected
+    return [isConnected ? .delete(node) : .releaseSettled(node)]
+  }
+
+  mutating func deleted(
+    _ node: QueueNode,
+    _ result: Result<Void, QueueFailure>,
+    connected: UInt64?
+  ) -> [QueueAction] {
+    guard case .failure(.inDoubt) = result, self.deletes[node] != nil, self.retriesDeletes else {
+      self.deletes[node] = nil
+      return [.releaseSettled(node)]
+    }
+    // Once more: at once if the connection is back already, else when it is.
+    self.deletes[node] = connected == node.session
+    return [.releaseSettled(node)] + (connected == node.session ? [.delete(node)] : [])
+  }
+
+  /// Waits for the answer to an abandoned create.
+  mutating func expectCreate(_ attempt: QueueMachine.Attempt) {
+    self.creates[attempt.number] = attempt
+  }
+
+  /// Deals with the answer to a create that is no longer waited for.
+  mutating func lateCreate(
+    _ create: Result<QueueNode, QueueFailure>,
+    of number: UInt64,
+    connected: UInt64?
+  ) -> [QueueAction] {
+    guard let attempt = self.creates.removeValue(forKey: number) else { return [] }
+    switch create {
+    case .success(let node): return self.delete(node, connected: connected)
+    case .failure(.inDoubt): return self.search(attempt, connected: connected)
+    case .failure: return []
+    }
+  }
+
+  /// Looks for what a create has left: now if the session is connected, else on reconnect.
+  mutating func search(_ attempt: QueueMachine.Attempt, connected: UInt64?) -> [QueueAction] {
+    let isConnected = connected == attempt.session
+    self.searches[attempt.identifier] = Search(session: attempt.session, isInFlight: isConnected)
+    return isConnected ? [.search(identifier: attempt.identifier, session: attempt.session)] : []
+  }
+
+  mutating func searched(
+    _ identifier: String,
+    session: UInt64,
+    _ result: Result<QueueView, QueueFailure>,
+    connected: UInt64?
+  ) -> [QueueAction] {
+    guard self.searches[identifier] != nil else { return [] }
+    if case .failure(.inDoubt) = result {
+      self.searches[identifier]?.isInFlight = connected == session
+      return connected == session ? [.search(identifier: identifier, session: session)] : []
+    }
+    self.searches[identifier] = nil
+    guard case .success(let view) = result else { return [] }
+    return view.matches.flatMap { name in
+      self.delete(QueueNode(name: name, czxid: 0, session: session), connected: connected)
+    }
+  }
+
+  mutating func connected(_ session: UInt64) -> [QueueAction] {
+    var actions: [QueueAction] = []
+    for (node, isInFlight) in self.deletes where node.session == session && !isInFlight {
+      self.deletes[node] = true
+      actions.append(.delete(node))
+    }
+    for (identifier, search) in self.searches where search.session == session && !search.isInFlight {
+      self.searches[identifier]?.isInFlight = true
+      actions.append(.search(identifier: identifier, session: session))
+    }
+    return actions
+  }
+
+  mutating func ended(_ session: UInt64) -> [QueueAction] {
+    let settled = self.deletes.keys.filter { $0.session == session }
+    for node in settled { self.deletes[node] = nil }
+    for (number, attempt) in self.creates where attempt.session == session { self.creates[number] = nil }
+    for (identifier, search) in self.searches where search.session == session { self.searches[identifier] = nil }
+    return settled.map { .releaseSettled($0) }
+  }
+
+  mutating func clear() -> [QueueAction] {
+    let settled = Array(self.deletes.keys)
+    (self.deletes, self.creates, self.searches) = ([:], [:], [:])
+    return settled.map { .releaseSettled($0) }
+  }
+}

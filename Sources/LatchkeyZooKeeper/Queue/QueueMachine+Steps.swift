@@ -1,0 +1,171 @@
+extension QueueMachine {
+  var attempt: Attempt? {
+    switch self.phase {
+    case .idle, .needSession, .held: nil
+    case .entering(let attempt), .makingDirectory(let attempt), .inDoubt(let attempt), .recovering(let attempt),
+      .inspecting(let attempt, _), .listing(let attempt, _), .ordering(let attempt, _), .watching(let attempt, _, _),
+      .ripe(let attempt, _):
+      attempt
+    }
+  }
+
+  var isWanted: Bool { self.patient + self.impatient > 0 }
+
+  mutating func startIfWanted() -> [QueueAction] {
+    self.phase = .idle
+    return self.isWanted ? self.start() : []
+  }
+
+  mutating func start() -> [QueueAction] {
+    guard let session = self.connectedSession else {
+      self.phase = .needSession
+      return []
+    }
+    let attempt = Attempt(number: self.nextAttempt, identifier: self.makeIdentifier(self.nextAttempt), session: session)
+    self.nextAttempt += 1
+    return self.enter(attempt)
+  }
+
+  mutating func enter(_ attempt: Attempt) -> [QueueAction] {
+    self.phase = .entering(attempt)
+    return [.enter(attempt: attempt.number, identifier: attempt.identifier, session: attempt.session)]
+  }
+
+  /// Our node is gone: begin again, at the end of the queue.
+  mutating func restart() -> [QueueAction] {
+    [.forgetWatches] + self.startIfWanted()
+  }
+
+  mutating func sessionOver() -> [QueueAction] {
+    if let session = self.attempt?.session, self.connectedSession == session { self.connectedSession = nil }
+    return self.restart()
+  }
+
+  /// An answer was lost: once connected, find out what became of the request. The client tells of a lost connection before
+  /// it fails the requests, so unless it is back already, `connected` or `ended` will still come.
+  mutating func doubt(_ attempt: Attempt) -> [QueueAction] {
+    var attempt = attempt
+    attempt.isOwnWatched = false
+    guard self.connectedSession == attempt.session else {
+      self.phase = .inDoubt(attempt)
+      return [.forgetWatches]
+    }
+    return [.forgetWatches] + self.recover(attempt)
+  }
+
+  /// Finds out what became of our create. `sync` first: a server that lags behind could hide the node.
+  mutating func recover(_ attempt: Attempt) -> [QueueAction] {
+    guard self.rules.recoversCreates else { return self.enter(attempt) }
+    self.phase = .recovering(attempt)
+    return [
+      .list(attempt: attempt.number, own: nil, identifier: attempt.identifier, sync: true, session: attempt.session)
+    ]
+  }
+
+  mutating func list(_ attempt: Attempt, _ node: QueueNode) -> [QueueAction] {
+    self.phase = .listing(attempt, node)
+    return [
+      .list(
+        attempt: attempt.number,
+        own: node.name,
+        identifier: attempt.identifier,
+        sync: false,
+        session: attempt.session
+      )
+    ]
+  }
+
+  /// A list shows where our node stands.
+  mutating func placed(
+    _ attempt: Attempt,
+    _ node: QueueNode,
+    _ view: QueueView,
+    termIsLive: Bool
+  ) -> [QueueAction] {
+    if let names = view.unordered {
+      self.phase = .ordering(attempt, node)
+      return [.warnAboutWrap, .order(attempt: attempt.number, names: names, session: attempt.session)]
+    }
+    guard let index = view.ownIndex else { return self.restart() }
+    guard index > 0, let predecessor = view.predecessor else {
+      return self.ripen(attempt, node, termIsLive: termIsLive)
+    }
+    let place = QueuePlace(ahead: index, first: view.first)
+    var attempt = attempt
+    var actions = self.dismissImpatient(place, node)
+    guard self.isWanted else { return actions }
+    actions.append(.behind(place))
+    actions.append(.watchPredecessor(attempt: attempt.number, name: predecessor, session: attempt.session))
+    if !attempt.isOwnWatched { actions.append(.watchOwn(node)) }
+    attempt.isOwnWatched = true
+    self.phase = .watching(attempt, node, place)
+    return actions
+  }
+
+  /// The node is first. It is granted only if the session is proven to live: a grant that comes with no time left would be
+  /// lost at once.
+  mutating func ripen(_ attempt: Attempt, _ node: QueueNode, termIsLive: Bool) -> [QueueAction] {
+    guard termIsLive || !self.rules.needsLiveTerm else {
+      self.phase = .ripe(attempt, node)
+      return [.awaitLiveTerm(session: attempt.session)]
+    }
+    let grant = self.nextGrant
+    self.nextGrant += 1
+    self.phase = .held(grant: grant, node)
+    return [.grant(grant, node)] + (attempt.isOwnWatched ? [] : [.watchOwnLater(node)])
+  }
+
+  /// The first in line has been given the grant. The shell calls this in the step in which it takes the caller out of line.
+  package mutating func served(patient: Bool) -> [QueueAction] {
+    if patient { self.patient -= 1 } else { self.impatient -= 1 }
+    return self.answerImpatient(QueuePlace(ahead: 1, first: nil))
+  }
+
+  /// Answers those who would not wait, and gives the node up if they were all.
+  mutating func dismissImpatient(_ place: QueuePlace, _ node: QueueNode) -> [QueueAction] {
+    let answers = self.answerImpatient(place)
+    guard !self.isWanted else { return answers }
+    self.phase = .idle
+    return answers + [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession)
+  }
+
+  mutating func answerImpatient(_ place: QueuePlace) -> [QueueAction] {
+    guard self.impatient > 0 else { return [] }
+    self.impatient = 0
+    return [.answerImpatient(place)]
+  }
+
+  /// Nobody waits any more: whatever there is of our node goes.
+  mutating func abandonIfUnwanted() -> [QueueAction] {
+    guard !self.isWanted else { return [] }
+    let phase = self.phase
+    if case .held = phase { return [] }
+    self.phase = .idle
+    switch phase {
+    case .idle, .needSession, .makingDirectory, .held: return []
+    case .entering(let attempt):
+      if self.rules.cleansUpAfterAbandonedCreates { self.litter.expectCreate(attempt) }
+      return []
+    case .inDoubt(let attempt), .recovering(let attempt), .inspecting(let attempt, _):
+      return [.forgetWatches] + self.litter.search(attempt, connected: self.connectedSession)
+    case .listing(_, let node), .ordering(_, let node), .watching(_, let node, _), .ripe(_, let node):
+      return [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession)
+    }
+  }
+
+  mutating func giveUp(_ node: QueueNode, _ error: UInt64) -> [QueueAction] {
+    self.phase = .idle
+    return [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession) + self.failAll(error)
+  }
+
+  mutating func giveUpOnDirectory() -> [QueueAction] {
+    self.phase = .idle
+    return self.failAll(QueueFailure.directoryVanishes)
+  }
+
+  mutating func failAll(_ error: UInt64) -> [QueueAction] {
+    self.patient = 0
+    self.impatient = 0
+    return [.fail(error)]
+  }
+}

@@ -1,0 +1,381 @@
+/// How one client stands in the queue of one ZooKeeper lock.
+///
+/// Pure: events in, actions out, no I/O, no clock. At most one node of the client is in the queue at a time, for the first
+/// caller in its local line; a caller that gives up leaves the node to the next one. What has been abandoned (a node to
+/// delete, a create whose fate is unknown) is kept apart in ``QueueLitter`` and seen to in the background.
+///
+/// The algorithm is the ZooKeeper lock recipe (Hunt et al., *ZooKeeper: Wait-free coordination for Internet-scale systems*,
+/// 2010, section 2.4, "simple locks without herd effect"), with create and list in one flight: requests of one session are
+/// served in order, so the list shows our own node, and an uncontended acquire takes one round trip.
+package struct QueueMachine: Sendable {
+  /// The rules that make the queue safe, each for itself: tests break one at a time and see that it is missed.
+  package struct Rules: Sendable {
+    /// Behind more than one contender, a predecessor that goes makes us list again: it may have given up.
+    package var listsAgainBehindSeveral = true
+    /// A create without an answer is looked for before it is made again.
+    package var recoversCreates = true
+    /// A node of ours that is gone is never granted.
+    package var heedsOwnDeletion = true
+    /// A delete without an answer is tried again.
+    package var retriesDeletes = true
+    /// Nothing is granted unless the session is proven to live.
+    package var needsLiveTerm = true
+    /// What an abandoned create has left is deleted.
+    package var cleansUpAfterAbandonedCreates = true
+
+    package init() {}
+  }
+
+  /// One attempt to get a node into the queue and to the front of it.
+  struct Attempt: Sendable {
+    let number: UInt64
+    let identifier: String
+    let session: UInt64
+    var directoriesMade = 0
+    /// Whether our own node is watched already: the watch outlives one predecessor after another.
+    var isOwnWatched = false
+  }
+
+  enum Phase: Sendable {
+    case idle
+    /// Wanted, but no session is connected.
+    case needSession
+    /// Create and list are in flight.
+    case entering(Attempt)
+    case makingDirectory(Attempt)
+    /// The create may have happened; nothing can be asked until the session is connected again or over.
+    case inDoubt(Attempt)
+    /// `sync` and list are in flight, to find what the create has left.
+    case recovering(Attempt)
+    case inspecting(Attempt, name: String)
+    case listing(Attempt, QueueNode)
+    case ordering(Attempt, QueueNode)
+    case watching(Attempt, QueueNode, QueuePlace)
+    /// First in the queue, but the session is not proven to live.
+    case ripe(Attempt, QueueNode)
+    case held(grant: UInt64, QueueNode)
+  }
+
+  /// How often the directory is made anew for one attempt: the server may reap it between two requests.
+  static let maximumDirectories = 8
+
+  var phase = Phase.idle
+  var litter = QueueLitter()
+  var patient = 0
+  var impatient = 0
+  var connectedSession: UInt64?
+  var nextAttempt: UInt64 = 1
+  var nextGrant: UInt64 = 1
+  let makeIdentifier: @Sendable (_ attempt: UInt64) -> String
+  let rules: Rules
+
+  package init(
+    session: UInt64?,
+    rules: Rules = Rules(),
+    makeIdentifier: @escaping @Sendable (_ attempt: UInt64) -> String
+  ) {
+    self.connectedSession = session
+    self.rules = rules
+    self.makeIdentifier = makeIdentifier
+    self.litter.retriesDeletes = rules.retriesDeletes
+  }
+
+  /// Whether nothing is wanted, held or left to clean up.
+  package var isIdle: Bool {
+    if case .idle = self.phase { return self.litter.isEmpty && self.patient + self.impatient == 0 }
+    return false
+  }
+
+  /// Whether nobody in this process holds the lock or is on the way to it.
+  package var isFreeLocally: Bool {
+    if case .idle = self.phase { true } else { false }
+  }
+
+  /// Whether the session must be kept proven: a node of ours is, or may be, in the queue.
+  package var needsProof: Bool {
+    switch self.phase {
+    case .idle, .needSession: false
+    default: true
+    }
+  }
+
+  /// Where our node stands, as far as it is known.
+  package var place: QueuePlace? {
+    if case .watching(_, _, let place) = self.phase { place } else { nil }
+  }
+
+  /// Whether the attempt waits for its predecessor.
+  package func watchesPredecessor(_ number: UInt64) -> Bool {
+    if case .watching(let attempt, _, _) = self.phase { attempt.number == number } else { false }
+  }
+
+  /// Whether the node is the one that we hold or wait with.
+  package func owns(_ node: QueueNode) -> Bool {
+    switch self.phase {
+    case .held(_, node), .watching(_, node, _), .listing(_, node), .ordering(_, node), .ripe(_, node): true
+    default: false
+    }
+  }
+
+  // MARK: Events
+
+  /// - Parameter termIsLive: Whether the session's deadline lies ahead at this moment: nothing is granted without.
+  package mutating func handle(_ event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
+    switch event {
+    case .joined(let patient): return self.joined(patient: patient)
+    case .left(let patient): return self.left(patient: patient)
+    case .released(let grant): return self.released(grant)
+    case .connected(let session): return self.connected(session)
+    case .suspended:
+      self.connectedSession = nil
+      return []
+    case .ended(let session): return self.ended(session)
+    case .closed(let error): return self.closed(error)
+    case .entered(let number, let create, let view):
+      return self.entered(number, create, view, termIsLive: termIsLive)
+    case .directoryMade(let number, let result): return self.directoryMade(number, result)
+    case .listed(let number, let result): return self.listed(number, result, termIsLive: termIsLive)
+    case .inspected(let number, let result): return self.inspected(number, result)
+    case .ordered(let number, let result): return self.ordered(number, result, termIsLive: termIsLive)
+    case .predecessorWatched(let number, let result):
+      return self.predecessorWatched(number, result, termIsLive: termIsLive)
+    case .predecessorGone(let number): return self.predecessorGone(number, termIsLive: termIsLive)
+    case .ownGone(let node): return self.ownGone(node)
+    case .ownWatchFailed(let node): return self.ownWatchFailed(node)
+    case .termLive(let session): return self.termLive(session, termIsLive: termIsLive)
+    case .deleted(let node, let result): return self.litter.deleted(node, result, connected: self.connectedSession)
+    case .searched(let identifier, let session, let result):
+      return self.litter.searched(identifier, session: session, result, connected: self.connectedSession)
+    }
+  }
+
+  private mutating func joined(patient: Bool) -> [QueueAction] {
+    if patient { self.patient += 1 } else { self.impatient += 1 }
+    switch self.phase {
+    case .idle: return self.start()
+    // A node that already waits for others cannot serve a caller that would not wait.
+    case .watching(_, let node, let place) where !patient: return self.dismissImpatient(place, node)
+    default: return []
+    }
+  }
+
+  private mutating func left(patient: Bool) -> [QueueAction] {
+    if patient { self.patient -= 1 } else { self.impatient -= 1 }
+    return self.abandonIfUnwanted()
+  }
+
+  private mutating func released(_ grant: UInt64) -> [QueueAction] {
+    guard case .held(grant, let node) = self.phase else { return [] }
+    self.phase = .idle
+    return [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession) + self.startIfWanted()
+  }
+
+  private mutating func connected(_ session: UInt64) -> [QueueAction] {
+    self.connectedSession = session
+    var actions = self.litter.connected(session)
+    switch self.phase {
+    case .needSession:
+      actions += self.startIfWanted()
+    case .inDoubt(let attempt) where attempt.session == session:
+      actions += self.recover(attempt)
+    default:
+      break
+    }
+    return actions
+  }
+
+  private mutating func ended(_ session: UInt64) -> [QueueAction] {
+    if self.connectedSession == session { self.connectedSession = nil }
+    var actions = self.litter.ended(session)
+    switch self.phase {
+    case .idle, .needSession:
+      break
+    case .held(let grant, let node):
+      guard node.session == session else { break }
+      self.phase = .idle
+      actions += [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
+    default:
+      guard self.attempt?.session == session else { break }
+      self.phase = .idle
+      actions += [.forgetWatches] + self.startIfWanted()
+    }
+    return actions
+  }
+
+  private mutating func closed(_ error: UInt64) -> [QueueAction] {
+    self.connectedSession = nil
+    var actions = self.litter.clear()
+    if case .held(let grant, _) = self.phase { actions.append(.lose(grant: grant)) }
+    self.phase = .idle
+    return actions + [.forgetWatches] + self.failAll(error)
+  }
+
+  private mutating func entered(
+    _ number: UInt64,
+    _ create: Result<QueueNode, QueueFailure>,
+    _ view: Result<QueueView, QueueFailure>,
+    termIsLive: Bool
+  ) -> [QueueAction] {
+    guard case .entering(var attempt) = self.phase, attempt.number == number else {
+      return self.litter.lateCreate(create, of: number, connected: self.connectedSession)
+    }
+    switch create {
+    case .success(let node):
+      switch view {
+      case .success(let view): return self.placed(attempt, node, view, termIsLive: termIsLive)
+      case .failure(.sessionOver): return self.sessionOver()
+      case .failure(.permanent(let error)): return self.giveUp(node, error)
+      case .failure(.inDoubt): return self.doubt(attempt)
+      // The directory went away after the create, and our node with it.
+      case .failure(.noNode): return self.restart()
+      }
+    case .failure(.noNode):
+      guard attempt.directoriesMade < Self.maximumDirectories else { return self.giveUpOnDirectory() }
+      attempt.directoriesMade += 1
+      self.phase = .makingDirectory(attempt)
+      return [.makeDirectory(attempt: attempt.number, session: attempt.session)]
+    case .failure(.inDoubt):
+      return self.doubt(attempt)
+    case .failure(.sessionOver):
+      return self.sessionOver()
+    case .failure(.permanent(let error)):
+      self.phase = .idle
+      return self.failAll(error)
+    }
+  }
+
+  private mutating func directoryMade(_ number: UInt64, _ result: Result<Void, QueueFailure>) -> [QueueAction] {
+    guard case .makingDirectory(let attempt) = self.phase, attempt.number == number else { return [] }
+    switch result {
+    case .success, .failure(.noNode): return self.enter(attempt)
+    case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.sessionOver): return self.sessionOver()
+    case .failure(.permanent(let error)):
+      self.phase = .idle
+      return self.failAll(error)
+    }
+  }
+
+  private mutating func listed(
+    _ number: UInt64,
+    _ result: Result<QueueView, QueueFailure>,
+    termIsLive: Bool
+  ) -> [QueueAction] {
+    switch self.phase {
+    case .listing(let attempt, let node) where attempt.number == number:
+      switch result {
+      case .success(let view): return self.placed(attempt, node, view, termIsLive: termIsLive)
+      case .failure(.noNode): return self.restart()
+      case .failure(.inDoubt): return self.doubt(attempt)
+      case .failure(.sessionOver): return self.sessionOver()
+      case .failure(.permanent(let error)): return self.giveUp(node, error)
+      }
+    case .recovering(let attempt) where attempt.number == number:
+      switch result {
+      case .success(let view):
+        guard let lowest = view.matches.first else {
+          // It never happened: once more, under the same identifier.
+          return self.enter(attempt)
+        }
+        self.phase = .inspecting(attempt, name: lowest)
+        let rest = view.matches.dropFirst().flatMap { name in
+          let extra = QueueNode(name: name, czxid: 0, session: attempt.session)
+          return self.litter.delete(extra, connected: self.connectedSession)
+        }
+        return rest + [.inspect(attempt: number, name: lowest, session: attempt.session)]
+      case .failure(.noNode): return self.enter(attempt)
+      case .failure(.inDoubt): return self.doubt(attempt)
+      case .failure(.sessionOver): return self.sessionOver()
+      case .failure(.permanent(let error)):
+        self.phase = .idle
+        return self.litter.search(attempt, connected: self.connectedSession) + self.failAll(error)
+      }
+    default:
+      return []
+    }
+  }
+
+  private mutating func inspected(_ number: UInt64, _ result: Result<QueueNode?, QueueFailure>) -> [QueueAction] {
+    guard case .inspecting(let attempt, _) = self.phase, attempt.number == number else { return [] }
+    switch result {
+    case .success(let node?): return self.list(attempt, node)
+    // It is another session's and will vanish with it, or it is gone: a new identifier keeps the two apart.
+    case .success(nil), .failure(.noNode): return self.restart()
+    case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.sessionOver): return self.sessionOver()
+    case .failure(.permanent(let error)):
+      self.phase = .idle
+      return self.litter.search(attempt, connected: self.connectedSession) + self.failAll(error)
+    }
+  }
+
+  private mutating func ordered(
+    _ number: UInt64,
+    _ result: Result<[QueueNode], QueueFailure>,
+    termIsLive: Bool
+  ) -> [QueueAction] {
+    guard case .ordering(let attempt, let node) = self.phase, attempt.number == number else { return [] }
+    switch result {
+    case .success(let contenders):
+      let own = contenders.firstIndex { $0.name == node.name }
+      let view = QueueView(
+        ownIndex: own,
+        predecessor: own.flatMap { $0 > 0 ? contenders[$0 - 1].name : nil },
+        first: contenders.first?.name,
+        count: contenders.count
+      )
+      return self.placed(attempt, node, view, termIsLive: termIsLive)
+    case .failure(.sessionOver): return self.sessionOver()
+    case .failure(.permanent(let error)): return self.giveUp(node, error)
+    case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.noNode): return self.restart()
+    }
+  }
+
+  private mutating func predecessorWatched(
+    _ number: UInt64,
+    _ result: Result<Void, QueueFailure>,
+    termIsLive: Bool
+  ) -> [QueueAction] {
+    guard case .watching(let attempt, let node, _) = self.phase, attempt.number == number else { return [] }
+    switch result {
+    case .success: return []
+    case .failure(.noNode): return self.predecessorGone(number, termIsLive: termIsLive)
+    case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.sessionOver): return self.sessionOver()
+    case .failure(.permanent(let error)): return self.giveUp(node, error)
+    }
+  }
+
+  private mutating func predecessorGone(_ number: UInt64, termIsLive: Bool) -> [QueueAction] {
+    guard case .watching(let attempt, let node, let place) = self.phase, attempt.number == number else { return [] }
+    // Nobody can have come between: whoever enters after our list stands behind us.
+    if place.ahead == 1 || !self.rules.listsAgainBehindSeveral {
+      return self.ripen(attempt, node, termIsLive: termIsLive)
+    }
+    return self.list(attempt, node)
+  }
+
+  private mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
+    guard self.rules.heedsOwnDeletion else { return [] }
+    switch self.phase {
+    case .held(let grant, node):
+      self.phase = .idle
+      return [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
+    case .watching(_, node, _), .ripe(_, node), .listing(_, node), .ordering(_, node):
+      return self.restart()
+    default:
+      return []
+    }
+  }
+
+  private func ownWatchFailed(_ node: QueueNode) -> [QueueAction] {
+    // While waiting, the predecessor's watch failed in the same flight, and recovery sets both anew.
+    if case .held(_, node) = self.phase { [.watchOwnLater(node)] } else { [] }
+  }
+
+  private mutating func termLive(_ session: UInt64, termIsLive: Bool) -> [QueueAction] {
+    guard case .ripe(let attempt, let node) = self.phase, node.session == session else { return [] }
+    return self.ripen(attempt, node, termIsLive: termIsLive)
+  }
+}

@@ -1,0 +1,27 @@
+internal import Latchkey
+internal import ZooKeeper
+
+/// The question that a try asks first: who contends for this lock?
+enum QueueQuestion {
+  /// Counts the contenders, with a `sync` in the same flight so that a server that lags behind does not answer.
+  ///
+  /// - Returns: How many there are; 0 also if the directory does not exist.
+  static func contenders(
+    of name: LockName,
+    in directory: String,
+    session: ZKSession
+  ) async throws(LockError) -> Int {
+    let question = OneShot<Result<Int, ZooKeeperError>>()
+    session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) { result in
+      question.answer(result.map(\.count))
+    }
+    let answer = await question.wait(
+      cancelled: .failure(ZooKeeperError(.cancelled, operation: "children", path: directory))
+    )
+    switch answer {
+    case .success(let count): return count
+    case .failure(let error) where error.code == .noNode: return 0
+    case .failure(let error): throw LockError(name, error)
+    }
+  }
+}

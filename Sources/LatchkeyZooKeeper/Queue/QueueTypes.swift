@@ -1,0 +1,147 @@
+/// Our node in a lock's directory.
+package struct QueueNode: Hashable, Sendable {
+  /// The last part of its path.
+  package var name: String
+  /// The transaction that created it: the fencing token.
+  package var czxid: Int64
+  /// The session that owns it, by the client's own numbering.
+  package var session: UInt64
+
+  package init(name: String, czxid: Int64, session: UInt64) {
+    self.name = name
+    self.czxid = czxid
+    self.session = session
+  }
+}
+
+/// Who stands in the queue, as one list of the directory told.
+package struct QueueView: Hashable, Sendable {
+  /// How many contenders stand before our node; nil if our node is not among them.
+  package var ownIndex: Int?
+  /// The contender right before our node.
+  package var predecessor: String?
+  /// The contender that holds the lock.
+  package var first: String?
+  /// How many contenders there are.
+  package var count: Int
+  /// Names that carry the identifier of our attempt, lowest first: for recovery.
+  package var matches: [String]
+  /// All contenders, if sequence numbers have wrapped or are about to, so that names no longer tell the order.
+  package var unordered: [String]?
+
+  package init(
+    ownIndex: Int? = nil,
+    predecessor: String? = nil,
+    first: String? = nil,
+    count: Int = 0,
+    matches: [String] = [],
+    unordered: [String]? = nil
+  ) {
+    self.ownIndex = ownIndex
+    self.predecessor = predecessor
+    self.first = first
+    self.count = count
+    self.matches = matches
+    self.unordered = unordered
+  }
+}
+
+/// Why a request has no result, reduced to what the queue decides by.
+package enum QueueFailure: Error, Hashable, Sendable {
+  /// The directory, or the node, is not there.
+  case noNode
+  /// The connection went away, or the answer did: the request may have been carried out.
+  case inDoubt
+  /// The session is over, and with it all its nodes.
+  case sessionOver
+  /// Asking again will not help; the shell keeps the error that belongs to the number.
+  case permanent(UInt64)
+}
+
+extension QueueFailure {
+  /// The number under which the queue itself reports that a directory cannot be made to stay.
+  package static let directoryVanishes: UInt64 = 0
+}
+
+/// What a contender waits behind: told to callers whose wait runs out.
+package struct QueuePlace: Hashable, Sendable {
+  package var ahead: Int
+  package var first: String?
+}
+
+/// What happens to the queue of one lock within one client.
+package enum QueueEvent: Sendable {
+  /// Somebody asks for the lock; an impatient caller only if it need not wait.
+  case joined(patient: Bool)
+  /// Somebody who asked is gone: timed out, cancelled.
+  case left(patient: Bool)
+  /// The holder gives the lock back.
+  case released(grant: UInt64)
+  /// A session is connected: a new one, or the old one again.
+  case connected(session: UInt64)
+  /// The connection is down; the session may live.
+  case suspended
+  /// A session is over.
+  case ended(session: UInt64)
+  /// No session will come any more.
+  case closed(UInt64)
+  /// Create and list have been answered.
+  case entered(attempt: UInt64, create: Result<QueueNode, QueueFailure>, view: Result<QueueView, QueueFailure>)
+  /// The directory was made, or not.
+  case directoryMade(attempt: UInt64, Result<Void, QueueFailure>)
+  /// A list has been answered.
+  case listed(attempt: UInt64, Result<QueueView, QueueFailure>)
+  /// A node found by recovery was looked at: nil if it is not ours.
+  case inspected(attempt: UInt64, Result<QueueNode?, QueueFailure>)
+  /// Contenders with their creation transactions, oldest first.
+  case ordered(attempt: UInt64, Result<[QueueNode], QueueFailure>)
+  /// The watch on the predecessor was set, or not.
+  case predecessorWatched(attempt: UInt64, Result<Void, QueueFailure>)
+  /// The predecessor's node was deleted.
+  case predecessorGone(attempt: UInt64)
+  /// Our own node was deleted.
+  case ownGone(QueueNode)
+  /// The watch on our own node could not be set because the connection was lost.
+  case ownWatchFailed(QueueNode)
+  /// The session is proven again to live for a while.
+  case termLive(session: UInt64)
+  /// A delete has been answered.
+  case deleted(QueueNode, Result<Void, QueueFailure>)
+  /// A search for what an abandoned create may have left has been answered.
+  case searched(identifier: String, session: UInt64, Result<QueueView, QueueFailure>)
+}
+
+/// What the queue wants done. Whoever performs an action reports the outcome as an event.
+package enum QueueAction: Hashable, Sendable {
+  /// Create our node and list the directory, in one flight.
+  case enter(attempt: UInt64, identifier: String, session: UInt64)
+  case makeDirectory(attempt: UInt64, session: UInt64)
+  /// List the directory, after a `sync` if the answer must not be stale.
+  case list(attempt: UInt64, own: String?, identifier: String, sync: Bool, session: UInt64)
+  /// Read owner and creation transaction of a node that recovery found.
+  case inspect(attempt: UInt64, name: String, session: UInt64)
+  /// Read the creation transactions of all contenders.
+  case order(attempt: UInt64, names: [String], session: UInt64)
+  case watchPredecessor(attempt: UInt64, name: String, session: UInt64)
+  case watchOwn(QueueNode)
+  /// Watch our own node from the next heartbeat on: a short hold ends before, and then costs no read.
+  case watchOwnLater(QueueNode)
+  case forgetWatches
+  case awaitLiveTerm(session: UInt64)
+  /// The lock is ours: the first in line gets it.
+  case grant(UInt64, QueueNode)
+  /// The grant does not stand any more.
+  case lose(grant: UInt64)
+  /// Whoever would not wait is told that the lock is busy.
+  case answerImpatient(QueuePlace)
+  /// The lock is not ours yet; for those whose wait may run out.
+  case behind(QueuePlace)
+  /// Everybody in line is told the error.
+  case fail(UInt64)
+  case delete(QueueNode)
+  /// The delete of this node is done, or is now being seen to in the background.
+  case releaseSettled(QueueNode)
+  /// Find and delete what an abandoned create may have left.
+  case search(identifier: String, session: UInt64)
+  case warnAboutWrap
+}

@@ -1,0 +1,153 @@
+public import Latchkey
+internal import ZooKeeper
+
+/// A lock in ZooKeeper: ephemeral sequential nodes, each waiter watching only its predecessor.
+///
+/// First come, first served among processes, and in order within one. An uncontended acquire takes one round trip, a release
+/// one. The fencing token is the node's czxid, which grows over deletion of the directory and change of leader. Exclusion
+/// inside the deadline rests on clocks that run at about the same rate, on a majority of the servers, and on nobody deleting
+/// the node by hand; the session timeout must be at least four ticks of the servers.
+public struct ZooKeeperLock: FencedLock {
+  /// The name that contenders agree on.
+  public let name: LockName
+
+  private let locks: ZooKeeperLocks
+  private let directory: String
+
+  init(name: LockName, locks: ZooKeeperLocks) {
+    self.name = name
+    self.locks = locks
+    self.directory = LockPath.directory(of: name, under: locks.configuration.root)
+  }
+
+  /// `zookeeper`, and the servers with their chroot.
+  public var backend: LockBackend { self.locks.backend }
+
+  /// Takes the lock if nobody has it.
+  ///
+  /// Asks first and writes nothing if somebody holds the lock: one round trip. A `sync` goes along, so a server that lags
+  /// behind does not answer for the others.
+  ///
+  /// - Returns: The lease, or nil if somebody else holds the lock.
+  /// - Throws: ``LockError``: `unreachable` if the servers cannot be asked, `notAuthorized`, `invalidConfiguration` if the
+  ///   session timeout is too short for the servers' tick.
+  public func tryAcquire() async throws(LockError) -> Lease? {
+    if Task.isCancelled { throw .cancelled(self.name) }
+    if case .leased(let lease) = try await self.tryOnce() { return lease.makeLease() }
+    return nil
+  }
+
+  /// Waits for the lock, first come, first served among all contenders.
+  ///
+  /// A connection that is lost meanwhile is ridden out; a session that expires costs the place in the queue, not the wait.
+  /// Only a first connection that cannot be made within the client's connect timeout ends a wait without a budget.
+  ///
+  /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
+  /// - Returns: The lease.
+  /// - Throws: ``LockError``: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `invalidConfiguration`, `closed`.
+  public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    if Task.isCancelled { throw .cancelled(self.name) }
+    let start = ContinuousClock.now
+    if let timeout, timeout <= .zero {
+      switch try await self.tryOnce() {
+      case .leased(let lease): return lease.makeLease()
+      case .busy(let place): throw .timedOut(self.name, LockError.Wait(place: place, waited: .now - start))
+      }
+    }
+    try await self.awaitFirstConnection(within: timeout)
+    let deadline = timeout.map { start.advanced(by: $0) }
+    switch await self.wait(until: deadline, isPatient: true) {
+    case .granted(let lease):
+      guard Task.isCancelled else { return lease.makeLease() }
+      // The grant crossed the cancellation: nobody would release it.
+      await self.releaseUnwanted(lease)
+      throw .cancelled(self.name)
+    case .busy(let place): throw .timedOut(self.name, LockError.Wait(place: place, waited: .now - start))
+    case .timedOut(let wait):
+      guard self.locks.connection.isConnected else { throw self.outage(waited: .now - start) }
+      var wait = wait
+      wait.waited = .now - start
+      throw .timedOut(self.name, wait)
+    case .cancelled: throw .cancelled(self.name)
+    case .failed(let error): throw error
+    }
+  }
+
+  private enum Attempt {
+    case leased(ZooKeeperLease)
+    case busy(place: Int?)
+  }
+
+  /// One try: a question first, and a node only if the answer is that nobody holds the lock.
+  private func tryOnce() async throws(LockError) -> Attempt {
+    let patience = self.locks.client.configuration.connectTimeout
+    let session = try await self.connectedSession(within: patience)
+    let isFreeHere = self.locks.withQueue(self.name, self.directory) { queue in queue.isFreeLocally }
+    guard isFreeHere else { return .busy(place: nil) }
+    let count = try await QueueQuestion.contenders(of: self.name, in: self.directory, session: session)
+    guard count == 0 else { return .busy(place: count) }
+    switch await self.wait(until: .now.advanced(by: patience), isPatient: false) {
+    case .granted(let lease):
+      guard Task.isCancelled else { return .leased(lease) }
+      await self.releaseUnwanted(lease)
+      throw .cancelled(self.name)
+    case .busy(let place): return .busy(place: place)
+    case .timedOut: throw self.outage(waited: patience)
+    case .cancelled: throw .cancelled(self.name)
+    case .failed(let error): throw error
+    }
+  }
+
+  /// Stands in the local line until granted, dismissed, timed out or cancelled.
+  private func wait(until deadline: ContinuousClock.Instant?, isPatient: Bool) async -> LockQueue.Answer {
+    let (queue, id) = self.locks.withQueue(self.name, self.directory) { queue in
+      queue.join(for: self.locks, isPatient: isPatient, hasDeadline: deadline != nil).map { (queue, $0) }
+    }
+    return await withDeadline(deadline) {
+      queue.leave(id, timedOut: true)
+    } wait: {
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { continuation in queue.suspend(id, continuation) }
+      } onCancel: {
+        queue.leave(id, timedOut: false)
+      }
+    }
+  }
+
+  private func releaseUnwanted(_ lease: ZooKeeperLease) async {
+    do throws(LockError) {
+      try await lease.release(lease.grant)
+    } catch {
+      // It was lost before it was wanted: all that a release could do has been done.
+    }
+  }
+
+  /// A wait without end must not hang on servers that were never there.
+  private func awaitFirstConnection(within timeout: Duration?) async throws(LockError) {
+    let connection = self.locks.connection
+    if let error = connection.closed { throw LockError(self.name, error) }
+    guard !connection.hasBeenConnected else { return }
+    _ = try await self.connectedSession(within: timeout)
+  }
+
+  private func connectedSession(within timeout: Duration?) async throws(LockError) -> ZKSession {
+    if let session = self.locks.client.currentSession, session.isConnected { return session }
+    do throws(ZooKeeperError) {
+      return try await self.locks.client.waitForSession(within: timeout)
+    } catch {
+      throw LockError(self.name, error)
+    }
+  }
+
+  private func outage(waited: Duration) -> LockError {
+    LockError(
+      .unreachable,
+      name: self.name,
+      message: """
+        the connection to \(self.locks.backend.instance) was lost and did not come back within the wait; \
+        check the servers, or wait longer
+        """,
+      wait: LockError.Wait(waited: waited)
+    )
+  }
+}

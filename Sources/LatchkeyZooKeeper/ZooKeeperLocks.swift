@@ -1,0 +1,130 @@
+internal import Logging
+public import Latchkey
+public import ZooKeeper
+
+/// The locks that one ZooKeeper client contends for.
+///
+/// ```swift
+/// try await ZooKeeperClient.withClient(configuration) { client in
+///   let locks = ZooKeeperLocks(client: client)
+///   try await locks.lock(LockName("app/orders")).withLock { held in
+///     try await orders.save(order, fencedBy: held.token)
+///   }
+/// }
+/// ```
+///
+/// All locks of a client share its session: when the session is lost, all leases are. Tasks of one client that want the same
+/// lock stand in a line within the process, and only the first has a node at the server. The nodes are laid out as Apache
+/// Curator's `InterProcessMutex` does, so Curator, go-zookeeper, and kazoo (told the pattern) exclude us and are excluded.
+public final class ZooKeeperLocks: LockProvider {
+  /// How locks are mapped to nodes.
+  public struct Configuration: Sendable {
+    /// The directory above all locks of these; `/` by default. The lock `orders` is then the directory `<root>/orders`.
+    public var root = "/"
+
+    /// Who may do what with the lock's nodes and directories; the client's default if nil. With `.creatorAll` and digest
+    /// authentication, nobody else can contend, look, or delete a node by hand.
+    public var acl: [ACL]?
+
+    /// A word about this contender that is shown to people who look at the lock.
+    public var label: String?
+
+    /// The defaults.
+    public init() {}
+  }
+
+  let client: ZooKeeperClient
+  let configuration: Configuration
+  let backend: LockBackend
+  let acl: [ACL]
+  let data: [UInt8]
+  let logger: Logger
+  private let registry = Locked(Registry())
+
+  private struct Registry {
+    var queues: [String: LockQueue] = [:]
+    var session: ZKSession?
+    var hasBeenConnected = false
+    var closed: ZooKeeperError?
+    var observer: UInt64?
+    /// Idle queues are swept when the table has grown to this size.
+    var sweepAt = 256
+  }
+
+  /// Makes the locks of a client.
+  ///
+  /// - Parameters:
+  ///   - client: The client; it must outlive every lease.
+  ///   - configuration: How locks are mapped to nodes.
+  public init(client: ZooKeeperClient, configuration: Configuration = Configuration()) {
+    self.client = client
+    self.configuration = configuration
+    self.backend = LockBackend(kind: "zookeeper", instance: client.connectString)
+    self.acl = configuration.acl ?? client.configuration.defaultACL
+    self.data = ContenderIdentity.data(label: configuration.label)
+    self.logger = client.configuration.logger
+    let observer = client.addSessionObserver { [weak self] event in self?.observe(event) }
+    self.registry.withLock { registry in
+      registry.observer = observer
+      if registry.session == nil, let session = client.currentSession, session.isConnected {
+        registry.session = session
+        registry.hasBeenConnected = true
+      }
+    }
+  }
+
+  deinit {
+    if let observer = self.registry.withLock({ $0.observer }) { self.client.removeSessionObserver(observer) }
+  }
+
+  /// The lock of a name; its directory is `<root>/<name>`.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func lock(_ name: LockName) -> any DistributedLock { self.fencedLock(name) }
+
+  /// The lock of a name, with its type.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func fencedLock(_ name: LockName) -> ZooKeeperLock { ZooKeeperLock(name: name, locks: self) }
+
+  /// Gives a step on the queue of a directory to `body`, which returns nil if the queue has been swept meanwhile.
+  func withQueue<R>(_ name: LockName, _ directory: String, _ body: (LockQueue) -> R?) -> R {
+    while true {
+      let queue = self.registry.withLock { registry -> LockQueue in
+        if let queue = registry.queues[directory] { return queue }
+        if registry.queues.count >= registry.sweepAt {
+          registry.queues = registry.queues.filter { !$0.value.retireIfIdle() }
+          registry.sweepAt = max(256, registry.queues.count * 2)
+        }
+        let queue = LockQueue(name: name, directory: directory, locks: self, session: registry.session)
+        registry.queues[directory] = queue
+        return queue
+      }
+      if let result = body(queue) { return result }
+    }
+  }
+
+  /// Whether a session is connected now; and whether one ever was, or none will be again.
+  var connection: (isConnected: Bool, hasBeenConnected: Bool, closed: ZooKeeperError?) {
+    self.registry.withLock { ($0.session != nil, $0.hasBeenConnected, $0.closed) }
+  }
+
+  private func observe(_ event: ZKSessionEvent) {
+    let queues = self.registry.withLock { registry in
+      switch event {
+      case .connected(let session):
+        registry.session = session
+        registry.hasBeenConnected = true
+      case .suspended, .ended:
+        registry.session = nil
+      case .closed(let error):
+        registry.session = nil
+        registry.closed = error
+      }
+      return Array(registry.queues.values)
+    }
+    for queue in queues { queue.observe(event) }
+  }
+}

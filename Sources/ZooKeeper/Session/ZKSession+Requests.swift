@@ -1,0 +1,147 @@
+internal import CZooKeeper
+internal import Latchkey
+
+extension ZKSession {
+  /// Makes a request whose answer goes to a closure, called once and never before this returns.
+  func request<Value: Sendable>(
+    _ operation: StaticString,
+    _ path: String,
+    decode: @escaping @Sendable (czk_reply) -> Value,
+    done: @escaping @Sendable (Result<Value, ZooKeeperError>) -> Void,
+    submit: (UnsafeMutableRawPointer) -> Int32
+  ) {
+    let code = Completion.submit(
+      { reply in
+        done(
+          reply.rc == 0
+            ? .success(decode(reply)) : .failure(ZooKeeperError(reply.code, operation: "\(operation)", path: path)))
+      },
+      submit
+    )
+    if code != .ok { Self.later { done(.failure(ZooKeeperError(code, operation: "\(operation)", path: path))) } }
+  }
+
+  /// As ``request(_:_:decode:done:submit:)`` for answers that are a code alone.
+  func request(_ done: @escaping @Sendable (ZooKeeperCode) -> Void, submit: (UnsafeMutableRawPointer) -> Int32) {
+    let code = Completion.submit({ reply in done(reply.code) }, submit)
+    if code != .ok { Self.later { done(code) } }
+  }
+
+  /// Runs a closure that answers a refused request: not in place, where the caller may hold a lock that the closure takes.
+  static func later(_ closure: @escaping @Sendable () -> Void) {
+    Task.detached { closure() }
+  }
+
+  /// Deletes a node.
+  ///
+  /// - Parameter version: The version that the node must have; -1 for any.
+  package func delete(
+    _ path: String,
+    version: Int32 = -1,
+    _ done: @escaping @Sendable (ZooKeeperCode) -> Void
+  ) {
+    self.request(done) { czk_delete(self.pointer, path, version, completionAnswered, $0) }
+  }
+
+  /// Looks whether a node exists; the stat is nil if it does not.
+  package func exists(_ path: String, _ done: @escaping @Sendable (Result<Stat?, ZooKeeperError>) -> Void) {
+    self.exists(path, watch: nil, done)
+  }
+
+  /// Reads a node.
+  package func get(_ path: String, _ done: @escaping @Sendable (Result<([UInt8], Stat), ZooKeeperError>) -> Void) {
+    self.get(path, watch: nil, done)
+  }
+
+  func exists(
+    _ path: String,
+    watch: UInt64?,
+    _ done: @escaping @Sendable (Result<Stat?, ZooKeeperError>) -> Void
+  ) {
+    let code = Completion.submit { reply in
+      self.replied(watch, reply.code)
+      switch reply.code {
+      case .ok: done(.success(reply.statValue))
+      case .noNode: done(.success(nil))
+      default: done(.failure(ZooKeeperError(reply.code, operation: "exists", path: path)))
+      }
+    } _: {
+      czk_exists(self.pointer, path, watch != nil, completionAnswered, $0)
+    }
+    self.refuse(code, watch) { done(.failure(ZooKeeperError(code, operation: "exists", path: path))) }
+  }
+
+  func get(
+    _ path: String,
+    watch: UInt64?,
+    _ done: @escaping @Sendable (Result<([UInt8], Stat), ZooKeeperError>) -> Void
+  ) {
+    let code = Completion.submit { reply in
+      self.replied(watch, reply.code)
+      if reply.rc == 0, let stat = reply.statValue {
+        done(.success((reply.bytes, stat)))
+      } else {
+        done(.failure(ZooKeeperError(reply.code, operation: "get", path: path)))
+      }
+    } _: {
+      czk_get(self.pointer, path, watch != nil, completionAnswered, $0)
+    }
+    self.refuse(code, watch) { done(.failure(ZooKeeperError(code, operation: "get", path: path))) }
+  }
+
+  func children(
+    _ path: String,
+    watch: UInt64?,
+    _ done: @escaping @Sendable (Result<([String], Stat), ZooKeeperError>) -> Void
+  ) {
+    let code = Completion.submit { reply in
+      self.replied(watch, reply.code)
+      if reply.rc == 0, let stat = reply.statValue {
+        done(.success((reply.nameValues, stat)))
+      } else {
+        done(.failure(ZooKeeperError(reply.code, operation: "children", path: path)))
+      }
+    } _: {
+      czk_children_stat(self.pointer, path, watch != nil, completionAnswered, $0)
+    }
+    self.refuse(code, watch) { done(.failure(ZooKeeperError(code, operation: "children", path: path))) }
+  }
+
+  /// Tells the registry what became of the request that set a watch.
+  func replied(_ watch: UInt64?, _ code: ZooKeeperCode) {
+    guard let watch else { return }
+    self.state.withLock { $0.watches.replied(watch, code: code) }
+  }
+
+  func refuse(_ code: ZooKeeperCode, _ watch: UInt64?, _ answer: @escaping @Sendable () -> Void) {
+    guard code != .ok else { return }
+    self.replied(watch, code)
+    Self.later(answer)
+  }
+
+  /// Adds a watch whose request is about to be made; nil if the session is over.
+  func addWatch(
+    _ kind: WatchRegistry<@Sendable (WatchEvent) -> Void>.Kind,
+    path: String,
+    _ handler: @escaping @Sendable (WatchEvent) -> Void
+  ) -> UInt64 {
+    self.state.withLock { $0.watches.add(kind, path: path, handler: handler) }
+  }
+
+  /// Forgets a watch that has not fired. The server keeps its part until the node changes.
+  package func removeWatch(_ id: UInt64) {
+    _ = self.state.withLock { $0.watches.remove(id) }
+  }
+
+  func addAuth(
+    _ credential: ZooKeeperClient.Credential,
+    done: @escaping @Sendable (ZooKeeperCode) -> Void
+  ) -> ZooKeeperCode {
+    credential.bytes.withUnsafeBytes { bytes in
+      Completion.submit({ reply in done(reply.code) }) { context in
+        czk_add_auth(
+          self.pointer, credential.scheme, bytes.baseAddress, Int32(bytes.count), completionAnswered, context)
+      }
+    }
+  }
+}

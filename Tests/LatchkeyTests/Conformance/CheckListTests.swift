@@ -1,0 +1,16 @@
+import LatchkeyTesting
+import Testing
+
+@Suite("List of conformance checks")
+struct CheckListTests {
+  @Test("no two checks share a name")
+  func namesAreUnique() {
+    let names = LockConformance.checks.map(\.name)
+    #expect(Set(names).count == names.count)
+  }
+
+  @Test("every promise has a check", arguments: 1...11)
+  func everyPromiseIsChecked(_ promise: Int) {
+    #expect(LockConformance.checks.contains { $0.promise == promise })
+  }
+}
