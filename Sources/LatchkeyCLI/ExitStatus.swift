@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyTesting
 
 #if canImport(Glibc)
   internal import Glibc
@@ -58,6 +59,7 @@ struct CommandFailure: Error {
     switch error {
     case let failure as CommandFailure: self = failure
     case let error as LockError: self.init(ExitStatus(error), error.description)
+    case let error as ServerError: self.init(.unreachable, error.description)
     default: self.init(.failed, "\(error)")
     }
   }

@@ -29,6 +29,7 @@ struct LatchkeyCommand: AsyncParsableCommand {
   )
 
   static func main() async {
+    InheritedDescriptors.note()
     // A reader that has gone, as in `latchkey … | head -1`, is an error of the write, not the end of the process: servers and
     // folders are to be removed first.
     _ = signal(SIGPIPE, SIG_IGN)

@@ -2,12 +2,15 @@ internal import Latchkey
 
 /// The backends that this command was built with.
 enum Backends {
-  static let all: [any Backend] = {
-    var all: [any Backend] = [LocalBackend()]
-    return all
-  }()
+  static let all: [any Backend] = [LocalBackend()]
 
-  static let servers: [any ServerKind] = []
+  static let servers: [any ServerKind] = {
+    var servers: [any ServerKind] = []
+    #if ZooKeeper
+      servers.append(ZooKeeperServers())
+    #endif
+    return servers
+  }()
 
   /// The backend of a URL.
   static func backend(for url: LockURL) throws(CommandFailure) -> any Backend {

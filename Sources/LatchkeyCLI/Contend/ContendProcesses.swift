@@ -37,7 +37,9 @@ struct ContendProcesses: Sendable {
     return try await withTaskCancellationHandler {
       try await withThrowingTaskGroup(of: Tally.self) { group in
         for (place, child) in started.enumerated() {
-          group.addTask { try await self.run(child, place: place, gate: gate) }
+          // Not a child task, so not cancelled: an interrupted process is told to stop, and then heard out.
+          let conversation = Task { try await self.run(child, place: place, gate: gate) }
+          group.addTask { try await conversation.value }
         }
         // All are waited for, whatever becomes of one of them: no process is left behind.
         var total = Tally()
@@ -94,7 +96,6 @@ struct ContendProcesses: Sendable {
     case .failed(let message, let code): throw CommandFailure(code: code, message)
     case .ready: return Tally()
     case nil:
-      if Task.isCancelled { return Tally() }
       var tally = Tally()
       tally.note(error: "process \(child.process.pid) died (\(end)) before it had told its result", code: 1)
       return tally

@@ -21,8 +21,8 @@ extension WorkloadReport: CustomStringConvertible {
     if self.lostLeases > 0 { rows.append(("lost", "\(self.lostLeases) leases ended before their release")) }
     if self.errors > 0 { rows.append(("errors", "\(self.errors)")) }
     let width = 12
-    let title =
-      "\(self.backend): \(self.workers) workers in \(self.processes == 1 ? "1 process" : "\(self.processes) processes each")"
+    let workers = "\(self.workers) \(self.workers == 1 ? "worker" : "workers")"
+    let title = "\(self.backend): " + (self.processes == 1 ? workers : "\(self.processes) processes of \(workers)")
     return ([title] + rows.map { "  " + $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 })
       .joined(separator: "\n")
   }

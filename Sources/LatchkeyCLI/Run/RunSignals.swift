@@ -16,8 +16,8 @@ final class RunSignals: Sendable {
 
   private let state = Locked(State())
 
-  /// Watches from now on. Make one per process.
-  init() throws {
+  /// Routes the process's signals to this value from now on. Call it on one value per process.
+  func watch() throws {
     try SignalTrap.install([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT]) { self.note($0) }
   }
 
@@ -35,16 +35,21 @@ final class RunSignals: Sendable {
     return try await task.value
   }
 
-  /// Gives the signals to a taker, or back to the wait.
+  /// Gives the signals to a taker, or back to the wait. One that came too late to end the wait is the taker's first.
   func forward(_ taker: (@Sendable (Int32) -> Void)?) {
-    self.state.withLock { $0.forward = taker }
+    let late = self.state.withLock { state in
+      state.forward = taker
+      return state.first
+    }
+    if let late { taker?(late) }
   }
 
   /// The signals of a terminal go to the whole group, as they would from the terminal. SIGUSR1 and SIGUSR2 go to the command
   /// alone: they would end the helpers it may have started.
   static func isForWholeGroup(_ number: Int32) -> Bool { number != SIGUSR1 && number != SIGUSR2 }
 
-  private func note(_ number: Int32) {
+  /// Takes a signal.
+  func note(_ number: Int32) {
     let action = self.state.withLock { state -> (@Sendable () -> Void)? in
       if let forward = state.forward { return { forward(number) } }
       guard number != SIGCONT else { return nil }

@@ -54,7 +54,7 @@ struct Supervisor: Sendable {
     self.signals.forward { feed.yield(.signal($0)) }
     defer { self.signals.forward(nil) }
     return await withTaskGroup(of: Void.self) { group in
-      group.addTask { for await change in child.changes() { feed.yield(.child(change)) } }
+      child.onChange { feed.yield(.child($0)) }
       group.addTask { if let loss = await held.lost { feed.yield(.lost(loss)) } }
       defer { group.cancelAll() }
 

@@ -17,10 +17,16 @@ struct ContendCommand: AsyncParsableCommand {
           latchkey contend --no-lock
         Tries that do not wait, on the channel try-lock:
           latchkey contend channel:orders --try --hold 1ms --count 100
+        Four processes on a ZooKeeper ensemble that is started for it:
+          latchkey contend --serve zookeeper:3 --processes 4 --count 100
 
       EXIT STATUS
-        0 no update lost; 1 updates lost under a lock, tokens out of order, or a process died; 64 wrong usage;
-        69 the servers cannot be reached; 75 the lock was held by somebody else all the time; 128+n ended by signal n.
+        0      no update lost
+        1      updates lost under a lock, tokens out of order, or a process died
+        64     wrong usage
+        69     the servers cannot be reached or started
+        75     the lock was held by somebody else all the time
+        128+n  ended by signal n
       """
   )
 
@@ -86,6 +92,7 @@ struct ContendCommand: AsyncParsableCommand {
       if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
       throw error
     }
+    if interruption.signal != nil { Console.note("interrupted; measured so far:") }
     try Console.output(self.json ? try JSON.encode(outcome.report) : outcome.report.description)
     try self.judge(outcome.tally, outcome.report, signal: interruption.signal)
   }

@@ -23,13 +23,14 @@ struct RunCommand: AsyncParsableCommand {
         Leave at once if it runs elsewhere:
           latchkey run --try zookeeper://zk1:2181/reports -- ./nightly-report
         Pass the fencing token on:
-          latchkey run zookeeper://zk1:2181/reports -- sh -c './save --fence "$LATCHKEY_TOKEN"'
+          latchkey run zookeeper://zk1:2181/reports -- \\
+            sh -c './save --fence "$LATCHKEY_TOKEN"'
 
       ENVIRONMENT OF THE COMMAND
-        LATCHKEY_NAME           the name of the lock
-        LATCHKEY_TOKEN          the fencing token; not set where the backend has none
-        LATCHKEY_DEADLINE_FILE  a file of one line: until when the lock is safe, in seconds as in /proc/uptime; it is
-                                replaced as the deadline moves
+        LATCHKEY_NAME  the name of the lock
+        LATCHKEY_TOKEN  the fencing token; not set where the backend has none
+        LATCHKEY_DEADLINE_FILE  a file of one line that is replaced as time goes \
+      on: until when the lock is safe, in seconds as in /proc/uptime
 
       SIGNALS
         The command has a process group of its own, and the terminal if there is one, so Ctrl-C and Ctrl-Z reach it as \
@@ -37,9 +38,13 @@ struct RunCommand: AsyncParsableCommand {
       itself is killed, a watchdog ends the group in the same way.
 
       EXIT STATUS
-        That of the command, 128+n if signal n ended it; 122 the lock was lost; 124 the wait ran out; 125 latchkey \
-      failed, for example because the servers cannot be reached; 126 the command cannot be executed; 127 it was not \
-      found; 64 wrong usage.
+        That of the command, 128+n if signal n ended it; otherwise:
+        64   wrong usage
+        122  the lock was lost
+        124  the wait ran out
+        125  latchkey failed, for example because no server can be reached
+        126  the command cannot be executed
+        127  the command was not found
       """
   )
 
@@ -59,7 +64,7 @@ struct RunCommand: AsyncParsableCommand {
   var tryOnly = false
 
   @Option(
-    help: ArgumentHelp("The time from TERM to KILL when the lock is lost.", valueName: "duration"),
+    help: ArgumentHelp("The time from TERM to KILL when the lock is lost (default: 10s).", valueName: "duration"),
     transform: durationOption
   )
   var grace: Duration = .seconds(10)
@@ -82,7 +87,8 @@ struct RunCommand: AsyncParsableCommand {
       )
     }
     let backend = try Backends.backend(for: url)
-    let signals = try RunSignals()
+    let signals = RunSignals()
+    try signals.watch()
     let status: Int32
     do {
       status = try await signals.run {
@@ -140,7 +146,8 @@ struct RunCommand: AsyncParsableCommand {
   ) async throws -> Supervisor.Outcome {
     do {
       let supervisor = Supervisor(command: self.rawCommand, settings: settings, grace: self.grace, signals: signals)
-      return try await supervisor.run(under: held)
+      // Not a child task, so not cancelled: from here on signals are the command's.
+      return try await Task { try await supervisor.run(under: held) }.value
     } catch let error as SystemError {
       throw CommandFailure(
         code: error.code == ENOENT ? RunStatus.notFound : RunStatus.notExecutable,

@@ -93,7 +93,8 @@ struct ChildProcess: Sendable {
     guard let program = argumentPointers.first ?? nil else { throw SystemError(doing: "run nothing", code: ENOENT) }
     var pid: pid_t = 0
     let code = self.spawnLock.withLock { _ in
-      posix_spawnp(&pid, program, &actions, &attributes, &argumentPointers, &environmentPointers)
+      InheritedDescriptors.keepOnlyThese()
+      return posix_spawnp(&pid, program, &actions, &attributes, &argumentPointers, &environmentPointers)
     }
     guard code == 0 else {
       throw SystemError(doing: "run \"\(arguments.first.map(self.text) ?? "")\"", code: code)
@@ -128,29 +129,28 @@ struct ChildProcess: Sendable {
   /// Whether the group of this process has members, itself included until it has been waited for.
   var groupExists: Bool { kill(-self.pid, 0) == 0 || errno == EPERM }
 
-  /// What becomes of the process; ends with its end. Call it once: it also collects the exit status.
-  func changes() -> AsyncStream<Change> {
-    AsyncStream { continuation in
-      Background.start("wait") {
-        while true {
-          var status: Int32 = 0
-          let pid = waitpid(self.pid, &status, WUNTRACED)
-          if pid < 0, errno == EINTR { continue }
-          guard pid == self.pid else { break }
-          let change = Self.change(status)
-          continuation.yield(change)
-          if change.status != nil { break }
-        }
-        continuation.finish()
+  /// Tells what becomes of the process, up to its end. Call it once: it also collects the exit status.
+  func onChange(_ handler: @escaping @Sendable (Change) -> Void) {
+    Background.start("wait") {
+      while true {
+        var status: Int32 = 0
+        let pid = waitpid(self.pid, &status, WUNTRACED)
+        if pid < 0, errno == EINTR { continue }
+        // Nothing else collects the children of this process, so there is a status as long as the process lives.
+        let change = pid == self.pid ? Self.change(status) : .exited(0)
+        handler(change)
+        if change.status != nil { return }
       }
     }
   }
 
-  /// Waits for the end of the process.
+  /// Waits for the end of the process, even if the task is cancelled: no process is left behind.
   func wait() async -> Change {
-    var last = Change.exited(0)
-    for await change in self.changes() { last = change }
-    return last
+    await withCheckedContinuation { continuation in
+      self.onChange { change in
+        if change.status != nil { continuation.resume(returning: change) }
+      }
+    }
   }
 
   /// The encoding of `waitpid`, whose macros Swift does not see.

@@ -161,9 +161,7 @@ struct LockURLTests {
       var text = ["", "zookeeper://h/", "redis://h/o?"][Int(random.next() % 3)]
       for _ in 0..<(random.next() % 12) { text += pieces[Int(random.next() % UInt64(pieces.count))] }
       guard let url = try? LockURL(text) else { continue }
-      #expect(throws: Never.self, "\(text)") {
-        #expect(try LockURL(url.textWithCredentials) == url, "\(text)")
-      }
+      #expect((try? LockURL(url.textWithCredentials)) == url, "\(text)")
     }
   }
 }

@@ -1,0 +1,33 @@
+import Latchkey
+
+/// A lease whose deadline and loss a test decides.
+final class FakeLease: LeaseDriver {
+  let name: LockName
+  let backend = LockBackend(kind: "fake", instance: "")
+  let term: LeaseTerm
+
+  init(remaining: Duration) throws {
+    self.name = try LockName("orders")
+    self.term = LeaseTerm(deadline: .now.advanced(by: remaining))
+  }
+
+  var held: HeldLock { HeldLock(driver: self, grant: 1, token: FencingToken(major: 7)) }
+
+  func lose() { self.term.end(.told("the test said so")) }
+
+  func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.term.deadline }
+
+  func isHeld(_ grant: UInt64) -> Bool { self.term.isLive }
+
+  func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
+    self.term.onEnd { [name] end in handler(.lost(.lost(name, because: end.reason))) }
+  }
+
+  func removeEndingHandler(_ id: UInt64, of grant: UInt64) { self.term.removeHandler(id) }
+
+  func extend(_ grant: UInt64) async throws(LockError) {}
+
+  func release(_ grant: UInt64) async throws(LockError) {}
+
+  func abandon(_ grant: UInt64) {}
+}

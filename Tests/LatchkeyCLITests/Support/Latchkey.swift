@@ -1,0 +1,127 @@
+import Latchkey
+import LatchkeyTesting
+
+@testable import LatchkeyCLI
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The real command, as a script would call it.
+struct Latchkey: Sendable {
+  /// What became of a call.
+  struct Outcome: Sendable {
+    let status: Int32
+    let output: [String]
+    let errors: [String]
+
+    var errorText: String { self.errors.joined(separator: "\n") }
+
+    /// The one object that `--json` prints.
+    func report() throws -> WorkloadReport {
+      guard self.output.count == 1 else { throw CommandFailure(.failed, "no single line of output: \(self.output)") }
+      return try JSON.decode(WorkloadReport.self, from: self.output[0])
+    }
+  }
+
+  let process: LatchkeyCLI.ChildProcess
+  let outputLines: AsyncStream<String>
+  /// What is written here becomes the command's standard input; close it when done.
+  let input: Int32
+  private let errors: Task<[String], Never>
+  private let descriptors: [Int32]
+
+  /// Starts the command.
+  ///
+  /// - Parameters:
+  ///   - arguments: Its arguments.
+  ///   - settings: Environment variables to set or, where nil, to remove.
+  init(_ arguments: [String], settings: [String: String?] = [:]) throws {
+    let (input, output, errors) = (try Pipe(), try Pipe(), try Pipe())
+    self.process = try LatchkeyCLI.ChildProcess.spawn(
+      [Self.path] + arguments,
+      settings: settings,
+      input: input.reading,
+      output: output.writing,
+      errors: errors.writing,
+      group: .own
+    )
+    for end in [input.reading, output.writing, errors.writing] { close(end) }
+    self.input = input.writing
+    self.outputLines = Descriptors.lines(of: output.reading)
+    let errorLines = Descriptors.lines(of: errors.reading)
+    self.errors = Task {
+      var lines: [String] = []
+      for await line in errorLines { lines.append(line) }
+      return lines
+    }
+    self.descriptors = [output.reading, errors.reading]
+  }
+
+  /// Calls the command and waits for its end.
+  static func call(_ arguments: String..., settings: [String: String?] = [:]) async throws -> Outcome {
+    try await Latchkey(arguments, settings: settings).outcome()
+  }
+
+  /// Waits for the end.
+  func outcome() async -> Outcome {
+    close(self.input)
+    var output: [String] = []
+    for await line in self.outputLines { output.append(line) }
+    let errors = await self.errors.value
+    let change = await self.process.wait()
+    for descriptor in self.descriptors { close(descriptor) }
+    return Outcome(status: change.status ?? -1, output: output, errors: errors)
+  }
+
+  /// Next to the test bundle, where the build puts all products.
+  static let path: String = {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let length = readlink("/proc/self/exe", &buffer, buffer.count)
+    let runner = String(decoding: buffer.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return runner[..<(runner.lastIndex(of: "/") ?? runner.startIndex)] + "/latchkey"
+  }()
+}
+
+/// The processes that a process has started.
+func children(of parent: Int32) -> [Int32] {
+  guard let folder = opendir("/proc") else { return [] }
+  defer { closedir(folder) }
+  var found: [Int32] = []
+  while let entry = readdir(folder) {
+    let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    // Fields after the name in parentheses: state, parent.
+    guard let pid = Int32(name), let stat = contents(of: "/proc/\(pid)/stat") else { continue }
+    let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+    if fields.count > 1, Int32(fields[1]) == parent { found.append(pid) }
+  }
+  return found
+}
+
+/// Whether a process is there and not a zombie.
+func isAlive(_ pid: Int32) -> Bool {
+  guard let stat = contents(of: "/proc/\(pid)/stat") else { return false }
+  return stat.split(separator: ")").last?.split(separator: " ").first != "Z"
+}
+
+/// The text of a small file; nil if it is not there.
+func contents(of path: String) -> String? {
+  guard let file = fopen(path, "r") else { return nil }
+  defer { fclose(file) }
+  var bytes = [UInt8](repeating: 0, count: 65536)
+  return String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
+}
+
+/// The names in a folder.
+func entries(of path: String) -> [String] {
+  guard let folder = opendir(path) else { return [] }
+  defer { closedir(folder) }
+  var found: [String] = []
+  while let entry = readdir(folder) {
+    let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    if name != ".", name != ".." { found.append(name) }
+  }
+  return found
+}

@@ -1,0 +1,59 @@
+import Testing
+
+@testable import LatchkeyCLI
+
+@Suite("Wrong usage", .timeLimit(.minutes(2)))
+struct UsageTests {
+  @Test(
+    "is answered in one line that says what to do, with status 64",
+    arguments: [
+      (["contend", "zk://h/x"], "write for example zookeeper://"),
+      (["contend", "--processes", "2"], "use the URL of a server"),
+      (["contend", "channel:x", "--processes", "2"], "use the URL of a server"),
+      (["contend", "--wait", "3"], "write a duration such as 500ms"),
+      (["contend", "--workers", "0"], "must be from 1"),
+      (["contend", "--count", "-1"], "see `latchkey contend --help`"),
+      (["contend", "--try", "--wait", "1s"], "leave out --wait"),
+      (["contend", "--no-lock", "--try"], "leave out --try"),
+      (["contend", "--nonsense"], "see `latchkey contend --help`"),
+      (["contend", "local:x", "--serve", "zookeeper"], "leave out either"),
+      (["contend", "--serve", "mysql"], "no such servers"),
+      (["contend", "--serve", "zookeeper:0"], "write a number of servers"),
+      (["contend", "--session-timeout", "0s"], "must be above zero"),
+      (["contend", "--password-file", "/nonexistent"], "check its path"),
+      (["run", "local:x", "--", "true"], "would not protect"),
+      (["run", "channel:x", "--", "true"], "would not protect"),
+      (["run", "zookeeper://h/x"], "put it after --"), (["run"], "see `latchkey run --help`"),
+      (["run", "zookeeper://h", "--", "true"], "write for example zookeeper://"),
+      (["nonsense"], "see `latchkey --help`"),
+    ]
+  )
+  func usage(arguments: [String], remedy: String) async throws {
+    let outcome = await (try Latchkey(arguments)).outcome()
+    #expect(outcome.status == 64)
+    #expect(outcome.output == [])
+    #expect(outcome.errors.count == 1)
+    #expect(outcome.errorText.hasPrefix("latchkey: "))
+    #expect(outcome.errorText.contains(remedy), "\(outcome.errorText)")
+  }
+
+  @Test(
+    "help and version go to standard output",
+    arguments: [["--help"], ["contend", "--help"], ["run", "-h"], ["--version"]]
+  )
+  func help(arguments: [String]) async throws {
+    let outcome = await (try Latchkey(arguments)).outcome()
+    #expect(outcome.status == 0)
+    #expect(!outcome.output.isEmpty && outcome.errors.isEmpty)
+    #expect(!outcome.output.contains { $0.contains("contend-child") })
+  }
+
+  @Test("a password is not shown in any error")
+  func secrets() async throws {
+    for url in ["redis://u:hunter2@h:x/a", "redis://u:hunter2@h/a", "zookeeper://u:hunter2@h/a?x=1"] {
+      let outcome = try await Latchkey.call("contend", url, settings: ["LATCHKEY_PASSWORD": "hunter2"])
+      #expect(outcome.status != 0)
+      #expect(!outcome.errorText.contains("hunter2"))
+    }
+  }
+}
