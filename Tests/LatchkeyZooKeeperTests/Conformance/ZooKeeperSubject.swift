@@ -15,7 +15,7 @@ extension LockSubject {
     faults.heal = { client in await client.heal() }
     faults.dropNextReply = { client, reply in
       switch reply {
-      case .acquire: await client.dropNextReply(to: [.create2])
+      case .acquire: await client.dropNextReply(to: [.createAndState])
       case .release: await client.dropNextReply(to: [.delete])
       }
     }
