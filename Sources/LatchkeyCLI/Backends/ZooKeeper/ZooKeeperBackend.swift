@@ -35,12 +35,15 @@
       return configuration
     }
 
-    /// What a failure to connect means for the caller of the command.
+    /// What a failure to connect means, in the words that all backends share.
     private static func failure(_ error: ZooKeeperError) -> any Error {
-      switch error.code {
+      let what = error.detail ?? error.description
+      return switch error.code {
       case .cancelled: CancellationError()
-      case .invalidConfiguration, .notSupported: CommandFailure(.usage, error.description)
-      default: CommandFailure(.unreachable, error.description)
+      case .invalidConfiguration, .notSupported: LockError(.invalidConfiguration, message: what)
+      case .authFailed, .noAuth: LockError(.notAuthorized, message: "\(what); check user, password and the ACLs")
+      case .noNode: LockError(.backendFailure, message: "\(what); make the chroot's node first")
+      default: LockError(.unreachable, message: "\(what); check the addresses, and that the servers run")
       }
     }
   }
