@@ -74,6 +74,7 @@ let package = Package(
         "Latchkey",
         "LatchkeyTesting",
         .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),
+        .target(name: "ZooKeeper", condition: .when(traits: ["ZooKeeper"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),

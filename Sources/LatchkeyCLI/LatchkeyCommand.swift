@@ -15,14 +15,20 @@ struct LatchkeyCommand: AsyncParsableCommand {
     abstract: "Distributed locks from the command line.",
     discussion: """
       A lock is named by a URL:
-        local:orders                                   in this process
-        channel:orders                                 in this process, a channel try-lock
+        local:orders                             in this process
+        channel:orders                           the same, a channel try-lock
+        zookeeper://zk1:2181,zk2:2181/app/orders  the directory /app/orders
+      A user and a password may stand before the hosts, as in user:secret@zk1;
+      better in LATCHKEY_PASSWORD or --password-file. Options follow a "?":
+      chroot=/path, ttl=10s (session timeout), timeout=5s (to connect), label=me.
 
       EXAMPLES
         See a lock keep eight workers apart, without any server:
           latchkey contend
         See what happens without it:
           latchkey contend --no-lock
+        Run a command on one machine at a time:
+          latchkey run zookeeper://zk1:2181/reports -- ./nightly-report
       """,
     version: "0.1.0",
     subcommands: [ContendCommand.self, RunCommand.self, ContendChildCommand.self]

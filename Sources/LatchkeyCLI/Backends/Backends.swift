@@ -2,7 +2,13 @@ internal import Latchkey
 
 /// The backends that this command was built with.
 enum Backends {
-  static let all: [any Backend] = [LocalBackend()]
+  static let all: [any Backend] = {
+    var all: [any Backend] = [LocalBackend()]
+    #if ZooKeeper
+      all.append(ZooKeeperBackend())
+    #endif
+    return all
+  }()
 
   static let servers: [any ServerKind] = {
     var servers: [any ServerKind] = []

@@ -34,8 +34,12 @@ struct DeadlineFile: Sendable {
   }
 
   /// Keeps the file up to date until the task is cancelled or the lease ends. A deadline that stays is not written again.
-  func follow(_ held: HeldLock) async {
-    var written = held.deadline
+  ///
+  /// - Parameters:
+  ///   - held: Whose deadline it is.
+  ///   - written: What the file says now.
+  func follow(_ held: HeldLock, since written: ContinuousClock.Instant) async {
+    var written = written
     while held.isHeld, let remaining = held.remaining {
       // A tenth of what is left: the file lags behind the truth on the safe side, and only a little.
       let pause = min(max(remaining / 10, .milliseconds(20)), .seconds(1))

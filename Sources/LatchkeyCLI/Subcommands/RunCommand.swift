@@ -134,7 +134,7 @@ struct RunCommand: AsyncParsableCommand {
     defer { file.remove() }
     try file.write(deadline)
     settings.updateValue(file.path, forKey: "LATCHKEY_DEADLINE_FILE")
-    let follower = Task { await file.follow(held) }
+    let follower = Task { await file.follow(held, since: deadline) }
     defer { follower.cancel() }
     return try await self.start(held, settings, signals)
   }

@@ -80,7 +80,8 @@ struct ReportTests {
   @Test(
     "errors of the library lead to the agreed exit codes",
     arguments: [
-      (LockError.Code.timedOut, Int32(75)), (.unreachable, 69), (.notAuthorized, 69), (.backendFailure, 69), (.invalidURL, 64),
+      (LockError.Code.timedOut, Int32(75)), (.unreachable, 69), (.notAuthorized, 69), (.backendFailure, 69),
+      (.invalidURL, 64),
       (.invalidName, 64), (.invalidConfiguration, 64), (.lockLost, 1),
     ]
   )

@@ -44,9 +44,10 @@ struct DeadlineFileTests {
     let file = try DeadlineFile()
     defer { file.remove() }
     let lease = try FakeLease(remaining: .milliseconds(500))
-    try file.write(lease.term.deadline)
+    let first = lease.term.deadline
+    try file.write(first)
     let before = try #require(self.seconds(file))
-    let follower = Task { await file.follow(lease.held) }
+    let follower = Task { await file.follow(lease.held, since: first) }
     lease.term.advance(to: .now.advanced(by: .seconds(5)))
     #expect(try await eventually { (self.seconds(file) ?? 0) > before + 3 })
     lease.lose()

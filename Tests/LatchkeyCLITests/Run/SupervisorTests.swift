@@ -142,16 +142,6 @@ struct SupervisorTests {
     #expect(change == .killed(by: SIGTERM))
   }
 
-  @Test("inherits none of our descriptors")
-  func descriptors() async throws {
-    defer { self.folder.remove() }
-    let lease = try FakeLease(remaining: .seconds(60))
-    let leaked = dup(STDIN_FILENO)
-    defer { close(leaked) }
-    _ = try await self.supervisor("ls /proc/self/fd >>$SAID").run(under: lease.held)
-    #expect(!self.said.contains("\(leaked)"))
-  }
-
   @Test(
     "does not start if it is not there, or is no program",
     arguments: [("/nonexistent", ENOENT), ("/etc/passwd", EACCES)]
