@@ -69,7 +69,7 @@ struct RunTests {
     arguments: [
       (["/bin/sh", "-c", "exit 7"], Int32(7)), (["/bin/sh", "-c", "kill -KILL $$"], 137), (["/nonexistent"], 127),
       (["no-such-command-anywhere"], 127), (["/etc/passwd"], 126), (["/"], 126),
-    ]
+    ] as [([String], Int32)]
   )
   func status(command: [String], status: Int32) async throws {
     defer { self.folder.remove() }
