@@ -195,10 +195,11 @@ struct RunTests {
   func lost(expires: Bool) async throws {
     defer { self.folder.remove() }
     try await withZooKeeper { server in
-      let holder = try self.start("zookeeper://\(server.connectString)/lost", "echo up >>$SAID; sleep 1000")
+      let holder = try self.start("zookeeper://\(server.connectString)/lost", "echo up >>$SAID; sleep 30")
       #expect(try await self.hears("up"))
       if expires {
-        for session in try await server.connectedSessions() { try await server.expireSession(session) }
+        // The connection that asks for the sessions may be among those it is told of, and is then gone.
+        for session in try await server.connectedSessions() { try? await server.expireSession(session) }
       } else {
         try server.pause()
       }
