@@ -184,8 +184,8 @@ int32_t czk_children(czk_session *session, const char *path, bool watch, czk_don
 int32_t czk_children_stat(czk_session *session, const char *path, bool watch, czk_done done, void *CZK_NULLABLE ctx);
 int32_t czk_sync(czk_session *session, const char *path, czk_done done, void *CZK_NULLABLE ctx);
 int32_t czk_get_acl(czk_session *session, const char *path, czk_done done, void *CZK_NULLABLE ctx);
-int32_t czk_set_acl(czk_session *session, const char *path, int32_t version, const czk_acl *acl, int32_t acl_count,
-                    czk_done done, void *CZK_NULLABLE ctx);
+int32_t czk_set_acl(czk_session *session, const char *path, int32_t version, const czk_acl *CZK_NULLABLE acl,
+                    int32_t acl_count, czk_done done, void *CZK_NULLABLE ctx);
 /// `done` may run on the C client's I/O thread, inside its locks: it must not make a request.
 /// ZINVALIDSTATE: not connected, to be repeated at the next CONNECTED.
 int32_t czk_add_auth(czk_session *session, const char *scheme, const void *CZK_NULLABLE credential, int32_t length,

@@ -42,7 +42,8 @@ public final class ZooKeeperLocks: LockProvider {
   private let registry = Locked(Registry())
 
   private struct Registry {
-    var queues: [String: LockQueue] = [:]
+    /// By name, which is compared byte by byte: strings that Swift takes for equal can be different nodes.
+    var queues: [LockName: LockQueue] = [:]
     var session: ZKSession?
     var hasBeenConnected = false
     var closed: ZooKeeperError?
@@ -93,13 +94,13 @@ public final class ZooKeeperLocks: LockProvider {
   func withQueue<R>(_ name: LockName, _ directory: String, _ body: (LockQueue) -> R?) -> R {
     while true {
       let queue = self.registry.withLock { registry -> LockQueue in
-        if let queue = registry.queues[directory] { return queue }
+        if let queue = registry.queues[name] { return queue }
         if registry.queues.count >= registry.sweepAt {
           registry.queues = registry.queues.filter { !$0.value.retireIfIdle() }
           registry.sweepAt = max(256, registry.queues.count * 2)
         }
         let queue = LockQueue(name: name, directory: directory, locks: self, session: registry.session)
-        registry.queues[directory] = queue
+        registry.queues[name] = queue
         return queue
       }
       if let result = body(queue) { return result }

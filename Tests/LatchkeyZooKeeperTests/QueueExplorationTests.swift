@@ -81,7 +81,7 @@ struct QueueExplorationTests {
       \.cleansUpAfterAbandonedCreates,
     ]
   )
-  func mutants(rule: WritableKeyPath<QueueMachine.Rules, Bool> & Sendable) {
+  func mutants(rule: any WritableKeyPath<QueueMachine.Rules, Bool> & Sendable) {
     var rules = QueueMachine.Rules()
     rules[keyPath: rule] = false
     let caught = (0..<40_000 as Range<UInt64>).contains { Self.walk(seed: $0, rules: rules) != nil }

@@ -8,9 +8,9 @@ internal import Latchkey
 enum LockPath {
   static func directory(of name: LockName, under root: String) -> String {
     var path = root == "/" ? "" : root
-    for (index, part) in name.rawValue.split(separator: "/", omittingEmptySubsequences: false).enumerated() {
+    for (index, part) in name.rawValue.unicodeScalars.split(separator: "/").enumerated() {
       path += "/"
-      path += Self.component(part, isTop: index == 0 && root == "/")
+      path += Self.component(Substring(part), isTop: index == 0 && root == "/")
     }
     return path
   }

@@ -147,7 +147,8 @@ extension ZooKeeperClient {
       }
       if self.tls != nil, !czk_has_tls() {
         throw ZooKeeperError(
-          .notSupported, operation: "configure",
+          .notSupported,
+          operation: "configure",
           detail:
             "the installed ZooKeeper C client was built without TLS; install one with OpenSSL or connect through a tunnel"
         )
@@ -160,7 +161,8 @@ extension ZooKeeperClient {
 
     private static func problem(withServer server: String) -> String? {
       guard let colon = server.lastIndex(of: ":"), colon != server.startIndex else {
-        return "the server \"\(server)\" has no port; write it as host:port, such as \(server.isEmpty ? "localhost" : server):2181"
+        return
+          "the server \"\(server)\" has no port; write it as host:port, such as \(server.isEmpty ? "localhost" : server):2181"
       }
       let port = server[server.index(after: colon)...]
       guard let number = UInt16(port), number > 0, port.allSatisfy(\.isNumber) else {

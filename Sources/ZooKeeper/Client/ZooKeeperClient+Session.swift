@@ -56,7 +56,10 @@ extension ZooKeeperClient {
     return try outcome.get()
   }
 
-  private func leave(_ id: WaitLine<Result<ZKSession, ZooKeeperError>>.ID, with answer: Result<ZKSession, ZooKeeperError>) {
+  private func leave(
+    _ id: WaitLine<Result<ZKSession, ZooKeeperError>>.ID,
+    with answer: Result<ZKSession, ZooKeeperError>
+  ) {
     self.state.withLock { $0.sessionLine.leave(id, with: answer) }.resume(with: answer)
   }
 
@@ -64,8 +67,10 @@ extension ZooKeeperClient {
     let reason = self.state.withLock { $0.openFailure }.map { " (\($0))" } ?? ""
     let time = budget.map { " within \($0)" } ?? ""
     return ZooKeeperError(
-      .connectionLoss, operation: "connect",
-      detail: "no connection to any of \(self.serverList)\(time)\(reason): is a server running there?")
+      .connectionLoss,
+      operation: "connect",
+      detail: "no connection to any of \(self.serverList)\(time)\(reason): is a server running there?"
+    )
   }
 
   /// Calls a closure with everything that happens to the client's sessions from now on. It must not block.
@@ -174,7 +179,10 @@ extension ZooKeeperClient {
     }
     let schemes = state.credentials.map(\.scheme).joined(separator: ", ")
     return ZooKeeperError(
-      code, operation: "connect", detail: "the servers refused the credentials (AUTH_FAILED; schemes: \(schemes))")
+      code,
+      operation: "connect",
+      detail: "the servers refused the credentials (AUTH_FAILED; schemes: \(schemes))"
+    )
   }
 
   /// Tells the observers what is on its way, unless another thread is at it.

@@ -107,8 +107,11 @@ public final class ZooKeeperClient: Sendable {
     let stat = try await answer.wait(ZooKeeperError(.cancelled, operation: "connect"))
     guard stat == nil else { return }
     throw ZooKeeperError(
-      .noNode, operation: "connect", path: self.configuration.chroot,
-      detail: "the chroot \"\(self.configuration.chroot)\" does not exist on \(self.serverList)")
+      .noNode,
+      operation: "connect",
+      path: self.configuration.chroot,
+      detail: "the chroot \"\(self.configuration.chroot)\" does not exist on \(self.serverList)"
+    )
   }
 
   /// Closes the session and waits until that is done. Everything that waits on the client fails with

@@ -64,15 +64,18 @@ func strings(_ pointer: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int) -> 
 /// Lends an access control list to a C call. Everybody-may-all is by far the most frequent and needs no memory.
 func withACL<R>(_ acl: [ACL], _ body: (UnsafePointer<czk_acl>?, Int32) -> R) -> R {
   if acl == .open { return body(nil, 0) }
-  return withCStrings(acl.flatMap { [$0.scheme, $0.id] }) { strings in
+  return withCStrings(acl.flatMap { [$0.scheme, $0.id] } + [""]) { strings in
     let entries = acl.indices.map { index in
       czk_acl(permissions: acl[index].permissions.rawValue, scheme: strings[2 * index], id: strings[2 * index + 1])
     }
-    return entries.withUnsafeBufferPointer { body($0.baseAddress, Int32($0.count)) }
+    // One more than there are, so that no entries at all is not taken for no list: the server then says what is wrong.
+    let nothing = strings[2 * acl.count]
+    let padded = entries + [czk_acl(permissions: 0, scheme: nothing, id: nothing)]
+    return padded.withUnsafeBufferPointer { body($0.baseAddress, Int32(entries.count)) }
   }
 }
 
-/// Lends C strings that all live until the body returns.
+/// Lends C strings, at least one, that all live until the body returns.
 func withCStrings<R>(_ strings: [String], _ body: ([UnsafePointer<CChar>]) -> R) -> R {
   var bytes: [CChar] = []
   var offsets: [Int] = []
@@ -81,10 +84,8 @@ func withCStrings<R>(_ strings: [String], _ body: ([UnsafePointer<CChar>]) -> R)
     bytes.append(contentsOf: string.utf8.map { CChar(bitPattern: $0) })
     bytes.append(0)
   }
-  // A place to point to even if there are no strings.
-  bytes.append(0)
   return bytes.withUnsafeBufferPointer { buffer in
-    guard let base = buffer.baseAddress else { preconditionFailure("an array that is not empty has an address") }
+    guard let base = buffer.baseAddress else { preconditionFailure("there is at least one string") }
     return body(offsets.map { base + $0 })
   }
 }

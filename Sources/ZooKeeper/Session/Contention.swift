@@ -84,8 +84,17 @@ extension ZKSession {
       withACL(acl) { acl, aclCount in
         data.withUnsafeBytes { bytes in
           czk_enter(
-            self.pointer, directory, prefix, bytes.baseAddress, Int32(bytes.count), acl, aclCount, markers.joined,
-            completionAnswered, context)
+            self.pointer,
+            directory,
+            prefix,
+            bytes.baseAddress,
+            Int32(bytes.count),
+            acl,
+            aclCount,
+            markers.joined,
+            completionAnswered,
+            context
+          )
         }
       }
     }
@@ -123,7 +132,15 @@ extension ZKSession {
       withOptionalCString(own) { own in
         withOptionalCString(uuidPrefix) { prefix in
           czk_scan_directory(
-            self.pointer, directory, own, prefix, markers.joined, sync, completionAnswered, context)
+            self.pointer,
+            directory,
+            own,
+            prefix,
+            markers.joined,
+            sync,
+            completionAnswered,
+            context
+          )
         }
       }
     }
@@ -216,8 +233,17 @@ extension ZKSession {
       withACL(acl) { acl, aclCount in
         data.withUnsafeBytes { bytes in
           czk_create_node(
-            self.pointer, path, bytes.baseAddress, Int32(bytes.count), acl, aclCount, mode.rawValue, -1,
-            completionAnswered, context)
+            self.pointer,
+            path,
+            bytes.baseAddress,
+            Int32(bytes.count),
+            acl,
+            aclCount,
+            mode.rawValue,
+            -1,
+            completionAnswered,
+            context
+          )
         }
       }
     }

@@ -14,7 +14,8 @@ extension ZKSession {
       { reply in
         done(
           reply.rc == 0
-            ? .success(decode(reply)) : .failure(ZooKeeperError(reply.code, operation: "\(operation)", path: path)))
+            ? .success(decode(reply)) : .failure(ZooKeeperError(reply.code, operation: "\(operation)", path: path))
+        )
       },
       submit
     )
@@ -140,7 +141,13 @@ extension ZKSession {
     credential.bytes.withUnsafeBytes { bytes in
       Completion.submit({ reply in done(reply.code) }) { context in
         czk_add_auth(
-          self.pointer, credential.scheme, bytes.baseAddress, Int32(bytes.count), completionAnswered, context)
+          self.pointer,
+          credential.scheme,
+          bytes.baseAddress,
+          Int32(bytes.count),
+          completionAnswered,
+          context
+        )
       }
     }
   }

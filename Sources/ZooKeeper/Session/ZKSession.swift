@@ -59,7 +59,9 @@ package final class ZKSession: Sendable {
 
   /// Makes a session that does not connect yet; nil if memory ran out.
   init?(generation: UInt64, options: Options, signal: @escaping @Sendable (ZKSession, Signal) -> Void) {
-    guard let pointer = czk_create(czk_callbacks(state: sessionStateChanged, watch: sessionWatchFired)) else { return nil }
+    guard let pointer = czk_create(czk_callbacks(state: sessionStateChanged, watch: sessionWatchFired)) else {
+      return nil
+    }
     let now = ContinuousClock.now
     self.generation = generation
     self.options = options
@@ -98,9 +100,10 @@ package final class ZKSession: Sendable {
     // Callbacks find this object by its address: it lives until the last of them has returned, see `close`.
     let context = Unmanaged.passRetained(self)
     self.state.withLock { $0.isStarted = true }
-    let failure = self.options.tls.map { tls in
-      czk_start(self.pointer, self.options.connectString, timeout, tls, context.toOpaque())
-    } ?? czk_start(self.pointer, self.options.connectString, timeout, nil, context.toOpaque())
+    let failure =
+      self.options.tls.map { tls in
+        czk_start(self.pointer, self.options.connectString, timeout, tls, context.toOpaque())
+      } ?? czk_start(self.pointer, self.options.connectString, timeout, nil, context.toOpaque())
     guard failure != 0 else { return nil }
     self.state.withLock { $0.isStarted = false }
     context.release()
@@ -115,7 +118,9 @@ package final class ZKSession: Sendable {
 
   /// Ends the session for those who use it: the term, the watches, whoever waits for a live term.
   func end(_ code: ZooKeeperCode) {
-    let ended = self.state.withLock { state -> (term: LeaseTerm, watches: [@Sendable (WatchEvent) -> Void], waiters: [@Sendable (LeaseTerm?) -> Void])? in
+    let ended = self.state.withLock {
+      state -> (term: LeaseTerm, watches: [@Sendable (WatchEvent) -> Void], waiters: [@Sendable (LeaseTerm?) -> Void])?
+      in
       guard state.end == nil else { return nil }
       state.end = code
       state.isConnected = false

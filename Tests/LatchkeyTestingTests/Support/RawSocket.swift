@@ -1,5 +1,3 @@
-import Testing
-
 #if canImport(Darwin)
   import Darwin
 #else
@@ -8,7 +6,7 @@ import Testing
 
 /// A blocking loopback connection whose reads give up after a while.
 final class RawSocket {
-  struct Failure: Error {
+  struct Failure: Error, Equatable {
     var call: String
     var number: CInt
   }
@@ -70,6 +68,22 @@ final class RawSocket {
       bytes += more
     }
     return bytes
+  }
+
+  /// Reads until the connection ends.
+  ///
+  /// - Returns: What came before, and how it ended: with the error number, 0 for an end in good order.
+  func readToEnd() -> (bytes: [UInt8], end: CInt) {
+    var bytes: [UInt8] = []
+    do {
+      while true {
+        let more = try self.readSome()
+        if more.isEmpty { return (bytes, 0) }
+        bytes += more
+      }
+    } catch {
+      return (bytes, (error as? Failure)?.number ?? -1)
+    }
   }
 
   /// Whether nothing can be read at present.

@@ -1,0 +1,56 @@
+extension FaultProxy {
+  /// How a protocol divides its bytes into messages, and which of them are requests and their replies.
+  public struct Framing: Sendable {
+    /// The length of the first frame in some bytes; nil while that cannot be said or bytes are missing.
+    public var length: @Sendable (_ bytes: ArraySlice<UInt8>) -> Int?
+
+    /// Whether a frame from the client is a request that has a reply.
+    public var isRequest: @Sendable (_ frame: Frame) -> Bool
+
+    /// Whether a frame from the server is the reply to a request.
+    public var isReply: @Sendable (_ frame: Frame) -> Bool
+
+    /// What a request and its reply have in common; nil where only their order tells which belong together.
+    public var correlation: (@Sendable (_ frame: Frame) -> Int64?)?
+
+    /// Makes a framing.
+    public init(
+      length: @escaping @Sendable (_ bytes: ArraySlice<UInt8>) -> Int?,
+      isRequest: @escaping @Sendable (_ frame: Frame) -> Bool = { _ in true },
+      isReply: @escaping @Sendable (_ frame: Frame) -> Bool = { _ in true },
+      correlation: (@Sendable (_ frame: Frame) -> Int64?)? = nil
+    ) {
+      self.length = length
+      self.isRequest = isRequest
+      self.isReply = isReply
+      self.correlation = correlation
+    }
+
+    /// No framing: what arrives at once counts as one frame.
+    public static let raw = Framing(length: { $0.isEmpty ? nil : $0.count })
+
+    /// ZooKeeper's protocol: each message behind its length.
+    ///
+    /// Pings, watch events and the messages that open a session are neither requests nor replies.
+    public static let zooKeeper = Framing(
+      length: { bytes in
+        guard let length = bytes.bigEndian(at: 0, as: UInt32.self) else { return nil }
+        // A number that no message has is the beginning of a four-letter word, which is not framed.
+        guard length < 1 << 26 else { return bytes.count }
+        return bytes.count >= 4 + Int(length) ? 4 + Int(length) : nil
+      },
+      isRequest: { $0.hasZooKeeperRequestNumber },
+      isReply: { $0.hasZooKeeperRequestNumber },
+      correlation: { $0.zooKeeperRequestNumber.map(Int64.init) }
+    )
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// A big-endian number at a distance from the beginning; nil if bytes are missing.
+  func bigEndian<Number: FixedWidthInteger>(at offset: Int, as: Number.Type) -> Number? {
+    let size = MemoryLayout<Number>.size
+    guard self.count >= offset + size else { return nil }
+    return self.dropFirst(offset).prefix(size).reduce(0) { $0 << 8 | Number(truncatingIfNeeded: $1) }
+  }
+}

@@ -1,0 +1,79 @@
+extension FaultProxy {
+  /// The way a byte goes; some faults take both ways.
+  public struct Direction: OptionSet, Hashable, Sendable, CustomStringConvertible {
+    /// The bits of the ways.
+    public let rawValue: UInt8
+
+    /// Makes a direction of bits.
+    public init(rawValue: UInt8) {
+      self.rawValue = rawValue
+    }
+
+    /// Requests.
+    public static let clientToServer = Direction(rawValue: 1)
+    /// Replies, and what the server sends by itself.
+    public static let serverToClient = Direction(rawValue: 2)
+    /// Both ways.
+    public static let both: Direction = [.clientToServer, .serverToClient]
+
+    /// The ways in words.
+    public var description: String {
+      switch self {
+      case .clientToServer: "client to server"
+      case .serverToClient: "server to client"
+      case .both: "both ways"
+      default: "no way"
+      }
+    }
+  }
+
+  /// One message of the protocol, or without framing whatever arrived at once.
+  public struct Frame: Sendable {
+    /// The connection's number, counted from 1.
+    public let connection: Int
+    /// Which way it goes.
+    public let direction: Direction
+    /// Its place among the frames of its connection that go the same way, counted from 0.
+    public let index: Int
+    /// All of its bytes, with whatever marks its length.
+    public let bytes: [UInt8]
+  }
+
+  /// What becomes of a frame.
+  public enum Action: Hashable, Sendable {
+    /// It goes on.
+    case pass
+    /// It is lost; the connection goes on without it.
+    case drop
+    /// It waits, with all that comes behind it the same way on its connection, until the rule releases it.
+    case hold
+    /// It is lost, and its connection is reset on both sides.
+    case reset
+    /// It goes on as the last one: then its sender's side is reset, its receiver's closed in good order.
+    case passThenReset
+  }
+
+  /// Numbers of frames and bytes.
+  public struct Traffic: Hashable, Sendable {
+    /// How many frames.
+    public internal(set) var frames = 0
+    /// How many bytes in these frames.
+    public internal(set) var bytes = 0
+  }
+
+  /// What has gone through a proxy since its start.
+  public struct Counters: Hashable, Sendable {
+    /// Connections that clients have made.
+    public internal(set) var accepted = 0
+    /// Connections that are open now.
+    public internal(set) var open = 0
+    /// Frames that clients have sent.
+    public internal(set) var arrivedFromClients = Traffic()
+    /// Frames that servers have sent.
+    public internal(set) var arrivedFromServers = Traffic()
+    /// Frames that were passed on to clients.
+    public internal(set) var passedToClients = Traffic()
+    /// Frames that were passed on to servers.
+    public internal(set) var passedToServers = Traffic()
+  }
+}

@@ -1,0 +1,157 @@
+internal import NIOCore
+
+/// One way through a connection: bytes become frames, frames wait for their time, and go on in order.
+final class ProxyLane {
+  private enum Item {
+    /// A frame, with the rule that holds it if one does, and whether the connection ends behind it.
+    case frame(FaultProxy.Frame, heldBy: Int?, isLast: Bool)
+    /// The sender sends no more.
+    case end
+    /// The sender's side is gone.
+    case broken
+  }
+
+  let direction: FaultProxy.Direction
+  var output: (any Channel)?
+  weak var link: ProxyLink?
+  private(set) var hasEnded = false
+  /// Whether a cut has taken something out of the stream.
+  private(set) var hasHole = false
+  private let core: ProxyCore
+  private var undivided: [UInt8] = []
+  private var arrived = 0
+  private var queue = CircularBuffer<(item: Item, due: NIODeadline)>()
+  /// Whether no more frames are taken.
+  private var isClosed = false
+  /// Whether the connection is over.
+  private var isOver = false
+  private var isScheduled = false
+
+  init(_ direction: FaultProxy.Direction, core: ProxyCore) {
+    self.direction = direction
+    self.core = core
+  }
+
+  // MARK: In
+
+  func receive(_ buffer: ByteBuffer) {
+    guard !self.isClosed else { return }
+    self.undivided += buffer.readableBytesView
+    var rest = self.undivided[...]
+    while !self.isClosed, let length = self.core.framing.length(rest), length > 0, length <= rest.count {
+      self.receive(frame: Array(rest.prefix(length)))
+      rest = rest.dropFirst(length)
+    }
+    self.undivided = Array(rest)
+    self.core.hasChanged()
+    self.pump()
+  }
+
+  private func receive(frame bytes: [UInt8]) {
+    guard let link else { return }
+    let frame = FaultProxy.Frame(
+      connection: link.number,
+      direction: self.direction,
+      index: self.arrived,
+      bytes: bytes
+    )
+    self.arrived += 1
+    let (action, rule) = self.core.decide(frame)
+    switch action {
+    case .drop:
+      return
+    case .reset:
+      return link.reset()
+    case .pass, .hold, .passThenReset:
+      guard self.core.mode(self.direction) != .cut else {
+        self.hasHole = true
+        return
+      }
+      self.append(.frame(frame, heldBy: action == .hold ? rule : nil, isLast: action == .passThenReset))
+      if action == .passThenReset { self.isClosed = true }
+    }
+  }
+
+  /// The sender sends no more.
+  func end() {
+    guard !self.isClosed else { return }
+    self.isClosed = true
+    self.append(.end)
+    self.pump()
+  }
+
+  /// The sender's side is gone.
+  func breakOff() {
+    guard !self.isOver else { return }
+    // Also behind an end, which leaves the other way open.
+    self.isClosed = true
+    self.append(.broken)
+    self.pump()
+  }
+
+  private func append(_ item: Item) {
+    // Not before its predecessor, also when the delay has become shorter in between.
+    let due = NIODeadline.now() + self.core.delay(self.direction)
+    self.queue.append((item, max(due, self.queue.last?.due ?? due)))
+  }
+
+  // MARK: Out
+
+  /// Delivers what may go on by now.
+  func pump() {
+    while self.core.mode(self.direction) == .open, let output, let next = self.queue.first {
+      if case .frame(_, .some(let rule), _) = next.item, self.core.isInForce(rule) { return }
+      guard next.due <= .now() else { return self.schedule(at: next.due) }
+      self.queue.removeFirst()
+      self.deliver(next.item, to: output)
+    }
+  }
+
+  private func deliver(_ item: Item, to output: any Channel) {
+    switch item {
+    case .frame(let frame, _, let isLast):
+      let written = output.writeAndFlush(ByteBuffer(bytes: frame.bytes))
+      self.core.hasPassed(frame)
+      written.assumeIsolated().whenComplete { result in
+        if isLast {
+          self.link?.reset(after: self)
+        } else if case .failure = result {
+          self.link?.cannotDeliver(self)
+        }
+      }
+    case .end:
+      self.hasEnded = true
+      output.close(mode: .output, promise: nil)
+      self.link?.hasEnded(self)
+    case .broken:
+      self.link?.reset()
+    }
+  }
+
+  private func schedule(at time: NIODeadline) {
+    guard !self.isScheduled else { return }
+    self.isScheduled = true
+    self.core.loop.assumeIsolated().scheduleTask(deadline: time) {
+      self.isScheduled = false
+      self.pump()
+    }
+  }
+
+  /// Called when the network has become another.
+  func modeHasChanged() {
+    guard self.core.mode(self.direction) == .cut else { return self.pump() }
+    // Frames under way are lost; that a side has ended is not forgotten.
+    self.queue = self.queue.filter { entry in
+      guard case .frame = entry.item else { return true }
+      self.hasHole = true
+      return false
+    }
+  }
+
+  /// Forgets what waits: the connection is over.
+  func discard() {
+    self.isClosed = true
+    self.isOver = true
+    self.queue.removeAll()
+  }
+}

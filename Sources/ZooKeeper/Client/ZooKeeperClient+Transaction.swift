@@ -1,0 +1,224 @@
+internal import CZooKeeper
+
+extension ZooKeeperClient {
+  /// One operation of a transaction.
+  public struct Operation: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+      case create(data: [UInt8], mode: CreateMode, acl: [ACL]?)
+      case delete
+      case set(data: [UInt8])
+      case check
+    }
+
+    let kind: Kind
+    /// The node.
+    public let path: String
+    let version: Int32
+
+    /// Creates a node.
+    ///
+    /// - Parameters:
+    ///   - path: The node's path.
+    ///   - data: The node's data.
+    ///   - mode: One of the modes without container and TTL: the C client cannot do those in a transaction.
+    ///   - acl: Who may do what; nil for the configuration's default.
+    /// - Returns: The operation.
+    public static func create(
+      _ path: String,
+      data: [UInt8] = [],
+      mode: CreateMode = .persistent,
+      acl: [ACL]? = nil
+    ) -> Operation {
+      Operation(kind: .create(data: data, mode: mode, acl: acl), path: path, version: -1)
+    }
+
+    /// Deletes a node.
+    ///
+    /// - Parameters:
+    ///   - path: The node.
+    ///   - version: The version that it must have; nil for any.
+    /// - Returns: The operation.
+    public static func delete(_ path: String, version: Int32? = nil) -> Operation {
+      Operation(kind: .delete, path: path, version: version ?? -1)
+    }
+
+    /// Replaces a node's data.
+    ///
+    /// - Parameters:
+    ///   - path: The node.
+    ///   - data: The new data.
+    ///   - version: The version that it must have; nil for any.
+    /// - Returns: The operation.
+    public static func set(_ path: String, data: [UInt8], version: Int32? = nil) -> Operation {
+      Operation(kind: .set(data: data), path: path, version: version ?? -1)
+    }
+
+    /// Lets the transaction fail unless a node exists and has a version.
+    ///
+    /// - Parameters:
+    ///   - path: The node.
+    ///   - version: The version that it must have; nil for any.
+    /// - Returns: The operation.
+    public static func check(_ path: String, version: Int32? = nil) -> Operation {
+      Operation(kind: .check, path: path, version: version ?? -1)
+    }
+  }
+
+  /// What one operation of a transaction brought.
+  public enum OperationResult: Hashable, Sendable {
+    /// The path that was created.
+    case created(path: String)
+    /// The new metadata of a node whose data was replaced.
+    case set(Stat)
+    /// A delete or a check, which bring nothing.
+    case done
+  }
+
+  /// Carries out all operations or none.
+  ///
+  /// - Parameter operations: What to do, in order.
+  /// - Returns: One result for each.
+  /// - Throws: ``ZooKeeperError`` with the code and the path of the first operation that failed; its detail says which one.
+  @discardableResult
+  public func transaction(_ operations: [Operation]) async throws(ZooKeeperError) -> [OperationResult] {
+    for operation in operations { try operation.check() }
+    guard !operations.isEmpty else { return [] }
+    return try await self.ask("transaction", nil) { session, done in
+      session.transaction(operations, defaultACL: self.configuration.defaultACL, done)
+    }
+  }
+}
+
+extension ZooKeeperClient.Operation {
+  /// The C client must not see a bad path or mode in a transaction: it frees memory that it never set.
+  fileprivate func check() throws(ZooKeeperError) {
+    guard case .create(_, let mode, let acl) = self.kind else {
+      try NodePath.check(self.path, "transaction")
+      return
+    }
+    try NodePath.check(self.path, "transaction", isSequential: mode.isSequential)
+    guard mode != .container, mode.ttl == nil else {
+      throw ZooKeeperError(
+        .badArguments,
+        operation: "transaction",
+        path: self.path,
+        detail: "a transaction cannot create containers or nodes with a TTL; create them before"
+      )
+    }
+    if acl?.isEmpty == true {
+      throw ZooKeeperError(.invalidACL, operation: "transaction", path: self.path, detail: "the ACL is empty")
+    }
+  }
+
+  fileprivate var cKind: Int32 {
+    switch self.kind {
+    case .create: Int32(CZK_OP_CREATE)
+    case .delete: Int32(CZK_OP_DELETE)
+    case .set: Int32(CZK_OP_SET)
+    case .check: Int32(CZK_OP_CHECK)
+    }
+  }
+
+  fileprivate var mode: CreateMode {
+    if case .create(_, let mode, _) = self.kind { mode } else { .persistent }
+  }
+
+  fileprivate var data: [UInt8] {
+    switch self.kind {
+    case .create(let data, _, _), .set(let data): data
+    case .delete, .check: []
+    }
+  }
+}
+
+extension ZKSession {
+  fileprivate func transaction(
+    _ operations: [ZooKeeperClient.Operation],
+    defaultACL: [ACL],
+    _ done: @escaping @Sendable (Result<[ZooKeeperClient.OperationResult], ZooKeeperError>) -> Void
+  ) {
+    let code = Completion.submit { reply in
+      done(Self.outcome(of: operations, reply))
+    } _: { context in
+      withSpecs(operations, defaultACL: defaultACL) { specs in
+        guard let first = specs.baseAddress else { preconditionFailure("a transaction has at least one operation") }
+        return czk_multi(self.pointer, first, Int32(specs.count), completionAnswered, context)
+      }
+    }
+    self.refuse(code, nil) { done(.failure(ZooKeeperError(code, operation: "transaction"))) }
+  }
+
+  private static func outcome(
+    of operations: [ZooKeeperClient.Operation],
+    _ reply: czk_reply
+  ) -> Result<[ZooKeeperClient.OperationResult], ZooKeeperError> {
+    let results = Array(UnsafeBufferPointer(start: reply.results, count: Int(reply.result_count)))
+    guard reply.rc == 0 else {
+      // Operations before the one that failed have the code 0, those after it "runtime inconsistency".
+      let index = results.firstIndex { $0.rc != 0 }
+      guard let index, results[index].rc == reply.rc else {
+        return .failure(ZooKeeperError(reply.code, operation: "transaction"))
+      }
+      return .failure(
+        ZooKeeperError(
+          reply.code,
+          operation: "transaction",
+          path: operations[index].path,
+          detail: "operation \(index + 1) of \(operations.count) failed: \(reply.code)"
+        )
+      )
+    }
+    return .success(
+      results.map { result in
+        if result.has_stat { return .set(Stat(result.stat)) }
+        return result.path.map { .created(path: String(cString: $0)) } ?? .done
+      }
+    )
+  }
+}
+
+/// Lends operations to the shim: everything they point to lives until the body returns.
+private func withSpecs<R>(
+  _ operations: [ZooKeeperClient.Operation],
+  defaultACL: [ACL],
+  _ body: (UnsafeBufferPointer<czk_op_spec>) -> R
+) -> R {
+  // Everything goes into one buffer first, since pointers into it can be taken only when it grows no more.
+  var bytes: [UInt8] = []
+  func add(_ new: some Sequence<UInt8>) -> Int {
+    defer { bytes += new }
+    return bytes.count
+  }
+  func add(_ string: String) -> Int { add(Array(string.utf8) + [0]) }
+
+  var entries: [(permissions: Int32, scheme: Int, id: Int)] = []
+  var places: [(path: Int, data: Int, acl: Int, aclCount: Int)] = []
+  for operation in operations {
+    var acl: [ACL] = []
+    if case .create(_, _, let itsACL) = operation.kind { acl = itsACL ?? defaultACL }
+    places.append((add(operation.path), add(operation.data), entries.count, acl.count))
+    for entry in acl { entries.append((entry.permissions.rawValue, add(entry.scheme), add(entry.id))) }
+  }
+  return bytes.withUnsafeBytes { buffer in
+    func string(_ offset: Int) -> UnsafePointer<CChar> {
+      guard let base = buffer.baseAddress else { preconditionFailure("there is at least one path") }
+      return (base + offset).assumingMemoryBound(to: CChar.self)
+    }
+    let acl = entries.map { czk_acl(permissions: $0.permissions, scheme: string($0.scheme), id: string($0.id)) }
+    return acl.withUnsafeBufferPointer { acl in
+      let specs = zip(operations, places).map { operation, place in
+        czk_op_spec(
+          kind: operation.cKind,
+          mode: operation.mode.rawValue,
+          version: operation.version,
+          data_length: Int32(operation.data.count),
+          path: string(place.path),
+          data: string(place.data),
+          acl: acl.baseAddress.map { $0 + place.acl },
+          acl_count: Int32(place.aclCount)
+        )
+      }
+      return specs.withUnsafeBufferPointer(body)
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import Latchkey
+import LatchkeyTesting
+import LatchkeyZooKeeper
+
+@testable import ZooKeeper
+
+extension LockSubject {
+  /// The ZooKeeper lock on given servers, with every fault that the suite knows.
+  static func zooKeeper(_ label: String, _ servers: TestServers) async throws -> LockSubject {
+    // An observer with a session of its own sees what is left at the servers.
+    let observer = try await TestClient.open(servers, sessionTimeout: .seconds(10))
+    var faults = LockFaults<TestClient>()
+    faults.expireSession = { client in try await servers.member().expireSession(try client.sessionID) }
+    faults.cutOff = { client in await client.cutOff() }
+    faults.heal = { client in await client.heal() }
+    faults.dropNextReply = { client, reply in
+      switch reply {
+      case .acquire: await client.dropNextReply(to: [.createAndState])
+      case .release: await client.dropNextReply(to: [.delete])
+      }
+    }
+    faults.stopServers = { for member in servers.members { await member.kill() } }
+    faults.startServers = {
+      for member in servers.members { try member.launch() }
+      for member in servers.members { try await member.waitUntilReady() }
+    }
+    faults.leftovers = { name in try await observer.count("/\(name)") }
+    faults.breakLock = { name in
+      if let first = try await observer.scan("/\(name)")?.first { try await observer.delete("/\(name)/\(first)") }
+    }
+    var subject = LockSubject(
+      label: label,
+      traits: [.fenced, .fair, .deadline],
+      faults: faults,
+      makeClient: { try await TestClient.open(servers) },
+      close: { await $0.close() }
+    )
+    subject.patience = .seconds(60)
+    return subject
+  }
+}

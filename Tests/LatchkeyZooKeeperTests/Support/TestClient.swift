@@ -1,0 +1,143 @@
+import Latchkey
+import LatchkeyTesting
+import LatchkeyZooKeeper
+import Logging
+
+@testable import ZooKeeper
+
+/// A client with a session of its own, behind a fault proxy for each server.
+final class TestClient: LockProvider {
+  let client: ZooKeeperClient
+  let locks: ZooKeeperLocks
+  let proxies: [FaultProxy]
+
+  private init(client: ZooKeeperClient, locks: ZooKeeperLocks, proxies: [FaultProxy]) {
+    self.client = client
+    self.locks = locks
+    self.proxies = proxies
+  }
+
+  static func open(
+    _ servers: TestServers,
+    sessionTimeout: Duration = .seconds(2),
+    change: (inout ZooKeeperClient.Configuration) -> Void = { _ in },
+    changeLocks: (inout ZooKeeperLocks.Configuration) -> Void = { _ in }
+  ) async throws -> TestClient {
+    var proxies: [FaultProxy] = []
+    for member in servers.members {
+      proxies.append(try await FaultProxy.start(to: member.port, framing: .zooKeeper))
+    }
+    var configuration = ZooKeeperClient.Configuration(servers: proxies.map(\.connectString))
+    configuration.sessionTimeout = sessionTimeout
+    configuration.tick = TestServers.tick
+    configuration.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    change(&configuration)
+    let client = try ZooKeeperClient(configuration)
+    client.begin()
+    try await client.waitUntilReady()
+    var locksConfiguration = ZooKeeperLocks.Configuration()
+    changeLocks(&locksConfiguration)
+    let locks = ZooKeeperLocks(client: client, configuration: locksConfiguration)
+    return TestClient(client: client, locks: locks, proxies: proxies)
+  }
+
+  /// Opens a client, lends it, and closes it whichever way the body ends.
+  static func with<R>(
+    _ servers: TestServers,
+    sessionTimeout: Duration = .seconds(2),
+    _ body: (TestClient) async throws -> R
+  ) async throws -> R {
+    let client = try await Self.open(servers, sessionTimeout: sessionTimeout)
+    do {
+      let result = try await body(client)
+      await client.close()
+      return result
+    } catch {
+      await client.close()
+      throw error
+    }
+  }
+
+  func lock(_ name: LockName) -> any DistributedLock { self.locks.lock(name) }
+
+  func close() async {
+    await self.heal()
+    await self.client.close()
+    for proxy in self.proxies { await proxy.stop() }
+  }
+
+  var sessionID: Int64 {
+    get throws {
+      guard let session = self.client.currentSession else { throw NoSession() }
+      return session.id
+    }
+  }
+
+  struct NoSession: Error {}
+
+  func cutOff() async {
+    for proxy in self.proxies { await proxy.cut() }
+  }
+
+  func heal() async {
+    // What was cut has lost bytes, so its connections are of no more use.
+    for proxy in self.proxies {
+      await proxy.heal()
+      await proxy.reset()
+    }
+  }
+
+  /// Loses the reply to the next request of a kind, after the server has carried it out, and breaks the connection.
+  func dropNextReply(to operations: Set<ZooKeeperOperation>) async {
+    for proxy in self.proxies {
+      _ = await proxy.dropReply(
+        to: { frame in
+          guard let operation = frame.zooKeeperOperation, operations.contains(operation) else { return false }
+          // A heartbeat is a delete as well, of a path that never exists.
+          return !String(decoding: frame.bytes, as: UTF8.self).contains("_latchkey_heartbeat")
+        },
+        thenReset: true
+      )
+    }
+  }
+
+  /// How many contenders' nodes the servers hold.
+  func count(_ directory: String) async throws -> Int {
+    try await self.scan(directory)?.count ?? 0
+  }
+
+  /// The contenders as the servers see them; nil if the directory does not exist.
+  func scan(_ directory: String) async throws -> ContenderScan? {
+    let session = try await self.client.waitForSession(within: .seconds(10))
+    let answer: Result<ContenderScan, ZooKeeperError> = await withCheckedContinuation { continuation in
+      session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) {
+        continuation.resume(returning: $0)
+      }
+    }
+    switch answer {
+    case .success(let scan): return scan
+    case .failure(let error) where error.code == .noNode: return nil
+    case .failure(let error): throw error
+    }
+  }
+
+  /// Deletes a node by hand.
+  func delete(_ path: String) async throws {
+    let session = try await self.client.waitForSession(within: .seconds(10))
+    let code = await withCheckedContinuation { continuation in
+      session.delete(path) { continuation.resume(returning: $0) }
+    }
+    guard code == .ok || code == .noNode else { throw ZooKeeperError(code, operation: "delete", path: path) }
+  }
+
+  /// Makes a node by hand, as any program might.
+  func create(_ path: String, prefix: String) async throws {
+    let session = try await self.client.waitForSession(within: .seconds(10))
+    let reply = await withCheckedContinuation { continuation in
+      session.enter(directory: path, prefix: "\(path)/\(prefix)", data: [], acl: .open, markers: .locks) {
+        continuation.resume(returning: $0)
+      }
+    }
+    _ = try reply.create.get()
+  }
+}

@@ -1,0 +1,31 @@
+import LatchkeyTesting
+
+/// The servers that a suite shares: started once, and ended with the test process.
+struct TestServers: Sendable {
+  let members: [ZooKeeperServer]
+
+  /// The servers' tick; sessions of two seconds then last ten ticks.
+  static let tick = Duration.milliseconds(200)
+
+  /// One server for the conformance suite, which stops and starts it.
+  static let conformance = Task { try await TestServers.startOne() }
+  /// Three servers for the conformance suite.
+  static let conformanceEnsemble = Task { try await TestServers.startThree() }
+  /// One server for everything that leaves it running.
+  static let shared = Task { try await TestServers.startOne() }
+
+  static func startOne() async throws -> TestServers {
+    TestServers(members: [try await ZooKeeperServer.start(ZooKeeperConfiguration { $0.tick = Self.tick })])
+  }
+
+  static func startThree() async throws -> TestServers {
+    let ensemble = try await ZooKeeperEnsemble.start(ZooKeeperConfiguration { $0.tick = Self.tick })
+    return TestServers(members: ensemble.members)
+  }
+
+  /// Any server that answers.
+  func member() async throws -> ZooKeeperServer {
+    for member in self.members where (try? await member.mode(within: .seconds(2))) != nil { return member }
+    return self.members[0]
+  }
+}

@@ -1,0 +1,88 @@
+import Latchkey
+import LatchkeyTesting
+import Testing
+
+@testable import ZooKeeper
+
+@Suite("Contention on a server", .timeLimit(.minutes(1)))
+struct ContentionTests {
+  private func enter(_ session: ZKSession, _ directory: String, _ id: String = "a") async -> EnterReply {
+    await answer {
+      session.enter(
+        directory: directory,
+        prefix: "\(directory)/_c_\(id)-lock-",
+        data: Array("me".utf8),
+        acl: .open,
+        markers: .locks,
+        $0
+      )
+    }
+  }
+
+  @Test("the first contender is told in one answer that it is first")
+  func enterFirst() async throws {
+    try await withClient { client, directory in
+      let session = try #require(client.currentSession)
+      let reply = await self.enter(session, directory)
+      let created = try reply.create.get()
+      let scan = try reply.scan.get()
+      #expect(created.name == "_c_a-lock-0000000000")
+      #expect(created.czxid > 0)
+      #expect(scan.count == 1 && scan.ownIndex == 0 && scan.predecessor == nil && scan.first == created.name)
+    }
+  }
+
+  @Test("a later contender is told who comes before it, whatever else lies in the directory")
+  func enterBehind() async throws {
+    try await withClient { client, directory in
+      let session = try #require(client.currentSession)
+      let first = try await self.enter(session, directory, "z").create.get()
+      #expect(await answer { session.createContainers("\(directory)/junk", acl: .open, $0) } == .ok)
+      let second = try await self.enter(session, directory, "a").create.get()
+      let third = await self.enter(session, directory, "m")
+      let scan = try third.scan.get()
+      #expect(scan.ownIndex == 2 && scan.predecessor == second.name && scan.first == first.name && scan.count == 3)
+      let look = await answer {
+        session.scan(
+          directory: directory,
+          own: nil,
+          uuidPrefix: "_c_a",
+          markers: .locks,
+          sync: true,
+          $0
+        )
+      }
+      #expect(try look.get().matches == [second.name])
+      #expect(try look.get().predecessor == (try third.create.get().name))
+    }
+  }
+
+  @Test("a missing directory is an error of both answers, and is created as containers")
+  func missingDirectory() async throws {
+    try await withClient { client, directory in
+      let session = try #require(client.currentSession)
+      let deep = "\(directory)/a/b/c"
+      let reply = await self.enter(session, deep)
+      #expect(reply.create.code == .noNode)
+      #expect(reply.scan.code == .noNode)
+      #expect(await answer { session.createContainers(deep, acl: .open, $0) } == .ok)
+      #expect(try await self.enter(session, deep).create.get().name == "_c_a-lock-0000000000")
+    }
+  }
+
+  @Test("a deletion watch fires once for the deletion and not for new data")
+  func deletionWatch() async throws {
+    try await withClient { client, directory in
+      let session = try #require(client.currentSession)
+      let path = try "\(directory)/" + (await self.enter(session, directory).create.get().name)
+      let events = Locked(0)
+      #expect(
+        await answer { session.watchDeletion(of: path, onEvent: { events.withLock { $0 += 1 } }, $0) } == .ok
+      )
+      #expect(await answer { session.delete(path, $0) } == .ok)
+      #expect(try await eventually { events.withLock { $0 } == 1 })
+      #expect(await answer { session.watchDeletion(of: path, onEvent: {}, $0) } == .noNode)
+      #expect(session.state.withLock { $0.watches.count } == 0)
+    }
+  }
+}
