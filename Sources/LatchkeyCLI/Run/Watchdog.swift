@@ -16,9 +16,9 @@ struct Watchdog: Sendable {
   private static let script = """
     read -r group || exit 0
     read -r done && exit 0
-    kill -TERM -- "-$group" 2>/dev/null || exit 0
+    kill -s TERM -- "-$group" 2>/dev/null || exit 0
     sleep "$0"
-    kill -KILL -- "-$group" 2>/dev/null
+    kill -s KILL -- "-$group" 2>/dev/null
     """
 
   /// - Parameter grace: The time from TERM to KILL.

@@ -70,11 +70,13 @@ struct ContendZooKeeperTests {
     #expect(outcome.errorText.contains("check the addresses"), "\(outcome.errorText)")
   }
 
-  @Test("counts the error of a server that falls silent for good, and ends")
+  @Test("counts the errors of a server that has died, and ends when the workers may wait no longer")
   func serverGone() async throws {
     try await withZooKeeper { server in
       let url = "zookeeper://\(server.connectString)/gone?timeout=1s"
-      let arguments = ["contend", url, "--workers", "2", "--count", "100000", "--hold", "5ms", "--json"]
+      let arguments = [
+        "contend", url, "--workers", "2", "--count", "100000", "--hold", "5ms", "--wait", "500ms", "--json",
+      ]
       let command = try Latchkey(arguments + SharedZooKeeper.timing)
       #expect(
         try await eventually(within: .seconds(30)) {
