@@ -32,6 +32,13 @@ extension RealServerTests {
       #expect(error?.message.contains("soon") == true)
     }
 
+    @Test func `a port that is taken is told apart from other errors`() async throws {
+      let other = try EchoServer()
+      let configuration = ZooKeeperConfiguration { $0.settings = ["clientPort": String(other.port)] }
+      let error = await #expect(throws: ServerError.self) { try await ZooKeeperServer.start(configuration) }
+      #expect(error?.code == .addressInUse)
+    }
+
     @Test func `a start that takes too long is an error`() async {
       let configuration = ZooKeeperConfiguration { $0.startLimit = .milliseconds(1) }
       let error = await #expect(throws: ServerError.self) { try await ZooKeeperServer.start(configuration) }

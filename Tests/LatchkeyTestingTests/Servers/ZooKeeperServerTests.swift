@@ -1,6 +1,12 @@
 import LatchkeyTesting
 import Testing
 
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
 extension RealServerTests {
   @Suite
   struct ZooKeeperServerTests {
@@ -86,6 +92,31 @@ extension RealServerTests {
       }
       let dropped = try await startAndDrop()
       #expect(try await eventually(within: .seconds(60)) { !isAlive(dropped.process) && !exists(dropped.folder) })
+    }
+
+    @Test func `a server that runs is not started a second time`() async throws {
+      try await withZooKeeper { server in
+        let process = server.processID
+        #expect(throws: ServerError.self) { try server.launch() }
+        #expect(server.processID == process)
+      }
+    }
+
+    @Test func `a server leads a process group of its own and has none of its parent's descriptors`() async throws {
+      let descriptor = open("/dev/null", O_RDONLY)
+      try #require(descriptor >= 0)
+      defer { close(descriptor) }
+      // A number that the server does not use by itself, and which does not close itself on exec.
+      try #require(dup2(descriptor, 900) == 900)
+      defer { close(900) }
+      try await withZooKeeper { server in
+        let process = try #require(server.processID)
+        #expect(getpgid(process) == process)
+        #if !canImport(Darwin)
+          #expect(exists("/proc/\(process)/fd/0"))
+          #expect(!exists("/proc/\(process)/fd/900"))
+        #endif
+      }
     }
 
     @Test func `the settings reach the server`() async throws {
