@@ -242,7 +242,14 @@ struct SessionTests {
       try await ZooKeeperClient.withClient(configuration) { client in
         let id = try #require(client.currentSession).id
         try await client.create("/e", mode: .ephemeral)
+        try server.pause()
+        let interrupted = Answer<Stat?>()
+        try #require(client.currentSession).exists("/none") { interrupted.give($0) }
         await server.kill()
+        // A lost answer is no answer.
+        await #expect(throws: ZooKeeperError.self) {
+          try await interrupted.wait(ZooKeeperError(.cancelled, operation: "test"))
+        }
         #expect(try await eventually { client.currentSession == nil })
         try await server.restart()
         let session = try await client.waitForSession(within: .seconds(20))
