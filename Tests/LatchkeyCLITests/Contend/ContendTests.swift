@@ -118,7 +118,7 @@ struct ContendTests {
       ["contend", "--no-lock", "--hold", "1ms", "--count", "100000", "--processes", "2", "--json"],
       settings: ["TMPDIR": folder.path]
     )
-    #expect(try await eventually { children(of: command.process.pid).count == 2 })
+    try #require(await eventually { children(of: command.process.pid).count == 2 })
     let processes = children(of: command.process.pid)
     try await Task.sleep(for: .milliseconds(300))
     command.process.signal(SIGTERM)
@@ -132,9 +132,9 @@ struct ContendTests {
   @Test("counts a process that dies as an error, and does not hang")
   func childDies() async throws {
     let command = try Latchkey([
-      "contend", "--no-lock", "--hold", "1ms", "--count", "300", "--processes", "2", "--json",
+      "contend", "--no-lock", "--hold", "1ms", "--count", "3000", "--processes", "2", "--json",
     ])
-    #expect(try await eventually { children(of: command.process.pid).count == 2 })
+    try #require(await eventually { children(of: command.process.pid).count == 2 })
     kill(children(of: command.process.pid)[0], SIGKILL)
     let outcome = await command.outcome()
     #expect(outcome.status == 1)
@@ -145,7 +145,7 @@ struct ContendTests {
   @Test("ends its processes when it is killed outright")
   func parentDies() async throws {
     let command = try Latchkey(["contend", "--no-lock", "--hold", "1ms", "--count", "100000", "--processes", "2"])
-    #expect(try await eventually { children(of: command.process.pid).count == 2 })
+    try #require(await eventually { children(of: command.process.pid).count == 2 })
     let processes = children(of: command.process.pid)
     command.process.signal(SIGKILL)
     #expect(await command.outcome().status == 137)
