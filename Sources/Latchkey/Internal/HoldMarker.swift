@@ -11,12 +11,19 @@ package final class HoldMarker: Sendable {
   private let driver: any LeaseDriver
   private let outer: HoldMarker?
   private let task: Int
+  /// The task that called `withLock` and now waits for the body: the same one, unless the body runs in an inner task.
+  private let caller: Int
   private let isLive = Atomic(true)
 
-  init(driver: any LeaseDriver) {
+  init(driver: any LeaseDriver, caller: Int? = nil) {
+    let task = Self.taskIdentity
     self.driver = driver
-    self.outer = Self.current
-    self.task = Self.taskIdentity
+    // Bodies that have ended are left out: tasks that start one another from body to body would else keep them all.
+    var outer = Self.current
+    while let marker = outer, !marker.isLive.load(ordering: .relaxed) { outer = marker.outer }
+    self.outer = outer
+    self.task = task
+    self.caller = caller ?? task
   }
 
   func finish() {
@@ -31,12 +38,15 @@ package final class HoldMarker: Sendable {
 
   private func check(_ name: LockName, _ backend: LockBackend) throws(LockError) {
     var next: HoldMarker? = self
+    // The task that would wait, then those that wait for it: from an inner task, the caller of its `withLock`.
+    var task = Self.taskIdentity
     while let marker = next {
       next = marker.outer
-      guard marker.isLive.load(ordering: .relaxed), marker.driver.name == name, marker.driver.backend == backend else {
-        continue
-      }
-      if marker.task == Self.taskIdentity {
+      guard marker.isLive.load(ordering: .relaxed) else { continue }
+      let isOwn = marker.task == task
+      if isOwn { task = marker.caller }
+      guard marker.driver.name == name, marker.driver.backend == backend else { continue }
+      if isOwn {
         throw LockError(
           .wouldDeadlock,
           name: name,
@@ -60,5 +70,5 @@ package final class HoldMarker: Sendable {
     )
   }
 
-  private static var taskIdentity: Int { withUnsafeCurrentTask { task in task?.hashValue ?? 0 } }
+  static var taskIdentity: Int { withUnsafeCurrentTask { task in task?.hashValue ?? 0 } }
 }

@@ -30,6 +30,7 @@ extension Lease {
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R {
     let record = LossRecord()
+    let caller = HoldMarker.taskIdentity
     // Safe: written once by the inner task, which has ended when it is read; `body` returned it as `sending`.
     nonisolated(unsafe) var value: R?
     try await withoutActuallyEscaping(body) { escapingBody in
@@ -38,7 +39,7 @@ extension Lease {
       nonisolated(unsafe) let body = escapingBody
       let task = Task.immediate {
         _ = isolation
-        let marker = held.marker()
+        let marker = held.marker(caller: caller)
         defer { marker.finish() }
         try await HoldMarker.$current.withValue(
           marker,

@@ -67,7 +67,7 @@ public struct HeldLock: Sendable {
     try await self.driver.extend(self.grant)
   }
 
-  func marker() -> HoldMarker { HoldMarker(driver: self.driver) }
+  func marker(caller: Int? = nil) -> HoldMarker { HoldMarker(driver: self.driver, caller: caller) }
 
   package func onEnding(_ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     self.driver.onEnding(of: self.grant, handler)
