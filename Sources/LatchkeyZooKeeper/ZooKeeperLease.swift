@@ -8,6 +8,7 @@ final class ZooKeeperLease: LeaseDriver {
     var handlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
     var nextHandler: UInt64 = 1
     var termHandler: UInt64?
+    var isReleased = false
   }
 
   let name: LockName
@@ -70,6 +71,8 @@ final class ZooKeeperLease: LeaseDriver {
     self.state.withLock { $0.ending == nil } && self.term.isLive
   }
 
+  func isReleased(_ grant: UInt64) -> Bool { self.state.withLock { $0.isReleased } }
+
   func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     // An answer of false from the clock also tells the term's handlers, this lease among them.
     _ = self.term.isLive
@@ -106,12 +109,14 @@ final class ZooKeeperLease: LeaseDriver {
   func release(_ grant: UInt64) async throws(LockError) {
     _ = self.term.isLive
     let before = self.finish(.released)
+    self.state.withLock { $0.isReleased = true }
     await self.queue.release(self)
     if case .lost(let error) = before { throw error }
   }
 
   func abandon(_ grant: UInt64) {
     self.finish(.released)
+    self.state.withLock { $0.isReleased = true }
     self.queue.releaseInBackground(self)
   }
 

@@ -4,7 +4,7 @@ internal import Synchronization
 /// Marks, in task-local storage, that the body of a `withLock` runs: what finds a task that would wait for itself.
 ///
 /// Child tasks and unstructured tasks inherit the marker, but they may rightly wait for the lock, so the marker remembers the
-/// very task that runs the body. A task's identity can be used again after its end; the grant then no longer stands.
+/// very task that runs the body. A task's identity can be used again after its end; the grant has then been released.
 /// A value, so that marking allocates nothing unless bodies are nested.
 package struct HoldMarker: Sendable {
   @TaskLocal package static var current: HoldMarker?
@@ -12,6 +12,8 @@ package struct HoldMarker: Sendable {
   private let driver: any LeaseDriver
   private let grant: UInt64
   private let task: UInt
+  /// The task that called `withLock` and now waits for the body: the same one, unless the body runs in an inner task.
+  private let caller: UInt
   private let outer: Outer?
 
   /// The marker of the enclosing body.
@@ -24,22 +26,38 @@ package struct HoldMarker: Sendable {
   }
 
   @inline(__always)
-  init(driver: any LeaseDriver, grant: UInt64) {
+  init(driver: any LeaseDriver, grant: UInt64, caller: UInt? = nil) {
+    let task = Self.taskIdentity
     self.driver = driver
     self.grant = grant
-    self.task = Self.taskIdentity
-    self.outer = Self.current.map { Outer($0) }
+    self.task = task
+    self.caller = caller ?? task
+    self.outer = Self.current.flatMap { Self.live($0) }
+  }
+
+  private var isLive: Bool { !self.driver.isReleased(self.grant) }
+
+  /// The innermost marker whose body still runs. Those that have ended are left out: tasks that start one another from body
+  /// to body would else keep them all.
+  private static func live(_ marker: HoldMarker) -> Outer? {
+    var next: HoldMarker? = marker
+    while let marker = next, !marker.isLive { next = marker.outer?.marker }
+    return next.map { Outer($0) }
   }
 
   /// Throws if the current task already runs the body of a live `withLock` on this lock.
   static func check(_ name: LockName, _ backend: LockBackend) throws(LockError) {
     var next = self.current
+    guard next != nil else { return }
+    // The task that would wait, then those that wait for it: from an inner task, the caller of its `withLock`.
+    var task = Self.taskIdentity
     while let marker = next {
       next = marker.outer?.marker
-      guard marker.driver.name == name, marker.driver.backend == backend, marker.driver.isHeld(marker.grant) else {
-        continue
-      }
-      if marker.task == Self.taskIdentity {
+      guard marker.isLive else { continue }
+      let isOwn = marker.task == task
+      if isOwn { task = marker.caller }
+      guard marker.driver.name == name, marker.driver.backend == backend else { continue }
+      if isOwn {
         throw LockError(
           .wouldDeadlock,
           name: name,
@@ -66,7 +84,7 @@ package struct HoldMarker: Sendable {
   /// The address of the current task. `UnsafeCurrentTask` is that one pointer; its hash would do as well, at five times the
   /// cost.
   @inline(__always)
-  private static var taskIdentity: UInt {
+  static var taskIdentity: UInt {
     withUnsafeCurrentTask { task in task.map { unsafeBitCast($0, to: UInt.self) } ?? 0 }
   }
 }

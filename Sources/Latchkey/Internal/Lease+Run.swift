@@ -30,6 +30,7 @@ extension Lease {
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R {
     let record = LossRecord()
+    let caller = HoldMarker.taskIdentity
     // Safe: written once by the inner task, which has ended when it is read; `body` returned it as `sending`.
     nonisolated(unsafe) var value: R?
     try await withoutActuallyEscaping(body) { escapingBody in
@@ -39,7 +40,7 @@ extension Lease {
       let task = Task.immediate {
         _ = isolation
         try await HoldMarker.$current.withValue(
-          held.marker(),
+          held.marker(caller: caller),
           operation: { value = try await body(held) },
           isolation: isolation
         )

@@ -13,6 +13,9 @@ package protocol LeaseDriver: AnyObject, Sendable {
   /// Whether the grant still stands: clock arithmetic, and never true again once it was false.
   func isHeld(_ grant: UInt64) -> Bool
 
+  /// Whether the grant was given back, or dropped. A grant that was lost is not: whoever had it may still act on it.
+  func isReleased(_ grant: UInt64) -> Bool
+
   /// Calls the handler once when the grant ends, at once if it has ended already. The handler must not block.
   ///
   /// - Returns: A number for `removeEndingHandler`, or nil if the handler has been called.

@@ -63,6 +63,12 @@ package struct WaitLine<Answer: Sendable>: Sendable {
     }
   }
 
+  /// How many wait before somebody; 0 for somebody who does not wait.
+  package func countAhead(of id: ID) -> Int {
+    guard self.places[id] != nil else { return 0 }
+    return self.order[self.first...].prefix { $0 != id }.count { self.places[$0] != nil }
+  }
+
   /// How an attempt to answer somebody ended.
   package enum Departure: Sendable {
     /// Nobody of that number waits any more: the answer was not used.

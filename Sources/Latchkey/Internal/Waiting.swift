@@ -14,7 +14,11 @@ package func withDeadline<R: Sendable>(
   guard let deadline else { return await wait() }
   let timer = Task.detached {
     do {
-      try await Task.sleep(until: deadline, tolerance: .zero, clock: .continuous)
+      // In steps: the runtime traps on a sleep whose nanoseconds do not fit into 64 bits.
+      while ContinuousClock.now < deadline {
+        let step = min(deadline, .now.advanced(by: .seconds(86_400)))
+        try await Task.sleep(until: step, tolerance: .zero, clock: .continuous)
+      }
     } catch {
       return  // Cancelled below: the wait has ended by itself.
     }

@@ -12,7 +12,8 @@ final class LocalLockCore: LeaseDriver {
 
   enum Answer: Sendable {
     case granted(UInt64)
-    case timedOut
+    /// With the number of contenders that stood before, the holder included.
+    case timedOut(place: Int)
     case cancelled
   }
 
@@ -80,7 +81,9 @@ final class LocalLockCore: LeaseDriver {
 
   private func wait(within timeout: Duration?) async throws(LockError) -> Lease {
     let start = ContinuousClock.now
-    if let timeout, timeout <= .zero { throw self.timedOut(since: start) }
+    if let timeout, timeout <= .zero {
+      throw self.timedOut(since: start, place: self.state.withLock { $0.line.count } + 1)
+    }
     enum Entry {
       case granted(UInt64)
       case joined(WaitLine<Answer>.ID)
@@ -94,7 +97,7 @@ final class LocalLockCore: LeaseDriver {
     case .joined(let joined): id = joined
     }
     let answer = await withDeadline(timeout.map { start.advanced(by: $0) }) {
-      self.leave(id, .timedOut)
+      self.expire(id)
     } wait: {
       await self.suspend(id)
     }
@@ -104,7 +107,7 @@ final class LocalLockCore: LeaseDriver {
       guard Task.isCancelled else { return lease }
       await lease.releaseQuietly()
       throw .cancelled(self.name)
-    case .timedOut: throw self.timedOut(since: start)
+    case .timedOut(let place): throw self.timedOut(since: start, place: place)
     case .cancelled: throw .cancelled(self.name)
     }
   }
@@ -124,6 +127,14 @@ final class LocalLockCore: LeaseDriver {
     self.state.withLock { $0.line.leave(id, with: answer) }.resume(with: answer)
   }
 
+  private func expire(_ id: WaitLine<Answer>.ID) {
+    let (answer, departure) = self.state.withLock { state in
+      let answer = Answer.timedOut(place: state.line.countAhead(of: id) + 1)
+      return (answer, state.line.leave(id, with: answer))
+    }
+    departure.resume(with: answer)
+  }
+
   private static func grant(_ state: inout State) -> UInt64 {
     state.current = self.grants.wrappingAdd(1, ordering: .relaxed).newValue
     return state.current
@@ -133,9 +144,8 @@ final class LocalLockCore: LeaseDriver {
     Lease(driver: self, grant: grant, token: FencingToken(major: grant))
   }
 
-  private func timedOut(since start: ContinuousClock.Instant) -> LockError {
-    let place = self.state.withLock { $0.line.count + 1 }
-    return .timedOut(self.name, LockError.Wait(place: place, waited: ContinuousClock.now - start))
+  private func timedOut(since start: ContinuousClock.Instant, place: Int) -> LockError {
+    .timedOut(self.name, LockError.Wait(place: place, waited: ContinuousClock.now - start))
   }
 
   // MARK: LeaseDriver
@@ -145,6 +155,8 @@ final class LocalLockCore: LeaseDriver {
   func isHeld(_ grant: UInt64) -> Bool {
     self.state.withLock { $0.current == grant }
   }
+
+  func isReleased(_ grant: UInt64) -> Bool { !self.isHeld(grant) }
 
   func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     let id = self.state.withLock { state -> UInt64? in

@@ -51,6 +51,9 @@ public final class LocalLocks: LockProvider {
   /// - Returns: The mutex.
   public func lock(_ name: LockName) -> any DistributedLock { self.mutex(name) }
 
+  /// How many names the table holds, those included whose lock is gone but not swept yet.
+  package var tableSize: Int { self.state.withLock { $0.cores.count } }
+
   /// Tells registries, and locks outside any registry, apart.
   static func nextInstance() -> String {
     String(self.instances.wrappingAdd(1, ordering: .relaxed).newValue)

@@ -70,7 +70,9 @@ public struct HeldLock: Sendable {
   }
 
   @inline(__always)
-  func marker() -> HoldMarker { HoldMarker(driver: self.driver, grant: self.grant) }
+  func marker(caller: UInt? = nil) -> HoldMarker {
+    HoldMarker(driver: self.driver, grant: self.grant, caller: caller)
+  }
 
   package func onEnding(_ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     self.driver.onEnding(of: self.grant, handler)

@@ -23,6 +23,21 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
     self.rawValue = name
   }
 
+  /// Names are equal if their bytes are: backends know nothing of canonical equivalence, by which Swift compares strings.
+  public static func == (left: LockName, right: LockName) -> Bool {
+    left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+  }
+
+  /// Hashes the bytes.
+  public func hash(into hasher: inout Hasher) {
+    let utf8 = self.rawValue.utf8
+    if utf8.withContiguousStorageIfAvailable({ hasher.combine(bytes: UnsafeRawBufferPointer($0)) }) == nil {
+      Array(utf8).withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+    // No byte of UTF-8: a name that is followed by something else in the same hash ends here.
+    hasher.combine(0xFF as UInt8)
+  }
+
   /// The name itself.
   public var description: String { self.rawValue }
 
@@ -34,11 +49,11 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
       let hex = String(scalar.value, radix: 16, uppercase: true)
       return "the lock name holds the control character U+\(String(repeating: "0", count: max(0, 4 - hex.count)))\(hex)"
     }
-    for part in name.split(separator: "/", omittingEmptySubsequences: false) {
-      switch part {
-      case "": return "the lock name \"\(name)\" has an empty part (a leading, trailing or doubled \"/\")"
-      case ".", "..": return "the lock name \"\(name)\" has the part \"\(part)\""
-      default: continue
+    // By scalars, as backends see it: a slash with a combining mark behind it is one `Character`, and yet a separator.
+    for part in name.unicodeScalars.split(separator: "/", omittingEmptySubsequences: false) {
+      if part.isEmpty { return "the lock name \"\(name)\" has an empty part (a leading, trailing or doubled \"/\")" }
+      if part.elementsEqual("..".unicodeScalars) || part.elementsEqual(".".unicodeScalars) {
+        return "the lock name \"\(name)\" has the part \"\(String(part))\""
       }
     }
     return nil

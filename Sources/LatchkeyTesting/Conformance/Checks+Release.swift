@@ -81,17 +81,3 @@ extension LockConformance {
     return lease.held
   }
 }
-
-/// A lease that can be handed to another task.
-private actor LeaseBox {
-  private var lease: Lease?
-
-  init(_ lease: consuming Lease) {
-    self.lease = consume lease
-  }
-
-  func release() async throws(LockError) {
-    guard let lease = self.lease.take() else { return }
-    try await lease.release()
-  }
-}

@@ -1,4 +1,4 @@
-public import Latchkey
+internal import Latchkey
 
 extension LockSubject {
   /// The in-process mutex: all clients share one registry.

@@ -4,7 +4,8 @@ extension HistoryEvent {
   /// The event as one line of text without its end: nanoseconds since the machine's start, worker, kind, detail and lock,
   /// separated by tabs. Lines of several processes of one machine can be merged.
   public var line: String {
-    let nanoseconds = Int64(ContinuousClock().systemEpoch.duration(to: self.at) / .nanoseconds(1))
+    let (seconds, attoseconds) = ContinuousClock().systemEpoch.duration(to: self.at).components
+    let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     let (kind, detail): (String, String) =
       switch self.kind {
       case .requested: ("requested", "")

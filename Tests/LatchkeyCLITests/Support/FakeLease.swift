@@ -19,6 +19,8 @@ final class FakeLease: LeaseDriver {
 
   func isHeld(_ grant: UInt64) -> Bool { self.term.isLive }
 
+  func isReleased(_ grant: UInt64) -> Bool { false }
+
   func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     self.term.onEnd { [name] end in handler(.lost(.lost(name, because: end.reason))) }
   }

@@ -1,0 +1,16 @@
+package import Latchkey
+
+/// A lease that can be handed to another task.
+package actor LeaseBox {
+  private var lease: Lease?
+
+  package init(_ lease: consuming Lease) {
+    self.lease = consume lease
+  }
+
+  /// Releases the lease, if nobody has before.
+  package func release() async throws(LockError) {
+    guard let lease = self.lease.take() else { return }
+    try await lease.release()
+  }
+}

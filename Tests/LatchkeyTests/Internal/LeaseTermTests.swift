@@ -1,0 +1,118 @@
+import Latchkey
+import LatchkeyTesting
+import Testing
+
+@Suite("Lease terms", .timeLimit(.minutes(1)))
+struct LeaseTermTests {
+  @Test("a term runs until its deadline, and not at it")
+  func runsUntilDeadline() {
+    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+    let term = LeaseTerm(deadline: deadline)
+    #expect(term.isLive)
+    #expect(term.isLive(at: deadline.advanced(by: .nanoseconds(-1))))
+    #expect(!term.isLive(at: deadline))
+    #expect(!term.isLive(at: deadline.advanced(by: .seconds(-30))), "an answer of false is final")
+  }
+
+  @Test("advancing moves the deadline forward, never back")
+  func advances() {
+    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+    let term = LeaseTerm(deadline: deadline)
+    #expect(term.advance(to: deadline.advanced(by: .seconds(5))))
+    #expect(term.deadline == deadline.advanced(by: .seconds(5)))
+    #expect(term.advance(to: deadline))
+    #expect(term.deadline == deadline.advanced(by: .seconds(5)))
+  }
+
+  @Test("a deadline that has passed cannot be moved, even if nobody has looked yet")
+  func cannotBeRevived() {
+    let term = LeaseTerm(deadline: .now.advanced(by: .milliseconds(-1)))
+    #expect(!term.advance(to: .now.advanced(by: .seconds(60))))
+    #expect(!term.isLive)
+  }
+
+  @Test("a term that was told its end is over, with a deadline ahead")
+  func toldEnd() {
+    let term = LeaseTerm(deadline: .now.advanced(by: .seconds(60)))
+    term.end(.told("the session expired"))
+    #expect(!term.isLive)
+    #expect(!term.advance(to: .now.advanced(by: .seconds(120))))
+  }
+
+  @Test("a handler is called once, with the first end")
+  func handlersCalledOnce() {
+    let term = LeaseTerm(deadline: .now.advanced(by: .seconds(60)))
+    let ends = Shared<[LeaseTerm.End]>([])
+    #expect(term.onEnd { end in ends.change { $0.append(end) } } != nil)
+    term.end(.told("first"))
+    term.end(.told("second"))
+    _ = term.isLive(at: .now.advanced(by: .seconds(90)))
+    #expect(ends.value == [.told("first")])
+  }
+
+  @Test("asking after the deadline tells the handlers")
+  func askingTells() {
+    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+    let term = LeaseTerm(deadline: deadline)
+    let ends = Shared<[LeaseTerm.End]>([])
+    _ = term.onEnd { end in ends.change { $0.append(end) } }
+    #expect(!term.isLive(at: deadline))
+    #expect(ends.value == [.deadlinePassed])
+  }
+
+  @Test("a handler that comes after the end is called at once")
+  func lateHandler() {
+    let term = LeaseTerm(deadline: .now.advanced(by: .seconds(60)))
+    term.end(.told("over"))
+    let isTold = Shared(false)
+    #expect(term.onEnd { _ in isTold.change { $0 = true } } == nil)
+    #expect(isTold.value)
+  }
+
+  @Test("a removed handler is not called, and the others are")
+  func removedHandler() throws {
+    let term = LeaseTerm(deadline: .now.advanced(by: .seconds(60)))
+    let told = Shared<[Int]>([])
+    let first = try #require(term.onEnd { _ in told.change { $0.append(1) } })
+    _ = term.onEnd { _ in told.change { $0.append(2) } }
+    term.removeHandler(first)
+    term.end(.told("over"))
+    #expect(told.value == [2])
+  }
+
+  @Test("renewals that race with the deadline never revive a term, and its handler is called once")
+  func hammer() async {
+    for _ in 0..<200 {
+      let term = LeaseTerm(deadline: .now.advanced(by: .microseconds(200)))
+      let calls = Shared(0)
+      _ = term.onEnd { _ in calls.change { $0 += 1 } }
+      let revived = await withTaskGroup(of: Bool.self) { group in
+        for _ in 0..<3 {
+          group.addTask {
+            for _ in 0..<300 { term.advance(to: .now.advanced(by: .nanoseconds(500))) }
+            return false
+          }
+          group.addTask {
+            var wasOver = false
+            for _ in 0..<300 {
+              let isLive = term.isLive
+              if wasOver, isLive { return true }
+              if !isLive { wasOver = true }
+            }
+            return false
+          }
+        }
+        return await group.contains(true)
+      }
+      #expect(!revived)
+      term.end(.told("over"))
+      #expect(calls.value == 1)
+    }
+  }
+
+  @Test("the reason of an end says what happened")
+  func reasons() {
+    #expect(LeaseTerm.End.told("by hand").reason == "by hand")
+    #expect(LeaseTerm.End.deadlinePassed.reason.contains("deadline"))
+  }
+}

@@ -1,0 +1,175 @@
+import Latchkey
+import LatchkeyTesting
+import Testing
+
+@Suite("withLock on a lease with a deadline", .timeLimit(.minutes(1)))
+struct WithLockTests {
+  struct Own: Error {}
+
+  @TaskLocal static var tag = "default"
+
+  @Test("the lease is released once, and no handler is left, whichever way the body ends")
+  func releasesOnce() async throws {
+    let lock = try FakeLock()
+    #expect(try await lock.withLock { _ in 1 } == 1)
+    #expect(lock.driver.counts == FakeDriver.Counts(released: 1))
+    await #expect(throws: Own.self) { try await lock.withLock { _ in throw Own() } }
+    #expect(lock.driver.counts == FakeDriver.Counts(released: 2))
+    let nothing: Int?? = try await lock.withLockIfAvailable { _ -> Int? in nil }
+    #expect(nothing == .some(nil))
+    #expect(lock.driver.counts == FakeDriver.Counts(released: 3))
+  }
+
+  @Test("the body can return what is not Sendable, and sees the task-local values of its caller")
+  func notSendable() async throws {
+    final class Box { var tag = "" }
+    let lock = try FakeLock()
+    let box = try await Self.$tag.withValue("mine") {
+      try await lock.withLock { _ in
+        let box = Box()
+        box.tag = Self.tag
+        return box
+      }
+    }
+    #expect(box.tag == "mine")
+  }
+
+  @Test("the body stays on the main actor when it is called from there")
+  @MainActor
+  func mainActor() async throws {
+    let lock = try FakeLock()
+    var count = 0
+    try await lock.withLock { _ in
+      MainActor.assertIsolated()
+      await Task.yield()
+      MainActor.assertIsolated()
+      count += 1
+    }
+    #expect(count == 1)
+  }
+
+  @Test("a loss cancels the body; its CancellationError becomes lockLost")
+  func lossCancels() async throws {
+    let lock = try FakeLock()
+    let error = await #expect(throws: LockError.self) {
+      try await lock.withLock { _ in
+        lock.term.end(.told("the session expired"))
+        try await Task.sleep(for: .seconds(3600))
+      }
+    }
+    #expect(error?.code == .lockLost)
+    #expect(error?.message.contains("the session expired") == true)
+    #expect(lock.driver.counts.released == 1)
+  }
+
+  @Test("another error after a loss comes through with the loss")
+  func ownErrorAfterLoss() async throws {
+    let lock = try FakeLock()
+    let failure = await #expect(throws: BodyFailedAfterLoss.self) {
+      try await lock.withLock { _ in
+        lock.term.end(.told("gone"))
+        throw Own()
+      }
+    }
+    #expect(failure?.bodyError is Own)
+    #expect(failure?.loss.code == .lockLost)
+  }
+
+  @Test("a loss that only the clock knows of counts as one")
+  func silentLoss() async throws {
+    // Nobody tells the term that its deadline has passed.
+    let lock = try FakeLock(deadline: .milliseconds(30))
+    let error = await #expect(throws: LockError.self) {
+      try await lock.withLock { _ in
+        while ContinuousClock.now < lock.term.deadline { await Task.yield() }
+        throw CancellationError()
+      }
+    }
+    #expect(error?.code == .lockLost)
+  }
+
+  @Test("a CancellationError without a loss stays what it is")
+  func ownCancellation() async throws {
+    let lock = try FakeLock()
+    await #expect(throws: CancellationError.self) { try await lock.withLock { _ in throw CancellationError() } }
+  }
+
+  @Test("a body that returns after a loss is no error, and its value is kept")
+  func valueAfterLoss() async throws {
+    let lock = try FakeLock()
+    let value = try await lock.withLock { _ in
+      lock.term.end(.told("gone"))
+      return 7
+    }
+    #expect(value == 7)
+    #expect(lock.driver.counts == FakeDriver.Counts(released: 1))
+  }
+
+  @Test("a lease that was lost before the body starts cancels the body at its start")
+  func lostBefore() async throws {
+    let lock = try FakeLock()
+    lock.term.end(.told("gone"))
+    let error = await #expect(throws: LockError.self) {
+      try await lock.withLock { _ in try await Task.sleep(for: .seconds(3600)) }
+    }
+    #expect(error?.code == .lockLost)
+  }
+
+  @Test("cancelling the caller cancels the body, and does not keep the lease from being released")
+  func callerCancelled() async throws {
+    let lock = try FakeLock()
+    let isInside = OneShot<Void>()
+    let work = Task {
+      try await lock.withLock { held in
+        isInside.open()
+        do {
+          try await Task.sleep(for: .seconds(3600))
+        } catch {
+          #expect(held.isHeld)
+          throw error
+        }
+      }
+    }
+    await isInside.value
+    work.cancel()
+    await #expect(throws: CancellationError.self) { try await work.value }
+    #expect(lock.driver.counts.released == 1)
+  }
+
+  @Test("a lease that is dropped is abandoned once; one that is released is not")
+  func dropped() async throws {
+    let lock = try FakeLock()
+    try await Self.drop(lock)
+    #expect(lock.driver.counts == FakeDriver.Counts(abandoned: 1))
+    try await lock.acquire().release()
+    #expect(lock.driver.counts == FakeDriver.Counts(released: 1, abandoned: 1))
+  }
+
+  @Test("releasing a lost lease throws lockLost, and does not abandon it as well")
+  func releaseOfLost() async throws {
+    let lock = try FakeLock()
+    let lease = LeaseBox(try await lock.acquire())
+    lock.term.end(.told("gone"))
+    let error = await #expect(throws: LockError.self) { try await lease.release() }
+    #expect(error?.code == .lockLost)
+    #expect(lock.driver.counts == FakeDriver.Counts(released: 1))
+  }
+
+  @Test("lost forgets its handler when its waiter is cancelled")
+  func lostForgets() async throws {
+    let lock = try FakeLock()
+    let lease = try await lock.acquire()
+    let held = lease.held
+    let waiting = Task { await held.lost }
+    #expect(try await eventually { lock.driver.counts.handlers == 1 })
+    waiting.cancel()
+    #expect(await waiting.value == nil)
+    #expect(lock.driver.counts.handlers == 0)
+    try await lease.release()
+  }
+
+  private static func drop(_ lock: FakeLock) async throws {
+    let lease = try await lock.acquire()
+    #expect(lease.held.isHeld)
+  }
+}

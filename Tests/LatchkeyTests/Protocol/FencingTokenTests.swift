@@ -1,0 +1,29 @@
+import Latchkey
+import Testing
+
+@Suite("Fencing tokens")
+struct FencingTokenTests {
+  @Test("tokens are compared by major, then by minor")
+  func order() {
+    let ordered = [
+      FencingToken(major: 0), FencingToken(major: 0, minor: 1), FencingToken(major: 1),
+      FencingToken(major: 1, minor: .max),
+      FencingToken(major: 2), FencingToken(major: .max), FencingToken(major: .max, minor: .max),
+    ]
+    for (left, lower) in ordered.enumerated() {
+      for (right, upper) in ordered.enumerated() {
+        #expect((lower < upper) == (left < right))
+        #expect((lower == upper) == (left == right))
+      }
+    }
+  }
+
+  @Test("a token is written major.minor, and for commands without a minor of 0")
+  func descriptions() {
+    #expect(FencingToken(major: 7).description == "7.0")
+    #expect(FencingToken(major: 7).compactDescription == "7")
+    #expect(FencingToken(major: 7, minor: 3).description == "7.3")
+    #expect(FencingToken(major: 7, minor: 3).compactDescription == "7.3")
+    #expect(FencingToken(major: .max).compactDescription == "18446744073709551615")
+  }
+}

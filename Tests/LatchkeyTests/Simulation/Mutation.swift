@@ -1,0 +1,32 @@
+import Testing
+
+/// A way in which a lock can be broken: each is caught by the conformance check that is meant for it.
+enum Mutation: String, Sendable, CaseIterable, CustomTestStringConvertible {
+  // Exclusion
+  case grantsToTwo, ignoresNames
+  // isHeld
+  case isHeldAfterRelease, isHeldByName, neverRenews, isHeldFollowsTimer, isHeldRevives
+  // Loss
+  case releaseToldAsLoss, endingToldAtOnce, lossNeverTold, deadlineTooLate, expiryUnnoticed, waiterDiesWithSession
+  case deletionUnnoticed, lateReleaseFreesAnyone, lateReleaseIsSilent
+  // Tokens
+  case tokensPerSession, tokensRepeat, tokensRestartWhenUnused, tokensRestartWithServer, noTokens, inventsTokens,
+    untypedTokens
+  // Busy, broken, late
+  case triesAreReentrant, triesFailAfterOthers, triesSayBusyWhenBroken, timedOutSaysNothing
+  // Cancellation
+  case ignoresEarlyCancellation, ignoresCancellation, cancellationIsBackendFailure, cancelledLeaveNodes
+  case cancelledOfflineLeaveNodes, crossedGrantIsDropped
+  // Lost replies
+  case retriesUnderNewName, retriedReleaseFreesAnyone
+  // Release
+  case releaseDoesNothing, releaseIsCancelled, droppedLeaseIsKept, endedViewFreesAnyone, offlineReleaseIsForgotten
+  // Fairness
+  case servesNewestFirst, lineIsShuffled, servesReturnersFirst
+  // Time-outs
+  case zeroWaits, budgetEndsEarly, budgetPerStep, budgetNeverEnds, timedOutLeaveNodes, longBudgetIsNone
+  // Deadlock
+  case backendIsNeverEqual
+
+  var testDescription: String { self.rawValue }
+}

@@ -1,0 +1,158 @@
+import Latchkey
+import LatchkeyTesting
+
+/// A client of the simulated server: one session, kept alive by a heartbeat, shared by all its locks.
+final class SimulatedClient: LockProvider {
+  struct Link: Sendable {
+    var isCut = false
+    var droppedReply: LockReply?
+    var session: UInt64?
+    var term = LeaseTerm(deadline: .now)
+    var leases: [UInt64: SimulatedLease] = [:]
+    /// The deadline that a client would have that forgets what it has told.
+    var latestDeadline = ContinuousClock.now
+    var isClosed = false
+  }
+
+  /// The server could not be reached, or its reply was lost.
+  struct Unreachable: Error {}
+
+  let server: SimulatedServer
+  let isFenced: Bool
+  /// The callers of this client that want the same lock stand here; only the first one has a node at the server.
+  let lines = LocalLocks()
+  private let link = Locked(Link())
+  private let heartbeat = OneShot<Task<Void, Never>>()
+
+  init(_ server: SimulatedServer, isFenced: Bool) {
+    self.server = server
+    self.isFenced = isFenced
+    self.renew()
+    self.heartbeat.fulfil(
+      Task { [weak self] in
+        while !Task.isCancelled {
+          self?.renew()
+          try? await Task.sleep(for: SimulatedServer.timeToLive / 20)
+        }
+      }
+    )
+  }
+
+  var mutation: Mutation? { self.server.mutation }
+
+  func lock(_ name: LockName) -> any DistributedLock {
+    let lock = SimulatedLock(client: self, name: name)
+    return self.isFenced && self.mutation != .untypedTokens ? lock : SimulatedUnfencedLock(lock: lock)
+  }
+
+  /// The session and its term; nil while there is none.
+  var session: (id: UInt64, term: LeaseTerm)? {
+    self.link.withLock { link in link.session.map { ($0, link.term) } }
+  }
+
+  /// Sends a request and waits for its reply.
+  func send<R: Sendable>(
+    _ kind: LockReply,
+    _ request: @Sendable (SimulatedServer) -> R?
+  ) async throws(Unreachable) -> R {
+    await Task.yield()
+    guard !self.isCut, let reply = request(self.server) else { throw Unreachable() }
+    await Task.yield()
+    let isDropped = self.link.withLock { link in
+      guard link.droppedReply == kind else { return false }
+      link.droppedReply = nil
+      return true
+    }
+    if isDropped || self.isCut { throw Unreachable() }
+    return reply
+  }
+
+  // MARK: Leases
+
+  func add(_ lease: SimulatedLease) { self.link.withLock { $0.leases[lease.request] = lease } }
+
+  func remove(_ lease: SimulatedLease) {
+    self.link.withLock { link in _ = link.leases.removeValue(forKey: lease.request) }
+  }
+
+  var latestDeadline: ContinuousClock.Instant { self.link.withLock { $0.latestDeadline } }
+
+  func holds(_ name: LockName) -> Bool {
+    self.link.withLock { link in link.leases.values.contains { $0.name == name } }
+  }
+
+  /// Deletes the node of a request: at once, or in the background as soon as the server can be reached.
+  func leave(_ name: LockName, _ request: UInt64, keepTrying: Bool = true) async {
+    do {
+      _ = try await self.send(.release) { $0.leave(name, request) ? true : nil }
+    } catch {
+      guard keepTrying else { return }
+      Task {
+        while !self.link.withLock({ $0.isClosed }) {
+          await SimulatedLock.pause()
+          let isDone =
+            try? await self.send(.release) { server in
+              let isDone =
+                self.mutation == .retriedReleaseFreesAnyone ? server.leaveAnyone(name) : server.leave(name, request)
+              return isDone ? true : nil
+            }
+          if isDone != nil { return }
+        }
+      }
+    }
+  }
+
+  // MARK: Faults
+
+  func cut(_ isCut: Bool) { self.link.withLock { $0.isCut = isCut } }
+
+  func dropNext(_ reply: LockReply) { self.link.withLock { $0.droppedReply = reply } }
+
+  func close() async {
+    await self.heartbeat.value.cancel()
+    let session = self.link.withLock { link -> UInt64? in
+      link.isClosed = true
+      return link.session
+    }
+    if let session, !self.isCut { _ = self.server.closeSession(session) }
+  }
+
+  private var isCut: Bool { self.link.withLock { $0.isCut } }
+
+  // MARK: Session
+
+  /// One heartbeat: moves the deadline on, notices losses, opens a session where there is none.
+  private func renew() {
+    let (session, term, leases) = self.link.withLock { ($0.session, $0.term, Array($0.leases.values)) }
+    // Asking tells everybody whose deadline has passed.
+    let isLive = term.isLive
+    guard !self.isCut, !self.link.withLock({ $0.isClosed }) else { return }
+    let sent = ContinuousClock.now
+    if let session, isLive || self.mutation == .isHeldRevives {
+      let requests = Dictionary(grouping: leases, by: \.name).mapValues { $0.map(\.request) }
+      guard let answer = self.server.touch(session, requests) else { return }
+      if let kept = answer {
+        if self.mutation != .neverRenews { term.advance(to: self.deadline(since: sent)) }
+        self.link.withLock { $0.latestDeadline = self.deadline(since: sent) }
+        guard self.mutation != .deletionUnnoticed, self.mutation != .expiryUnnoticed else { return }
+        for lease in leases where !kept.contains(lease.request) {
+          lease.end(.lost(.lost(lease.name, because: "its node was deleted")))
+        }
+        return
+      }
+      if self.mutation != .expiryUnnoticed { term.end(.told("the session expired")) }
+    }
+    if let session { _ = self.server.closeSession(session) }
+    guard let opened = self.server.openSession() else { return }
+    self.link.withLock { link in
+      link.session = opened
+      if self.mutation == .expiryUnnoticed, link.term.advance(to: self.deadline(since: sent)) { return }
+      link.term = LeaseTerm(deadline: self.deadline(since: sent))
+    }
+  }
+
+  private func deadline(since sent: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    let factor = self.mutation == .deadlineTooLate ? 12 : 3
+    return sent.advanced(by: SimulatedServer.timeToLive * factor / 4)
+  }
+}

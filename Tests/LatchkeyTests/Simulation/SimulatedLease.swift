@@ -1,0 +1,106 @@
+import Latchkey
+import LatchkeyTesting
+
+/// What the simulated client does for one grant.
+final class SimulatedLease: LeaseDriver {
+  private struct State: Sendable {
+    var ending: LeaseEnding?
+    var handlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
+    var nextHandler: UInt64 = 1
+    var termHandler: UInt64?
+    var isReleased = false
+  }
+
+  let name: LockName
+  let backend: LockBackend
+  let request: UInt64
+  private let client: SimulatedClient
+  private let term: LeaseTerm
+  private let place: LeaseBox?
+  private let state = Locked(State())
+
+  init(_ lock: SimulatedLock, _ request: UInt64, _ term: LeaseTerm, _ place: consuming Lease?) {
+    self.name = lock.name
+    self.backend = lock.backend
+    self.request = request
+    self.client = lock.client
+    self.term = term
+    if let place = place.take() { self.place = LeaseBox(place) } else { self.place = nil }
+    self.client.add(self)
+    let handler = term.onEnd { [name, weak self] end in self?.end(.lost(.lost(name, because: end.reason))) }
+    self.state.withLock { $0.termHandler = handler }
+  }
+
+  private var mutation: Mutation? { self.client.mutation }
+
+  func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.term.deadline }
+
+  func isHeld(_ grant: UInt64) -> Bool {
+    let ending = self.state.withLock { $0.ending }
+    switch (self.mutation, ending) {
+    case (.isHeldAfterRelease, .released?): return self.term.isLive
+    case (.isHeldByName, .released?): return self.client.holds(self.name) && self.term.isLive
+    case (.isHeldFollowsTimer, _): return ending == nil
+    case (.isHeldRevives, .lost?): return self.client.latestDeadline > .now
+    case (_, nil): return self.term.isLive
+    default: return false
+    }
+  }
+
+  func isReleased(_ grant: UInt64) -> Bool { self.state.withLock { $0.isReleased } }
+
+  func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
+    let (ending, id) = self.state.withLock { state -> (LeaseEnding?, UInt64?) in
+      let ending = self.mutation == .endingToldAtOnce ? state.ending ?? .released : state.ending
+      guard ending == nil else { return (ending, nil) }
+      defer { state.nextHandler += 1 }
+      state.handlers[state.nextHandler] = handler
+      return (nil, state.nextHandler)
+    }
+    if let ending { handler(ending) }
+    return id
+  }
+
+  func removeEndingHandler(_ id: UInt64, of grant: UInt64) {
+    self.state.withLock { state in _ = state.handlers.removeValue(forKey: id) }
+  }
+
+  func extend(_ grant: UInt64) async throws(LockError) {
+    if self.mutation == .endedViewFreesAnyone { _ = self.client.server.leaveAnyone(self.name) }
+    guard self.isHeld(grant) else { throw .lost(self.name, because: "it has ended") }
+  }
+
+  func release(_ grant: UInt64) async throws(LockError) {
+    self.state.withLock { $0.isReleased = true }
+    if self.mutation == .releaseIsCancelled, Task.isCancelled { return }
+    let isLost = !self.term.isLive || self.state.withLock { if case .lost? = $0.ending { true } else { false } }
+    self.end(self.mutation == .releaseToldAsLoss ? .lost(.lost(self.name, because: "released")) : .released)
+    self.client.remove(self)
+    if let handler = self.state.withLock({ $0.termHandler }) { self.term.removeHandler(handler) }
+    if isLost, self.mutation == .lateReleaseFreesAnyone { _ = self.client.server.leaveAnyone(self.name) }
+    if self.mutation != .releaseDoesNothing {
+      let keepTrying = self.mutation != .offlineReleaseIsForgotten
+      await self.client.leave(self.name, self.request, keepTrying: keepTrying)
+    }
+    // The place in the client's line is never lost: nobody else can have it.
+    try await self.place?.release()
+    if isLost, self.mutation != .lateReleaseIsSilent { throw .lost(self.name, because: "its session ended") }
+  }
+
+  func abandon(_ grant: UInt64) {
+    guard self.mutation != .droppedLeaseIsKept else { return }
+    Task { try? await self.release(grant) }
+  }
+
+  /// Ends the lease; only the first ending counts.
+  func end(_ ending: LeaseEnding) {
+    let handlers = self.state.withLock { state -> [@Sendable (LeaseEnding) -> Void] in
+      guard state.ending == nil else { return [] }
+      state.ending = ending
+      defer { state.handlers = [:] }
+      return Array(state.handlers.values)
+    }
+    if case .lost = ending, self.mutation == .lossNeverTold { return }
+    for handler in handlers { handler(ending) }
+  }
+}

@@ -1,0 +1,61 @@
+import Latchkey
+
+/// The budget of one acquire, and how it ends.
+struct SimulatedWait: Sendable {
+  private let start = ContinuousClock.now
+  private let timeout: Duration?
+  private let mutation: Mutation?
+  private let isDeaf: Bool
+  private var deadline: ContinuousClock.Instant?
+  private var ahead = 0
+
+  init(_ timeout: Duration?, _ mutation: Mutation?) {
+    self.timeout = timeout
+    self.mutation = mutation
+    self.isDeaf = mutation == .ignoresCancellation || (mutation == .ignoresEarlyCancellation && Task.isCancelled)
+    guard let timeout else { return }
+    let budget: Duration =
+      switch mutation {
+      case .zeroWaits where timeout == .zero: .seconds(2)
+      case .budgetEndsEarly: timeout / 2
+      case .longBudgetIsNone where timeout > .seconds(86_400): .zero
+      default: timeout
+      }
+    self.deadline = mutation == .budgetNeverEnds ? nil : self.start.advanced(by: budget)
+  }
+
+  var isCancelled: Bool { !self.isDeaf && Task.isCancelled }
+
+  var remaining: Duration? { self.deadline.map { max(.zero, ContinuousClock.now.duration(to: $0)) } }
+
+  mutating func noteAhead(_ count: Int) {
+    if self.mutation == .budgetPerStep, count != self.ahead, let timeout = self.timeout {
+      self.deadline = .now.advanced(by: timeout)
+    }
+    self.ahead = count
+  }
+
+  /// The error that the wait ends with now, if it does.
+  func end(_ name: LockName) -> LockError? {
+    if self.isCancelled {
+      return self.mutation == .cancellationIsBackendFailure
+        ? LockError(.backendFailure, name: name, message: "the wait was interrupted") : .cancelled(name)
+    }
+    guard let deadline = self.deadline, deadline <= .now else { return nil }
+    return self.timedOut(name)
+  }
+
+  /// The error of a wait in the client's own line, as that of the whole call.
+  func translate(_ error: LockError) -> LockError {
+    guard let name = error.name else { return error }
+    switch error.code {
+    case .timedOut: return self.timedOut(name)
+    default: return self.end(name) ?? error
+    }
+  }
+
+  private func timedOut(_ name: LockName) -> LockError {
+    guard self.mutation != .timedOutSaysNothing else { return LockError(.timedOut, message: "timed out") }
+    return .timedOut(name, LockError.Wait(place: self.ahead, waited: self.start.duration(to: .now)))
+  }
+}
