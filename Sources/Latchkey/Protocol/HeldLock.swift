@@ -41,7 +41,7 @@ public struct HeldLock: Sendable {
   /// noticed, possibly after the next grant: the token protects.
   public var lost: LockError? {
     get async {
-      let ended = OneShot<LockError?>()
+      let ended = SingleAnswer<LockError?>()
       let handler = self.driver.onEnding(of: self.grant) { ending in
         if case .lost(let loss) = ending { ended.answer(loss) } else { ended.answer(nil) }
       }

@@ -11,7 +11,7 @@ enum QueueQuestion {
     in directory: String,
     session: ZKSession
   ) async throws(LockError) -> Int {
-    let question = OneShot<Result<Int, ZooKeeperError>>()
+    let question = SingleAnswer<Result<Int, ZooKeeperError>>()
     session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) { result in
       question.answer(result.map(\.count))
     }

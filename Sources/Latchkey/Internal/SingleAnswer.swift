@@ -1,6 +1,6 @@
 /// A value that somebody waits for and that is answered once, by whichever of several comes first; later answers are
 /// ignored, and an answer may come before the wait.
-package final class OneShot<Value: Sendable>: Sendable {
+package final class SingleAnswer<Value: Sendable>: Sendable {
   private enum State {
     case open
     case waiting(CheckedContinuation<Value, Never>)
