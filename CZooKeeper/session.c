@@ -70,12 +70,15 @@ int32_t czk_begin(czk_session *session) {
 }
 
 int32_t czk_end(czk_session *session, czk_op *op, int rc) {
-  int state = rc == ZINVALIDSTATE ? zoo_state(session->zh) : 0;
-  pthread_mutex_unlock(&session->submit_lock);
   // Out of memory half-way: the C client may know the request or not. It counts as accepted, and is answered at the latest
   // when the session closes.
-  if (rc == ZOK || rc == ZMARSHALLINGERROR) return 0;
-  unlink_op(op);
+  bool accepted = rc == ZOK || rc == ZMARSHALLINGERROR;
+  int state = rc == ZINVALIDSTATE ? zoo_state(session->zh) : 0;
+  // Off the list before the lock is given up: the thread that closes the session waits for the lock, and then answers and
+  // frees whatever it finds on the list.
+  if (!accepted) unlink_op(op);
+  pthread_mutex_unlock(&session->submit_lock);
+  if (accepted) return 0;
   free_op(op);
   if (state == ZOO_EXPIRED_SESSION_STATE) return ZSESSIONEXPIRED;
   if (state == ZOO_AUTH_FAILED_STATE) return ZAUTHFAILED;
