@@ -133,8 +133,6 @@ static init_ssl_fn find_init_ssl(void) { return (init_ssl_fn)dlsym(RTLD_DEFAULT,
 
 bool czk_has_tls(void) { return find_init_ssl() != NULL; }
 
-bool czk_has_sasl(void) { return dlsym(RTLD_DEFAULT, "zookeeper_init_sasl") != NULL; }
-
 int32_t czk_start(czk_session *session, const char *hosts, int32_t timeout_ms, const char *tls, void *ctx) {
   // Callbacks may come before the handle is stored; the lock makes their requests wait for it.
   pthread_mutex_lock(&session->submit_lock);

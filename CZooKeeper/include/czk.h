@@ -160,9 +160,6 @@ void czk_free(czk_session *session);
 /// Whether the C client was built with TLS.
 bool czk_has_tls(void);
 
-/// Whether the C client was built with SASL.
-bool czk_has_sasl(void);
-
 // MARK: - Requests
 //
 // Each returns 0 if the request was accepted: `done` is then called exactly once, on the C client's completion thread or on

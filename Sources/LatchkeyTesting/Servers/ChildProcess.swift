@@ -1,4 +1,4 @@
-internal import Dispatch
+internal import Foundation
 internal import Latchkey
 
 #if canImport(Darwin)
@@ -25,8 +25,8 @@ final class ChildProcess: Sendable {
   ///   - beforeReaping: Called when the process has ended and its number cannot belong to another one yet.
   init(pid: pid_t, beforeReaping: @escaping @Sendable () -> Void) {
     self.pid = pid
-    // A queue of its own: it blocks for as long as the process lives, which the shared threads must not.
-    DispatchQueue(label: "latchkey.child.\(pid)").async {
+    // A thread of its own: it blocks for as long as the process lives, and shared ones run out.
+    Thread.detachNewThread {
       var info = siginfo_t()
       while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
       beforeReaping()

@@ -46,6 +46,9 @@ final class ServerProcess: Sendable {
 
   /// Starts the program; an earlier process must have ended.
   func launch(_ arguments: [String]) throws(ServerError) {
+    guard !self.isRunning else {
+      throw ServerError(.system, "\(self.name) runs already; kill it before it is started again.")
+    }
     var pid: pid_t = 0
     let gate = try Lifeline { childEnd throws(ServerError) in
       let launcher = ["/bin/sh", "-c", Self.launcher, "latchkey-launcher", self.folder.path]

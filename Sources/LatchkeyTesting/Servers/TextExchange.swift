@@ -3,6 +3,12 @@ internal import NIOPosix
 
 /// Asks a loopback server one question and reads until it closes the connection.
 func exchange(_ question: [UInt8], port: Int, within limit: Duration) async throws(ServerError) -> [UInt8] {
+  let address: SocketAddress
+  do {
+    address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
+  } catch {
+    throw ServerError(.noAnswer, "\(port) is no port: \(error)")
+  }
   let loop = MultiThreadedEventLoopGroup.singleton.any()
   let answer = loop.makePromise(of: [UInt8].self)
   let timeout = loop.scheduleTask(in: TimeAmount(limit)) {
@@ -15,7 +21,7 @@ func exchange(_ question: [UInt8], port: Int, within limit: Duration) async thro
         try channel.pipeline.syncOperations.addHandler(AnswerCollector(question: question, answer: answer))
       }
     }
-    .connect(host: "127.0.0.1", port: port)
+    .connect(to: address)
   connected.cascadeFailure(to: answer)
   answer.futureResult.whenComplete { _ in
     timeout.cancel()

@@ -44,7 +44,7 @@ public struct ZooKeeperConfiguration: Sendable {
   public var java = "java"
 
   /// How long a start may take until it counts as failed.
-  public var startLimit: Duration = .seconds(60)
+  public var startLimit: Duration = .seconds(120)
 
   /// Makes the configuration that suits tests.
   public init() {}

@@ -21,7 +21,7 @@ public final class ZooKeeperServer: ProcessServer {
   /// - Parameters:
   ///   - configuration: How it is set up.
   ///   - number: Its number in the ensemble.
-  ///   - port: Its client port, which it gives back when it is stopped.
+  ///   - port: Its client port, which nobody else gets as long as the server exists.
   ///   - members: All members of the ensemble; none for a server alone.
   init(
     _ configuration: ZooKeeperConfiguration,
@@ -39,6 +39,10 @@ public final class ZooKeeperServer: ProcessServer {
       try self.process.folder.write("data/myid", "\(number)\n")
     }
     try self.process.folder.write("zoo.cfg", configuration.file(port: port, data: data, members: members))
+  }
+
+  deinit {
+    FreePorts.giveBack(self.ports)
   }
 
   /// Starts a server and waits until it answers.
@@ -87,7 +91,6 @@ public final class ZooKeeperServer: ProcessServer {
   /// Ends the server in good order and removes its folder; it cannot be started again.
   public func stop() async {
     await self.process.stop()
-    FreePorts.giveBack(self.ports)
   }
 
   private func isReady() async -> Bool {

@@ -10,6 +10,7 @@ extension ZooKeeperClient {
   ///   - acl: Who may do what with it; nil for the configuration's default.
   /// - Returns: The path that was created, and the new node's metadata.
   /// - Throws: ``ZooKeeperError``: `nodeExists`, `noNode` if the parent is missing, `noAuth`, …
+  @discardableResult
   public func create(
     _ path: String,
     data: [UInt8] = [],

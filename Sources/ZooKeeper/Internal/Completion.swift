@@ -39,8 +39,6 @@ extension czk_reply {
 
   var statValue: Stat? { self.stat.map { Stat($0.pointee) } }
 
-  var pathValue: String? { self.path.map { String(cString: $0) } }
-
   var bytes: [UInt8] {
     guard let data = self.data, self.data_length > 0 else { return [] }
     return [UInt8](UnsafeRawBufferPointer(start: data, count: Int(self.data_length)))

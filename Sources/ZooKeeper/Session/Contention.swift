@@ -202,7 +202,8 @@ extension ZKSession {
     tries: Int,
     _ done: @escaping @Sendable (ZooKeeperCode) -> Void
   ) {
-    self.create(path, data: [], mode: .container, acl: acl) { code in
+    self.create(path, data: [], mode: .container, acl: acl) { outcome in
+      let code = outcome.code
       switch code {
       case .ok, .nodeExists: done(.ok)
       case .noNode:
@@ -218,33 +219,6 @@ extension ZKSession {
           self.createContainer(path, acl: acl, tries: tries - 1, done)
         }
       default: done(code)
-      }
-    }
-  }
-
-  private func create(
-    _ path: String,
-    data: [UInt8],
-    mode: CreateMode,
-    acl: [ACL],
-    _ done: @escaping @Sendable (ZooKeeperCode) -> Void
-  ) {
-    self.request(done) { context in
-      withACL(acl) { acl, aclCount in
-        data.withUnsafeBytes { bytes in
-          czk_create_node(
-            self.pointer,
-            path,
-            bytes.baseAddress,
-            Int32(bytes.count),
-            acl,
-            aclCount,
-            mode.rawValue,
-            -1,
-            completionAnswered,
-            context
-          )
-        }
       }
     }
   }

@@ -9,14 +9,11 @@ extension ZKSession {
     acl: [ACL],
     _ done: @escaping @Sendable (Result<(path: String, stat: Stat), ZooKeeperError>) -> Void
   ) {
-    let ttl = mode.ttl?.wholeMilliseconds ?? -1
-    let code = Completion.submit { reply in
-      if reply.rc == 0, let path = reply.pathValue, let stat = reply.statValue {
-        done(.success((path, stat)))
-      } else {
-        done(.failure(ZooKeeperError(reply.code, operation: "create", path: path)))
-      }
-    } _: { context in
+    self.request("create", path) { reply in
+      reply.path.flatMap { path in reply.statValue.map { (String(cString: path), $0) } }
+    } done: {
+      done($0)
+    } submit: { context in
       withACL(acl) { acl, aclCount in
         data.withUnsafeBytes { bytes in
           czk_create_node(
@@ -27,14 +24,13 @@ extension ZKSession {
             acl,
             aclCount,
             mode.rawValue,
-            ttl,
+            mode.ttl?.wholeMilliseconds ?? -1,
             completionAnswered,
             context
           )
         }
       }
     }
-    self.refuse(code, nil) { done(.failure(ZooKeeperError(code, operation: "create", path: path))) }
   }
 
   func set(
@@ -43,31 +39,25 @@ extension ZKSession {
     version: Int32,
     _ done: @escaping @Sendable (Result<Stat, ZooKeeperError>) -> Void
   ) {
-    let code = Completion.submit { reply in
-      if reply.rc == 0, let stat = reply.statValue {
-        done(.success(stat))
-      } else {
-        done(.failure(ZooKeeperError(reply.code, operation: "set", path: path)))
-      }
-    } _: { context in
+    self.request("set", path) { reply in
+      reply.statValue
+    } done: {
+      done($0)
+    } submit: { context in
       data.withUnsafeBytes { bytes in
         czk_set(self.pointer, path, bytes.baseAddress, Int32(bytes.count), version, completionAnswered, context)
       }
     }
-    self.refuse(code, nil) { done(.failure(ZooKeeperError(code, operation: "set", path: path))) }
   }
 
   func getACL(_ path: String, _ done: @escaping @Sendable (Result<(acl: [ACL], stat: Stat), ZooKeeperError>) -> Void) {
-    let code = Completion.submit { reply in
-      if reply.rc == 0, let stat = reply.statValue {
-        done(.success((reply.aclValues, stat)))
-      } else {
-        done(.failure(ZooKeeperError(reply.code, operation: "getACL", path: path)))
-      }
-    } _: {
+    self.request("getACL", path) { reply in
+      reply.statValue.map { (reply.aclValues, $0) }
+    } done: {
+      done($0)
+    } submit: {
       czk_get_acl(self.pointer, path, completionAnswered, $0)
     }
-    self.refuse(code, nil) { done(.failure(ZooKeeperError(code, operation: "getACL", path: path))) }
   }
 
   func setACL(_ path: String, _ acl: [ACL], version: Int32, _ done: @escaping @Sendable (ZooKeeperCode) -> Void) {

@@ -3,29 +3,40 @@ internal import Latchkey
 
 extension ZKSession {
   /// Makes a request whose answer goes to a closure, called once and never before this returns.
+  ///
+  /// - Parameters:
+  ///   - operation: What errors say was tried.
+  ///   - path: The node.
+  ///   - watch: The watch that the request sets.
+  ///   - decode: What the answer means; nil for a failure.
+  ///   - done: Where the answer goes.
+  ///   - submit: Makes the request with the shim.
   func request<Value: Sendable>(
-    _ operation: StaticString,
+    _ operation: String,
     _ path: String,
-    decode: @escaping @Sendable (czk_reply) -> Value,
+    watch: UInt64? = nil,
+    decode: @escaping @Sendable (czk_reply) -> Value?,
     done: @escaping @Sendable (Result<Value, ZooKeeperError>) -> Void,
     submit: (UnsafeMutableRawPointer) -> Int32
   ) {
     let code = Completion.submit(
       { reply in
-        done(
-          reply.rc == 0
-            ? .success(decode(reply)) : .failure(ZooKeeperError(reply.code, operation: "\(operation)", path: path))
-        )
+        self.replied(watch, reply.code)
+        if let value = decode(reply) {
+          done(.success(value))
+        } else {
+          done(.failure(ZooKeeperError(reply.code, operation: operation, path: path)))
+        }
       },
       submit
     )
-    if code != .ok { Self.later { done(.failure(ZooKeeperError(code, operation: "\(operation)", path: path))) } }
+    self.refuse(code, watch) { done(.failure(ZooKeeperError(code, operation: operation, path: path))) }
   }
 
-  /// As ``request(_:_:decode:done:submit:)`` for answers that are a code alone.
+  /// As ``request(_:_:watch:decode:done:submit:)`` for answers that are a code alone.
   func request(_ done: @escaping @Sendable (ZooKeeperCode) -> Void, submit: (UnsafeMutableRawPointer) -> Int32) {
     let code = Completion.submit({ reply in done(reply.code) }, submit)
-    if code != .ok { Self.later { done(code) } }
+    self.refuse(code, nil) { done(code) }
   }
 
   /// Runs a closure that answers a refused request: not in place, where the caller may hold a lock that the closure takes.
@@ -59,17 +70,16 @@ extension ZKSession {
     watch: UInt64?,
     _ done: @escaping @Sendable (Result<Stat?, ZooKeeperError>) -> Void
   ) {
-    let code = Completion.submit { reply in
-      self.replied(watch, reply.code)
-      switch reply.code {
-      case .ok: done(.success(reply.statValue))
-      case .noNode: done(.success(nil))
-      default: done(.failure(ZooKeeperError(reply.code, operation: "exists", path: path)))
-      }
-    } _: {
+    self.request("exists", path, watch: watch) { reply -> Stat?? in
+      if reply.code == .noNode { return .some(nil) }
+      // Spelled out: a failure must not become "does not exist" by one optional too many.
+      guard let stat = reply.statValue else { return nil }
+      return .some(stat)
+    } done: {
+      done($0)
+    } submit: {
       czk_exists(self.pointer, path, watch != nil, completionAnswered, $0)
     }
-    self.refuse(code, watch) { done(.failure(ZooKeeperError(code, operation: "exists", path: path))) }
   }
 
   func get(
@@ -77,17 +87,13 @@ extension ZKSession {
     watch: UInt64?,
     _ done: @escaping @Sendable (Result<([UInt8], Stat), ZooKeeperError>) -> Void
   ) {
-    let code = Completion.submit { reply in
-      self.replied(watch, reply.code)
-      if reply.rc == 0, let stat = reply.statValue {
-        done(.success((reply.bytes, stat)))
-      } else {
-        done(.failure(ZooKeeperError(reply.code, operation: "get", path: path)))
-      }
-    } _: {
+    self.request("get", path, watch: watch) { reply in
+      reply.statValue.map { (reply.bytes, $0) }
+    } done: {
+      done($0)
+    } submit: {
       czk_get(self.pointer, path, watch != nil, completionAnswered, $0)
     }
-    self.refuse(code, watch) { done(.failure(ZooKeeperError(code, operation: "get", path: path))) }
   }
 
   func children(
@@ -95,17 +101,13 @@ extension ZKSession {
     watch: UInt64?,
     _ done: @escaping @Sendable (Result<([String], Stat), ZooKeeperError>) -> Void
   ) {
-    let code = Completion.submit { reply in
-      self.replied(watch, reply.code)
-      if reply.rc == 0, let stat = reply.statValue {
-        done(.success((reply.nameValues, stat)))
-      } else {
-        done(.failure(ZooKeeperError(reply.code, operation: "children", path: path)))
-      }
-    } _: {
+    self.request("children", path, watch: watch) { reply in
+      reply.statValue.map { (reply.nameValues, $0) }
+    } done: {
+      done($0)
+    } submit: {
       czk_children_stat(self.pointer, path, watch != nil, completionAnswered, $0)
     }
-    self.refuse(code, watch) { done(.failure(ZooKeeperError(code, operation: "children", path: path))) }
   }
 
   /// Tells the registry what became of the request that set a watch.

@@ -18,7 +18,7 @@ public struct Stat: Hashable, Sendable {
   public var childrenVersion: Int32
   /// How often the access control list was changed.
   public var aclVersion: Int32
-  /// The session that the node belongs to if it is ephemeral, else 0 (or a mark for containers and nodes with a TTL).
+  /// The session that the node belongs to if it is ephemeral, else 0.
   public var ephemeralOwner: Int64
   /// The size of the data in bytes.
   public var dataLength: Int

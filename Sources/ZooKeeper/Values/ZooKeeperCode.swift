@@ -77,9 +77,14 @@ extension ZooKeeperCode: CustomStringConvertible {
   package var isInDoubt: Bool {
     self == .connectionLoss || self == .operationTimeout || self == .runtimeInconsistency
   }
+}
 
-  /// Whether the session is over, so that the same request on it can never succeed.
-  package var isSessionEnd: Bool {
-    self == .sessionExpired || self == .authFailed || self == .closed || self == .invalidState
+extension Result where Failure == ZooKeeperError {
+  /// `ok`, or the error's code.
+  package var code: ZooKeeperCode {
+    switch self {
+    case .success: .ok
+    case .failure(let error): error.code
+    }
   }
 }

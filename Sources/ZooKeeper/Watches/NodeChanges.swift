@@ -4,6 +4,7 @@
 /// it goes on with what the node looks like afterwards. It ends when the task is cancelled; it throws when the client is
 /// closed or may not read the node.
 public struct NodeChanges<Value: Sendable>: AsyncSequence, Sendable {
+  /// What it throws.
   public typealias Failure = ZooKeeperError
 
   /// Reads the node and sets a watch; the transaction tells one state of the node from another.

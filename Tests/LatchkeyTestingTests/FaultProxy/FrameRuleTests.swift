@@ -8,7 +8,7 @@ import Testing
 #endif
 
 /// Rules for frames, with an echo server that speaks in frames as ZooKeeper does: each reply is its request.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct FrameRuleTests {
   let echo: EchoServer
 

@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Latchkey
 
 #if canImport(Darwin)
@@ -31,7 +31,7 @@ final class EchoServer: Sendable {
     guard bound else { throw RawSocket.Failure(call: "bind", number: errno) }
     self.port = Int(in_port_t(bigEndian: address.sin_port))
     self.listener = listener
-    DispatchQueue(label: "echo").async { [weak self] in
+    Thread.detachNewThread { [weak self] in
       while true {
         let descriptor = accept(listener, nil, nil)
         guard descriptor >= 0, let self else { return }
@@ -55,7 +55,7 @@ final class EchoServer: Sendable {
   }
 
   private func serve(_ descriptor: CInt) {
-    DispatchQueue(label: "echo connection").async { [weak self] in
+    Thread.detachNewThread { [weak self] in
       let socket = RawSocket(descriptor: descriptor, readLimit: .seconds(60))
       var end: CInt = 0
       do {

@@ -3,7 +3,7 @@ import Testing
 
 /// Waits until something is true, and fails the test if it does not become so.
 func eventuallyTrue(
-  within limit: Duration = .seconds(10),
+  within limit: Duration = .seconds(60),
   sourceLocation: SourceLocation = #_sourceLocation,
   _ condition: () async throws -> Bool
 ) async throws {

@@ -13,7 +13,7 @@ final class RawSocket {
 
   let descriptor: CInt
 
-  init(descriptor: CInt, readLimit: Duration = .seconds(10)) {
+  init(descriptor: CInt, readLimit: Duration = .seconds(60)) {
     self.descriptor = descriptor
     var limit = timeval()
     limit.tv_sec = numericCast(readLimit.components.seconds)
@@ -22,7 +22,7 @@ final class RawSocket {
   }
 
   /// Connects to a loopback port.
-  convenience init(port: Int, readLimit: Duration = .seconds(10)) throws {
+  convenience init(port: Int, readLimit: Duration = .seconds(60)) throws {
     let descriptor = socket(AF_INET, streamType, 0)
     var address = loopback(port)
     let connected = withUnsafePointer(to: &address) {

@@ -12,7 +12,7 @@ final class RawZooKeeper {
   private var lastRequest: Int32 = 0
 
   /// Connects, with a new session or that of another client.
-  init(port: Int, resuming other: RawZooKeeper? = nil, timeout: Int32 = 10_000) throws {
+  init(port: Int, resuming other: RawZooKeeper? = nil, timeout: Int32 = 60_000) throws {
     self.socket = try RawSocket(port: port)
     var request = Fields()
     request.append(Int32(0))

@@ -1,0 +1,141 @@
+import Latchkey
+import LatchkeyTesting
+import LatchkeyZooKeeper
+import Testing
+
+@testable import ZooKeeper
+
+@Suite("The ZooKeeper lock while servers die", .serialized, .timeLimit(.minutes(5)))
+struct OutageTests {
+  /// Ten tasks that wait in a known order, each of which adds its number when it holds the lock.
+  private static func addWaiters(
+    _ group: inout ThrowingTaskGroup<Void, any Error>,
+    _ lock: any DistributedLock,
+    _ served: OrderRecord
+  ) {
+    for index in 0..<10 {
+      group.addImmediateTask {
+        try await lock.withLock { held in
+          #expect(held.isHeld)
+          served.add(index, held.token)
+        }
+      }
+    }
+  }
+
+  final class OrderRecord: Sendable {
+    private let entries = Locked<[(index: Int, token: FencingToken?)]>([])
+
+    func add(_ index: Int, _ token: FencingToken?) { self.entries.withLock { $0.append((index, token)) } }
+
+    var order: [Int] { self.entries.withLock { $0.map(\.index) } }
+    var tokens: [FencingToken] { self.entries.withLock { $0.compactMap(\.token) } }
+  }
+
+  @Test("a holder keeps its lease over a short outage, and ten waiters are then served in order")
+  func shortOutage() async throws {
+    let servers = try await TestServers.startOne()
+    try await TestClient.with(servers, sessionTimeout: .seconds(30)) { client in
+      try await TestClient.with(servers, sessionTimeout: .seconds(30)) { other in
+        let name = try uniqueName()
+        let served = OrderRecord()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          let lease = try await client.lock(name).acquire()
+          let held = lease.held
+          Self.addWaiters(&group, other.lock(name), served)
+          try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 2 }
+          await servers.members[0].kill()
+          try await servers.members[0].restart()
+          // The lease stands all the way; its deadline moves again once the session is proven.
+          #expect(held.isHeld)
+          let deadline = try #require(held.deadline)
+          try await waitUntil(within: .seconds(20)) { held.deadline.map { $0 > deadline } ?? false }
+          #expect(held.isHeld)
+          #expect(served.order.isEmpty)
+          try await lease.release()
+          try await group.waitForAll()
+        }
+        #expect(served.order == Array(0..<10))
+        #expect(served.tokens.count == 10 && served.tokens == served.tokens.sorted())
+      }
+    }
+    await servers.members[0].stop()
+  }
+
+  @Test("after a long outage the holder was told at its deadline, and the waiters go on by themselves")
+  func longOutage() async throws {
+    let servers = try await TestServers.startOne()
+    try await TestClient.with(servers) { client in
+      try await TestClient.with(servers) { other in
+        let name = try uniqueName()
+        let served = OrderRecord()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          let lease = try await client.lock(name).acquire()
+          let held = lease.held
+          Self.addWaiters(&group, other.lock(name), served)
+          try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 2 }
+          await servers.members[0].kill()
+          let loss = await held.lost
+          let told = ContinuousClock.now
+          #expect(loss?.code == .lockLost)
+          #expect(!held.isHeld)
+          #expect(told - (try #require(held.deadline)) < .seconds(1))
+          #expect(served.order.isEmpty)
+          try await servers.members[0].restart()
+          // Nobody releases: the dead session's node goes with it.
+          try await group.waitForAll()
+          #expect(!held.isHeld)
+          await expectLost(lease)
+          let tokens = served.tokens
+          #expect(tokens.count == 10 && tokens == tokens.sorted())
+          #expect(tokens.allSatisfy { $0 > held.token ?? $0 })
+        }
+        #expect(served.order == Array(0..<10))
+      }
+    }
+    await servers.members[0].stop()
+  }
+
+  @Test("no server at the address is an error within the connect timeout, also for a wait without end")
+  func nobodyThere() async throws {
+    var configuration = ZooKeeperClient.Configuration(servers: ["127.0.0.1:1"])
+    configuration.connectTimeout = .seconds(1)
+    let client = try ZooKeeperClient(configuration)
+    client.begin()
+    let lock = ZooKeeperLocks(client: client).lock(try uniqueName())
+    let start = ContinuousClock.now
+    let error = await failure(of: lock, within: nil)
+    #expect(error?.code == .unreachable)
+    #expect("\(String(describing: error))".contains("127.0.0.1:1"))
+    await #expect { _ = try await lock.withLockIfAvailable { _ in } } throws: { LockError.Code.unreachable ~= $0 }
+    #expect(ContinuousClock.now - start < .seconds(8))
+    await client.close()
+    await #expect { try await lock.withLock { _ in } } throws: { LockError.Code.closed ~= $0 }
+  }
+
+  @Test("killing one of three servers loses neither the lease nor the waiters")
+  func oneOfThree() async throws {
+    let servers = try await TestServers.startThree()
+    try await TestClient.with(servers, sessionTimeout: .seconds(20)) { client in
+      try await TestClient.with(servers, sessionTimeout: .seconds(20)) { other in
+        let name = try uniqueName()
+        let counter = SharedCounter()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for lock in [client.lock(name), other.lock(name)] {
+            for _ in 0..<4 {
+              group.addTask {
+                for _ in 0..<25 { try await lock.withLock(within: .seconds(60)) { _ in await counter.add() } }
+              }
+            }
+          }
+          try await waitUntil(within: .seconds(20)) { counter.current > 20 }
+          for member in servers.members where try await member.mode() == .leader { await member.kill() }
+          try await group.waitForAll()
+        }
+        #expect(counter.current == 200)
+        #expect(try await other.count("/\(name)") == 0)
+      }
+    }
+    for member in servers.members { await member.stop() }
+  }
+}

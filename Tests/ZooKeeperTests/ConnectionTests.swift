@@ -1,0 +1,159 @@
+import Latchkey
+import LatchkeyTesting
+import Testing
+
+@testable import ZooKeeper
+
+@Suite("Connecting and closing", .timeLimit(.minutes(1)))
+struct ConnectionTests {
+  private func configuration(_ connectString: String) -> ZooKeeperClient.Configuration {
+    var configuration = ZooKeeperClient.Configuration(connectString: connectString)
+    configuration.sessionTimeout = .seconds(4)
+    configuration.connectTimeout = .milliseconds(700)
+    return configuration
+  }
+
+  @Test("without a server the error comes within the connect timeout and names what was tried")
+  func noServer() async throws {
+    let clock = ContinuousClock()
+    let begin = clock.now
+    let error = await #expect(throws: ZooKeeperError.self) {
+      try await ZooKeeperClient.withClient(self.configuration("127.0.0.1:1,localhost:2")) { _ in }
+    }
+    #expect(clock.now - begin < .seconds(5))
+    #expect(error?.code == .connectionLoss)
+    #expect(error?.message.contains("127.0.0.1:1, localhost:2") == true)
+  }
+
+  @Test("a host name that does not resolve is an error within the connect timeout, too")
+  func noHost() async throws {
+    let error = await #expect(throws: ZooKeeperError.self) {
+      try await ZooKeeperClient.withClient(self.configuration("no-such-host.invalid:2181")) { _ in }
+    }
+    #expect(error?.code == .connectionLoss && error?.message.contains("no-such-host.invalid") == true)
+  }
+
+  @Test("a chroot prefixes all paths, and one that does not exist is named")
+  func chroot() async throws {
+    try await withClient { client, directory in
+      let address = try await SharedServer.value.connectString
+      try await ZooKeeperClient.withClient(self.configuration(address + directory)) { inner in
+        _ = try await inner.create("/a", data: [1])
+        #expect(try await inner.children(of: "/") == ["a"])
+        let session = try #require(inner.currentSession)
+        let reply = await answer { done in
+          session.enter(directory: "/", prefix: "/x-lock-", data: [], acl: .open, markers: .locks, done)
+        }
+        #expect(try reply.scan.get().ownIndex == 0)
+        try await inner.createParents("/b/c")
+      }
+      #expect(try await client.children(of: directory).sorted() == ["a", "b"])
+      let error = await #expect(throws: ZooKeeperError.self) {
+        try await ZooKeeperClient.withClient(self.configuration(address + directory + "/none")) { _ in }
+      }
+      #expect(error?.code == .noNode && error?.message.contains("\(directory)/none") == true)
+    }
+  }
+
+  @Test("refused credentials are an error that says so and hides them, and close the client")
+  func authenticationFailed() async throws {
+    var configuration = self.configuration(try await SharedServer.value.connectString)
+    configuration.connectTimeout = .seconds(10)
+    configuration.credentials = [.init(scheme: "no-such-scheme", credential: "bob:secret")]
+    let client = try ZooKeeperClient(configuration)
+    let states = Task { await client.states.reduce(into: []) { $0.append($1) } }
+    let error = await #expect(throws: ZooKeeperError.self) { try await client.run() }
+    #expect(error?.code == .authFailed)
+    #expect(error.map { "\($0)" }?.contains("no-such-scheme") == true)
+    #expect(error.map { "\($0)" }?.contains("secret") == false)
+    #expect(await states.value.suffix(2) == [.authenticationFailed, .closed])
+    await #expect(throws: ZooKeeperError.self) { try await client.get("/") }
+  }
+
+  @Test("the states begin with the present one and end with closed")
+  func states() async throws {
+    let client = try ZooKeeperClient(self.configuration(try await SharedServer.value.connectString))
+    let early = Task { await client.states.reduce(into: []) { $0.append($1) } }
+    let run = Task { try await client.run() }
+    _ = try await client.waitForSession(within: .seconds(10))
+    var iterator = client.states.makeAsyncIterator()
+    #expect(await iterator.next() == .connected)
+    run.cancel()
+    try await run.value
+    #expect(await iterator.next() == .closed)
+    #expect(await iterator.next() == nil)
+    let seen = await early.value
+    #expect(seen.last == .closed && seen.suffix(2) == [.connected, .closed])
+    #expect(await client.states.reduce(into: []) { $0.append($1) } == [.closed])
+  }
+
+  @Test("operations after the close fail at once, and closing again does no harm")
+  func afterClose() async throws {
+    let session = Locked<ZKSession?>(nil)
+    let address = try await SharedServer.value.connectString
+    let client = try await ZooKeeperClient.withClient(self.configuration(address)) { client in
+      session.withLock { $0 = client.currentSession }
+      return client
+    }
+    let error = await #expect(throws: ZooKeeperError.self) { try await client.get("/") }
+    #expect(error?.code == .closed && error?.operation == "get" && error?.path == "/")
+    await client.close()
+    let old = try #require(session.withLock { $0 })
+    #expect(await answer { old.delete("/a", $0) } == .closed)
+    #expect(await answer { old.exists("/a", $0) }.code == .closed)
+    #expect(
+      await answer { done in
+        old.enter(directory: "/", prefix: "/a-lock-", data: [], acl: .open, markers: .locks, done)
+      }.create.code == .closed
+    )
+    #expect(!old.term.isLive && !old.isConnected)
+    let term: LeaseTerm? = await answer { old.onLiveTerm($0) }
+    #expect(term == nil)
+  }
+
+  @Test("a client that nobody runs makes operations wait and then fail")
+  func neverRun() async throws {
+    let client = try ZooKeeperClient(self.configuration("127.0.0.1:1"))
+    let error = await #expect(throws: ZooKeeperError.self) { try await client.get("/") }
+    #expect(error?.code == .connectionLoss)
+    await client.close()
+    #expect(await client.states.reduce(into: []) { $0.append($1) } == [.closed])
+  }
+
+  @Test("a waiter for a session can be cancelled")
+  func cancelledWaiter() async throws {
+    var configuration = self.configuration("127.0.0.1:1")
+    configuration.connectTimeout = .seconds(60)
+    let client = try ZooKeeperClient(configuration)
+    let task = Task { () -> ZooKeeperCode in
+      do throws(ZooKeeperError) {
+        _ = try await client.waitForSession(within: nil)
+        return .ok
+      } catch {
+        return error.code
+      }
+    }
+    task.cancel()
+    #expect(await task.value == .cancelled)
+    await client.close()
+  }
+
+  @Test("running a client twice traps")
+  func runTwice() async {
+    await #expect(processExitsWith: .failure) {
+      let client = try ZooKeeperClient(.init(connectString: "127.0.0.1:1"))
+      client.begin()
+      client.begin()
+    }
+  }
+
+  @Test("a closed session leaves no ephemeral node behind")
+  func ephemeralsGo() async throws {
+    try await withClient { watcher, directory in
+      try await withClient { client, _ in
+        _ = try await client.create("\(directory)/e", mode: .ephemeral)
+      }
+      #expect(try await watcher.exists("\(directory)/e") == nil)
+    }
+  }
+}

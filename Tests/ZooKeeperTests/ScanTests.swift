@@ -1,0 +1,144 @@
+import CZooKeeper
+import Latchkey
+import Testing
+
+@testable import ZooKeeper
+
+@Suite("A look at a list of contenders")
+struct ScanTests {
+  private final class Box {
+    var scan: ContenderScan?
+  }
+
+  private func scan(
+    _ names: [String],
+    own: String? = nil,
+    prefix: String? = nil,
+    markers: ContenderMarkers = .locks
+  ) throws -> ContenderScan {
+    let box = Box()
+    withCStrings(names + [own ?? "", prefix ?? ""]) { strings in
+      let list: [UnsafePointer<CChar>?] = strings.dropLast(2).map { $0 }
+      _ = czk_scan_names(
+        list,
+        Int32(names.count),
+        own == nil ? nil : strings[names.count],
+        prefix == nil ? nil : strings[names.count + 1],
+        markers.joined,
+        { context, scan in
+          guard let context else { return }
+          Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().scan = ContenderScan(scan.pointee)
+        },
+        Unmanaged.passUnretained(box).toOpaque()
+      )
+    }
+    return try #require(box.scan)
+  }
+
+  @Test("an empty list has nobody")
+  func empty() throws {
+    let scan = try self.scan([])
+    #expect(scan == ContenderScan(count: 0, matches: [], wraps: false, contenders: []))
+  }
+
+  @Test("contenders are ordered by number, not by name")
+  func order() throws {
+    let names = ["b-lock-0000000010", "a-lock-0000000012", "z-lock-0000000002", "m-lock-0000000011"]
+    let scan = try self.scan(names, own: "m-lock-0000000011")
+    #expect(scan.ownIndex == 2 && scan.predecessor == "b-lock-0000000010" && scan.first == "z-lock-0000000002")
+    #expect(scan.count == 4 && !scan.wraps && scan.contenders.isEmpty)
+  }
+
+  @Test("the first contender has nobody before it")
+  func first() throws {
+    let scan = try self.scan(["a-lock-0000000001", "b-lock-0000000002"], own: "a-lock-0000000001")
+    #expect(scan.ownIndex == 0 && scan.predecessor == nil)
+  }
+
+  @Test("without an own name the predecessor is the last contender")
+  func noOwn() throws {
+    let scan = try self.scan(["a-lock-0000000001", "b-lock-0000000003", "c-lock-0000000002"])
+    #expect(scan.ownIndex == nil && scan.predecessor == "b-lock-0000000003" && scan.first == "a-lock-0000000001")
+  }
+
+  @Test("an own node that is not in the list has no place and no predecessor")
+  func ownGone() throws {
+    let scan = try self.scan(["a-lock-0000000001"], own: "b-lock-0000000002")
+    #expect(scan.ownIndex == nil && scan.predecessor == nil && scan.count == 1)
+  }
+
+  @Test("equal numbers are ordered by name")
+  func ties() throws {
+    let names = ["c-lock-0000000005", "a-lock-0000000005", "b__lock__0000000005"]
+    let scan = try self.scan(names, own: "b__lock__0000000005")
+    #expect(scan.ownIndex == 1 && scan.predecessor == "a-lock-0000000005")
+  }
+
+  @Test(
+    "other children are passed over",
+    arguments: [
+      "junk", "lock-", "lock", "0000000001", "", "-", "-1", "x-lock-12a", "x-lock-0000000001-", "x-lock--",
+      "x-lock---1",
+      "x-lock-+5", "x-lock- 5", "x-read-0000000001", "x-lock-99999999999999999999", "x-lock-9223372036854775808",
+      "LOCK-0000000001", "x-lock-\u{0661}",
+    ]
+  )
+  func junk(name: String) throws {
+    let scan = try self.scan([name, "a-lock-0000000009"], own: "a-lock-0000000009")
+    #expect(scan.count == 1 && scan.ownIndex == 0 && scan.predecessor == nil)
+  }
+
+  @Test(
+    "names of other clients are contenders",
+    arguments: [
+      "lock-0000000001", "_c_5f3b-lock-0000000001", "0123456789abcdef__lock__0000000001", "x-lock-1",
+      "1-lock-0000000001", "lock-lock-0000000001",
+    ]
+  )
+  func foreign(name: String) throws {
+    #expect(try self.scan([name, "a-lock-0000000009"], own: "a-lock-0000000009").predecessor == name)
+  }
+
+  @Test("a negative number is told from a marker's dash, comes first and is a sign of wrapping")
+  func negative() throws {
+    let names = ["_c_1-lock--2147483648", "_c_2-lock-2147483647", "_c_3-lock--2147483647"]
+    let scan = try self.scan(names, own: "_c_3-lock--2147483647")
+    #expect(scan.wraps && scan.ownIndex == 1 && scan.predecessor == "_c_1-lock--2147483648")
+    #expect(scan.contenders == names)
+  }
+
+  @Test(
+    "numbers near the end of their range are a sign of wrapping",
+    arguments: [("2146435071", false), ("2146435072", true), ("2147483647", true), ("4294967296", true)]
+  )
+  func nearEnd(number: String, wraps: Bool) throws {
+    let scan = try self.scan(["junk", "a-lock-\(number)"])
+    #expect(scan.wraps == wraps)
+    #expect(scan.contenders == (wraps ? ["a-lock-\(number)"] : []))
+  }
+
+  @Test("names with the prefix are listed, contenders or not")
+  func matches() throws {
+    let names = ["_c_1-lock-0000000001", "_c_2-lock-0000000002", "_c_1-lock-0000000003", "_c_1-note"]
+    let scan = try self.scan(names, prefix: "_c_1")
+    #expect(scan.matches == [names[0], names[2], names[3]])
+    #expect(scan.count == 3)
+  }
+
+  @Test("only the given markers count")
+  func markers() throws {
+    let markers = ContenderMarkers(["__READ__", "__WRIT__"])
+    let scan = try self.scan(["a__WRIT__0000000001", "a-lock-0000000000", "b__READ__0000000002"], markers: markers)
+    #expect(scan.count == 2 && scan.first == "a__WRIT__0000000001")
+  }
+
+  @Test("of ten thousand names in any order the right neighbour is found")
+  func many() throws {
+    var random = SplitMix(seed: 1)
+    let names = (0..<10_000).map { "_c_\($0 * 7919 % 10_007)-lock-\(String(repeating: "0", count: 5))\(10_000 + $0)" }
+    let shuffled = names.shuffled(using: &random)
+    let own = Int.random(in: 1..<10_000, using: &random)
+    let scan = try self.scan(shuffled, own: names[own])
+    #expect(scan.ownIndex == own && scan.predecessor == names[own - 1] && scan.first == names[0])
+  }
+}
