@@ -2,21 +2,17 @@ internal import Latchkey
 
 /// The backends that this command was built with.
 enum Backends {
-  static let all: [any Backend] = {
-    var all: [any Backend] = [LocalBackend()]
-    #if ZooKeeper
-      all.append(ZooKeeperBackend())
-    #endif
-    return all
-  }()
+  static let all: [any Backend] = [LocalBackend()] + zooKeeper
 
-  static let servers: [any ServerKind] = {
-    var servers: [any ServerKind] = []
-    #if ZooKeeper
-      servers.append(ZooKeeperServers())
-    #endif
-    return servers
-  }()
+  static let servers: [any ServerKind] = zooKeeperServers
+
+  #if ZooKeeper
+    private static let zooKeeper: [any Backend] = [ZooKeeperBackend()]
+    private static let zooKeeperServers: [any ServerKind] = [ZooKeeperServers()]
+  #else
+    private static let zooKeeper: [any Backend] = []
+    private static let zooKeeperServers: [any ServerKind] = []
+  #endif
 
   /// The backend of a URL.
   static func backend(for url: LockURL) throws(CommandFailure) -> any Backend {

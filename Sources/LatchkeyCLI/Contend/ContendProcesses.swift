@@ -9,6 +9,8 @@ internal import Latchkey
 /// The part of a contention that runs in several processes: copies of this command, started together.
 struct ContendProcesses: Sendable {
   let plan: ContendPlan
+  /// Called when all processes have mapped the board.
+  let allHaveMapped: @Sendable () -> Void
 
   private struct Child: Sendable {
     let process: ChildProcess
@@ -85,7 +87,10 @@ struct ContendProcesses: Sendable {
     let first = Self.answer(await answers.next())
     let isReady = if case .ready = first { true } else { false }
     let allReady = await gate.arrive(well: isReady)
-    if allReady { child.tell(ContendMessage.go) }
+    if allReady {
+      self.allHaveMapped()
+      child.tell(ContendMessage.go)
+    }
     let last = isReady && allReady ? Self.answer(await answers.next()) : first
     close(child.input)
     let end = await child.process.wait()

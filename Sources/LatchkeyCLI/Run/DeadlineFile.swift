@@ -10,7 +10,7 @@ internal import Latchkey
 ///
 /// Replaced by rename, so a reader never sees half a number. The folder and the file are this user's alone.
 struct DeadlineFile: Sendable {
-  private let folder: TemporaryFolder
+  let folder: TemporaryFolder
 
   init() throws(SystemError) {
     self.folder = try TemporaryFolder()

@@ -25,13 +25,15 @@ struct Supervisor: Sendable {
   let command: [ContiguousArray<CChar>]
   let settings: [String: String?]
   let grace: Duration
+  /// A folder of this run, removed even if this process is killed outright.
+  var folder: String?
   let signals: RunSignals
 
   /// Runs the command to its end.
   ///
   /// - Throws: ``SystemError`` if it could not be started.
   func run(under held: HeldLock) async throws -> Outcome {
-    let watchdog = try Watchdog(grace: self.grace)
+    let watchdog = try Watchdog(grace: self.grace, folder: self.folder)
     let child: ChildProcess
     let terminal = Terminal()
     let lend = terminal?.isOurs == true

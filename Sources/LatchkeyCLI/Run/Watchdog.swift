@@ -16,18 +16,19 @@ struct Watchdog: Sendable {
   private static let script = """
     read -r group || exit 0
     read -r done && exit 0
-    kill -s TERM -- "-$group" 2>/dev/null || exit 0
-    sleep "$0"
-    kill -s KILL -- "-$group" 2>/dev/null
+    kill -s TERM -- "-$group" 2>/dev/null && sleep "$1" && kill -s KILL -- "-$group" 2>/dev/null
+    [ -z "$2" ] || rm -rf -- "$2"
     """
 
-  /// - Parameter grace: The time from TERM to KILL.
-  init(grace: Duration) throws(SystemError) {
+  /// - Parameters:
+  ///   - grace: The time from TERM to KILL.
+  ///   - folder: A folder that is then to be removed.
+  init(grace: Duration, folder: String? = nil) throws(SystemError) {
     let pipe = try Pipe()
     defer { close(pipe.reading) }
     let seconds = max(0, (grace.nanoseconds + 999_999_999) / 1_000_000_000)
     self.process = try ChildProcess.spawn(
-      ["/bin/sh", "-c", Self.script, "\(seconds)"],
+      ["/bin/sh", "-c", Self.script, "latchkey-watchdog", "\(seconds)", folder ?? ""],
       settings: ["LATCHKEY_PASSWORD": nil],
       input: pipe.reading,
       group: .ownSession

@@ -131,6 +131,8 @@ struct ContendCommand: AsyncParsableCommand {
       board: folder.file("board")
     )
     let contention = try Contention(plan)
+    // What is mapped needs no name: without one, nothing is left behind even if this process is killed outright.
+    if self.processes == 1 { folder.remove() }
     let progress = Task {
       if !self.quiet, !self.json || Console.errorIsTerminal {
         await ContendProgress(board: contention.board, total: plan.attempts).run()
@@ -139,7 +141,7 @@ struct ContendCommand: AsyncParsableCommand {
     let result: Result<Tally, any Error>
     do {
       result = .success(
-        try await self.processes == 1 ? contention.run { true } : ContendProcesses(plan: plan).run()
+        try await self.processes == 1 ? contention.run { true } : ContendProcesses(plan: plan) { folder.remove() }.run()
       )
     } catch {
       result = .failure(error)

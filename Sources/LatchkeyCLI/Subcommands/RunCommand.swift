@@ -129,23 +129,30 @@ struct RunCommand: AsyncParsableCommand {
       "LATCHKEY_DEADLINE_FILE": nil,
       "LATCHKEY_PASSWORD": nil,
     ]
-    guard let deadline = held.deadline else { return try await self.start(held, settings, signals) }
+    guard let deadline = held.deadline else { return try await self.start(held, settings, signals, folder: nil) }
     let file = try DeadlineFile()
     defer { file.remove() }
     try file.write(deadline)
     settings.updateValue(file.path, forKey: "LATCHKEY_DEADLINE_FILE")
     let follower = Task { await file.follow(held, since: deadline) }
     defer { follower.cancel() }
-    return try await self.start(held, settings, signals)
+    return try await self.start(held, settings, signals, folder: file.folder.path)
   }
 
   private func start(
     _ held: HeldLock,
     _ settings: [String: String?],
-    _ signals: RunSignals
+    _ signals: RunSignals,
+    folder: String?
   ) async throws -> Supervisor.Outcome {
     do {
-      let supervisor = Supervisor(command: self.rawCommand, settings: settings, grace: self.grace, signals: signals)
+      let supervisor = Supervisor(
+        command: self.rawCommand,
+        settings: settings,
+        grace: self.grace,
+        folder: folder,
+        signals: signals
+      )
       // Not a child task, so not cancelled: from here on signals are the command's.
       return try await Task { try await supervisor.run(under: held) }.value
     } catch let error as SystemError {

@@ -99,8 +99,7 @@ struct ContendTests {
       ["contend", "--hold", "5ms", "--count", "100000", "--json"],
       settings: ["TMPDIR": folder.path]
     )
-    #expect(try await eventually { !entries(of: folder.path).isEmpty })
-    try await Task.sleep(for: .milliseconds(100))
+    #expect(try await eventually { hasMappedBoard(command.process.pid) })
     command.process.signal(signal)
     let outcome = await command.outcome()
     #expect(outcome.status == 128 + signal)
@@ -120,11 +119,12 @@ struct ContendTests {
     )
     try #require(await eventually { children(of: command.process.pid).count == 2 })
     let processes = children(of: command.process.pid)
-    try await Task.sleep(for: .milliseconds(300))
+    #expect(try await eventually { processes.allSatisfy(hasMappedBoard) && entries(of: folder.path).isEmpty })
     command.process.signal(SIGTERM)
     let outcome = await command.outcome()
     #expect(outcome.status == 143)
-    #expect(try outcome.report().acquisitions > 0)
+    let report = try outcome.report()
+    #expect(report.acquisitions == report.expectedCount)
     #expect(processes.allSatisfy { !isAlive($0) })
     #expect(entries(of: folder.path) == [])
   }
@@ -144,9 +144,15 @@ struct ContendTests {
 
   @Test("ends its processes when it is killed outright")
   func parentDies() async throws {
-    let command = try Latchkey(["contend", "--no-lock", "--hold", "1ms", "--count", "100000", "--processes", "2"])
+    let folder = try LatchkeyCLI.TemporaryFolder()
+    defer { folder.remove() }
+    let command = try Latchkey(
+      ["contend", "--no-lock", "--hold", "1ms", "--count", "100000", "--processes", "2"],
+      settings: ["TMPDIR": folder.path]
+    )
     try #require(await eventually { children(of: command.process.pid).count == 2 })
     let processes = children(of: command.process.pid)
+    #expect(try await eventually { processes.allSatisfy(hasMappedBoard) && entries(of: folder.path).isEmpty })
     command.process.signal(SIGKILL)
     #expect(await command.outcome().status == 137)
     #expect(try await eventually { processes.allSatisfy { !isAlive($0) } })

@@ -50,7 +50,7 @@ struct ContendZooKeeperTests {
     #expect(
       try await eventually(within: .seconds(30)) {
         whenRunning
-          ? (contents(of: "/proc/\(command.process.pid)/maps") ?? "").contains("/board")
+          ? hasMappedBoard(command.process.pid)
           : children(of: command.process.pid).count == 2
       }
     )
@@ -80,10 +80,10 @@ struct ContendZooKeeperTests {
       let command = try Latchkey(arguments + SharedZooKeeper.timing)
       #expect(
         try await eventually(within: .seconds(30)) {
-          (contents(of: "/proc/\(command.process.pid)/maps") ?? "").contains("/board")
+          hasMappedBoard(command.process.pid)
         }
       )
-      try await Task.sleep(for: .milliseconds(300))
+      #expect(try await eventually { try await !server.connectedSessions().isEmpty })
       await server.kill()
       let outcome = await command.outcome()
       #expect(outcome.status == 69, "\(outcome.errorText)")

@@ -166,6 +166,7 @@ struct RunTests {
     holder.process.signal(SIGKILL)
     #expect(try await eventually { !isAlive(command) })
     #expect(await holder.outcome().status == 137)
+    #expect(try await eventually { entries(of: self.folder.path) == ["said"] })
   }
 
   @Test("the command is ended with status 122 when latchkey wakes up after the deadline")

@@ -106,11 +106,16 @@ func isAlive(_ pid: Int32) -> Bool {
   return stat.split(separator: ")").last?.split(separator: " ").first != "Z"
 }
 
+/// Whether a process takes part in a contention.
+func hasMappedBoard(_ pid: Int32) -> Bool {
+  (contents(of: "/proc/\(pid)/maps") ?? "").contains("/board")
+}
+
 /// The text of a small file; nil if it is not there.
 func contents(of path: String) -> String? {
   guard let file = fopen(path, "r") else { return nil }
   defer { fclose(file) }
-  var bytes = [UInt8](repeating: 0, count: 65536)
+  var bytes = [UInt8](repeating: 0, count: 1 << 20)
   return String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
 }
 
