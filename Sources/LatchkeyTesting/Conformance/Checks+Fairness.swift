@@ -42,31 +42,21 @@ extension LockConformance {
     },
 
     Check(9, "whoever releases and asks again comes after those who wait", needs: [.fairness]) { trial in
-      let lock = try await trial.lock()
-      let other = try await trial.lock()
+      let locks = try await trial.clients(3).map { $0.lock(trial.name) }
       for round in 0..<5 {
-        let holder = try await trial.holder(lock)
-        let waiter = try await trial.queue(other, count: 2)
-        trial.step("releasing and asking again, round \(round)")
         let before = trial.grants.count
+        let holder = try await trial.holder(locks[0])
+        let first = try await trial.queue(locks[1], count: 2)
+        let second = try await trial.queue(locks[2], count: 3)
+        trial.step("releasing and asking again, round \(round)")
         try await holder.release()
-        let again = trial.contend(lock)
-        waiter.releaseWhenGranted()
-        again.releaseWhenGranted()
-        let (first, second) = (try await waiter.granted(), try await again.granted())
-        try trial.expect(
-          trial.grants.count == before + 2 && Self.isBefore(first, second, trial, before),
-          "the waiter to be served first",
-          seen: "that the newcomer was"
-        )
-        try await waiter.release()
-        try await again.release()
+        let again = trial.contend(locks[0])
+        for contender in [first, second, again] { contender.releaseWhenGranted() }
+        for contender in [first, second, again] { _ = try await contender.granted() }
+        // Numbered in the order in which they were started.
+        let order = trial.grants.dropFirst(before).map(\.contender)
+        try trial.expect(order == order.sorted(), "those who waited to be served first", seen: "\(order)")
       }
     },
   ]
-
-  private static func isBefore(_ first: HeldLock, _ second: HeldLock, _ trial: Trial, _ index: Int) -> Bool {
-    let grants = trial.grants.dropFirst(index).map(\.contender)
-    return grants == grants.sorted()
-  }
 }

@@ -67,14 +67,19 @@ public struct LockConformance: Sendable {
   /// - Parameter check: The check.
   /// - Returns: That the check passed, or why it does not apply.
   /// - Throws: ``ConformanceFailure`` with what was expected and what was seen.
-  public func run(_ check: Check) async throws -> Outcome {
+  public func run(_ check: Check) async throws(ConformanceFailure) -> Outcome {
     let missing = check.needs.subtracting(self.subject.needs)
     guard missing.isEmpty else {
       return .notApplicable(
         reason: "\(self.subject.label) lacks \(missing.map(\.rawValue).sorted().joined(separator: ", "))"
       )
     }
-    let trial = try Trial(subject: self.subject)
+    let trial: Trial
+    do {
+      trial = try Trial(subject: self.subject)
+    } catch {
+      throw ConformanceFailure(self.subject, check, error: error, step: "")
+    }
     let result = await bounded(by: self.subject.patience) { try await check.body(trial) }
     let step = trial.currentStep
     let cleaned = await bounded(by: self.subject.patience) { try await trial.cleanUp() }

@@ -97,19 +97,15 @@ struct SimulatedLock: FencedLock {
     let line = self.client.lines.mutex(self.name)
     self.client.server.countInLine(self.name, 1)
     defer { self.client.server.countInLine(self.name, -1) }
-    switch self.mutation {
-    case .lineIsShuffled, .ignoresCancellation, .ignoresEarlyCancellation:
-      while true {
-        if let place = try await line.tryAcquire() { return place }
-        if let error = wait.end(self.name) { throw error }
-        for _ in 0..<Int.random(in: 1...3) { await Self.pause() }
-      }
-    default:
-      do throws(LockError) {
-        return try await line.acquire(within: wait.remaining)
-      } catch {
-        throw wait.translate(error)
-      }
+    while self.mutation == .lineIsShuffled || wait.isDeaf {
+      if let place = try await line.tryAcquire() { return place }
+      if let error = wait.end(self.name) { throw error }
+      for _ in 0..<Int.random(in: 1...3) { await Self.pause() }
+    }
+    do throws(LockError) {
+      return try await line.acquire(within: wait.remaining)
+    } catch {
+      throw wait.translate(error)
     }
   }
 

@@ -5,7 +5,8 @@ struct SimulatedWait: Sendable {
   private let start = ContinuousClock.now
   private let timeout: Duration?
   private let mutation: Mutation?
-  private let isDeaf: Bool
+  /// Whether this call does not hear that its task is cancelled.
+  let isDeaf: Bool
   private var deadline: ContinuousClock.Instant?
   private var ahead = 0
 
