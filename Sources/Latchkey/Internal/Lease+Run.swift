@@ -29,7 +29,6 @@ extension Lease {
     isolation: isolated (any Actor)?,
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R {
-    let record = LossRecord()
     let caller = HoldMarker.taskIdentity
     // Safe: written once by the inner task, which has ended when it is read; `body` returned it as `sending`.
     nonisolated(unsafe) var value: R?
@@ -46,22 +45,15 @@ extension Lease {
         )
       }
       let handler = held.onEnding { ending in
-        guard case .lost(let loss) = ending else { return }
-        record.note(loss)
-        task.cancel()
+        if case .lost = ending { task.cancel() }
       }
       let outcome = await withTaskCancellationHandler {
         await task.result
       } onCancel: {
         task.cancel()
       }
-      if case .failure(let error) = outcome {
-        // An answer of false tells the handlers, so a deadline that passed just now is on record below.
-        _ = held.isHeld
-        if let handler { held.removeEndingHandler(handler) }
-        throw record.error(after: error)
-      }
       if let handler { held.removeEndingHandler(handler) }
+      if case .failure(let error) = outcome { throw held.error(after: error) }
     }
     guard let value else { preconditionFailure("the inner task returned without running the body") }
     // Safe: as above, nothing else refers to it.
@@ -83,17 +75,28 @@ extension HeldLock {
   }
 }
 
-/// The loss that was told while a body ran.
-private final class LossRecord: Sendable {
-  private let loss = Locked<LockError?>(nil)
-
-  func note(_ loss: LockError) {
-    self.loss.withLock { $0 = loss }
+extension HeldLock {
+  /// The error that the caller of `withLock` gets for a body's error.
+  fileprivate func error(after bodyError: any Error) -> any Error {
+    guard let loss = self.loss else { return bodyError }
+    return bodyError is CancellationError ? loss : BodyFailedAfterLoss(bodyError: bodyError, loss: loss)
   }
 
-  /// The error that the caller of `withLock` gets for a body's error.
-  func error(after bodyError: any Error) -> any Error {
-    guard let loss = self.loss.withLock({ $0 }) else { return bodyError }
-    return bodyError is CancellationError ? loss : BodyFailedAfterLoss(bodyError: bodyError, loss: loss)
+  /// The loss, if there is one by now. Asked of the driver: a handler of ours may be called later than whatever made the body
+  /// fail.
+  private var loss: LockError? {
+    let ending = SingleValue()
+    // A grant that has ended calls the handler before this returns.
+    if let handler = self.onEnding({ ending.set($0) }) { self.removeEndingHandler(handler) }
+    if case .lost(let loss) = ending.get() { return loss }
+    return nil
+  }
+
+  private final class SingleValue: Sendable {
+    private let ending = Locked<LeaseEnding?>(nil)
+
+    func set(_ ending: LeaseEnding) { self.ending.withLock { $0 = ending } }
+
+    func get() -> LeaseEnding? { self.ending.withLock { $0 } }
   }
 }
