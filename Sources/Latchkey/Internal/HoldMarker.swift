@@ -6,8 +6,13 @@ internal import Synchronization
 /// Child tasks and unstructured tasks inherit the marker, but they may rightly wait for the lock, so the marker remembers the
 /// very task that runs the body. A task's identity can be used again after its end; the grant has then been released.
 /// A value, so that marking allocates nothing unless bodies are nested.
+@usableFromInline
 package struct HoldMarker: Sendable {
-  @TaskLocal package static var current: HoldMarker?
+  /// Written out instead of `@TaskLocal`, so that bodies can be compiled into their callers.
+  @usableFromInline static let storage = TaskLocal<HoldMarker?>(wrappedValue: nil)
+
+  /// The marker of the innermost body.
+  static var current: HoldMarker? { self.storage.get() }
 
   private let driver: any LeaseDriver
   private let grant: UInt64
@@ -25,14 +30,16 @@ package struct HoldMarker: Sendable {
     }
   }
 
+  /// - Parameters:
+  ///   - caller: The task that called `withLock`, if the body runs in another.
+  ///   - enclosing: The marker that is current, ``current``.
   @inline(__always)
-  init(driver: any LeaseDriver, grant: UInt64, caller: UInt? = nil) {
-    let task = Self.taskIdentity
+  init(driver: any LeaseDriver, grant: UInt64, task: UInt, caller: UInt, enclosing: HoldMarker?) {
     self.driver = driver
     self.grant = grant
     self.task = task
-    self.caller = caller ?? task
-    self.outer = Self.current.flatMap { Self.live($0) }
+    self.caller = caller
+    self.outer = enclosing.flatMap { Self.live($0) }
   }
 
   private var isLive: Bool { !self.driver.isReleased(self.grant) }
@@ -47,10 +54,13 @@ package struct HoldMarker: Sendable {
 
   /// Throws if the current task already runs the body of a live `withLock` on this lock.
   static func check(_ name: LockName, _ backend: LockBackend) throws(LockError) {
-    var next = self.current
-    guard next != nil else { return }
+    if let current = self.current { try current.check(name, backend, task: self.taskIdentity) }
+  }
+
+  func check(_ name: LockName, _ backend: LockBackend, task waiting: UInt) throws(LockError) {
+    var next: HoldMarker? = self
     // The task that would wait, then those that wait for it: from an inner task, the caller of its `withLock`.
-    var task = Self.taskIdentity
+    var task = waiting
     while let marker = next {
       next = marker.outer?.marker
       guard marker.isLive else { continue }
@@ -83,8 +93,13 @@ package struct HoldMarker: Sendable {
 
   /// The address of the current task. `UnsafeCurrentTask` is that one pointer; its hash would do as well, at five times the
   /// cost.
+  static var taskIdentity: UInt { self.currentTask.identity }
+
+  /// Who asks, and whether it was cancelled, in one look at the current task.
   @inline(__always)
-  static var taskIdentity: UInt {
-    withUnsafeCurrentTask { task in task.map { unsafeBitCast($0, to: UInt.self) } ?? 0 }
+  static var currentTask: (identity: UInt, isCancelled: Bool) {
+    withUnsafeCurrentTask { task in
+      task.map { (unsafeBitCast($0, to: UInt.self), $0.isCancelled) } ?? (0, false)
+    }
   }
 }

@@ -3,6 +3,7 @@ extension Lease {
   ///
   /// A lease without a deadline cannot be lost to time, so its body runs in place. Otherwise the body runs in an inner task
   /// that can be cancelled by itself when the lock is lost; the caller's own cancellation is passed on to it.
+  @usableFromInline
   consuming func run<R>(
     isolation: isolated (any Actor)?,
     _ body: (HeldLock) async throws -> sending R
@@ -38,7 +39,7 @@ extension Lease {
       nonisolated(unsafe) let body = escapingBody
       let task = Task.immediate {
         _ = isolation
-        try await HoldMarker.$current.withValue(
+        try await HoldMarker.storage.withValue(
           held.marker(caller: caller),
           operation: { value = try await body(held) },
           isolation: isolation
@@ -67,7 +68,7 @@ extension HeldLock {
   @inline(__always)
   func runInPlace<R>(_ body: (HeldLock) async throws -> sending R) async throws -> sending R {
     // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
-    nonisolated(unsafe) let value = try await HoldMarker.$current.withValue(
+    nonisolated(unsafe) let value = try await HoldMarker.storage.withValue(
       self.marker(),
       operation: { try await body(self) }
     )

@@ -4,7 +4,7 @@
 /// Made for ``tryAcquire()`` and ``DistributedLock/withLockIfAvailable(isolation:_:)``; ``acquire(within:)`` receives from
 /// the channel, in the order in which callers came. Two channels of one name from one ``LocalLocks`` are the same lock.
 public struct ChannelTryLock: FencedLock {
-  private let core: LocalLockCore
+  @usableFromInline let core: LocalLockCore
 
   init(core: LocalLockCore) {
     self.core = core
@@ -48,10 +48,19 @@ public struct ChannelTryLock: FencedLock {
   ///   - body: What to do under the lock.
   /// - Returns: What the body returned.
   /// - Throws: ``LockError`` from the wait, `CancellationError`, or the body's own error.
+  @inlinable
   public func withLock<R>(
     within timeout: Duration? = nil,
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R {
-    try await self.core.withLock(within: timeout, body)
+    guard let entry = try self.core.enter() else {
+      return try await self.core.acquireForBody(within: timeout).run(isolation: #isolation, body)
+    }
+    defer { self.core.abandon(entry.grant) }
+    // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
+    nonisolated(unsafe) let value = try await HoldMarker.storage.withValue(entry.marker) {
+      try await body(entry.held)
+    }
+    return value
   }
 }

@@ -5,6 +5,7 @@ internal import Synchronization
 /// It is also the driver of all its leases, so that an uncontended grant allocates nothing. Whoever finds the slot taken
 /// joins the line in the same step, and a release hands the slot straight to the first in line: the slot is never free while
 /// somebody waits, so nobody can overtake.
+@usableFromInline
 final class LocalLockCore: LeaseDriver {
   enum Kind: String {
     case mutex, channel
@@ -47,24 +48,40 @@ final class LocalLockCore: LeaseDriver {
     self.state.withLock { state in state.current == 0 ? Self.grant(&state) : 0 }
   }
 
-  /// `DistributedLock.withLock` without the lease in between: a grant that needs no wait then costs little more than the body.
-  @inline(__always)
-  func withLock<R>(
-    within timeout: Duration?,
-    _ body: (HeldLock) async throws -> sending R
-  ) async throws -> sending R {
-    try HoldMarker.check(self.name, self.backend)
-    var grant: UInt64 = 0
-    if !Task.isCancelled { grant = self.tryGrant() }
-    if grant == 0 {
-      return try await self.acquireForBody(within: timeout).run(isolation: #isolation, body)
-    }
-    let held = HeldLock(driver: self, grant: grant, token: FencingToken(major: grant))
-    defer { self.abandon(grant) }
-    return try await held.runInPlace(body)
+  /// What a body needs that got the lock without a wait.
+  @usableFromInline
+  struct Entry {
+    @usableFromInline let held: HeldLock
+    @usableFromInline let marker: HoldMarker
+    @usableFromInline let grant: UInt64
   }
 
-  private func acquireForBody(within timeout: Duration?) async throws -> Lease {
+  /// The first step of `withLock`: no lease is made for a body that need not wait.
+  ///
+  /// - Returns: Nil if somebody holds the lock, or the task was cancelled.
+  @usableFromInline
+  func enter() throws(LockError) -> Entry? {
+    let current = HoldMarker.currentTask
+    let enclosing = HoldMarker.current
+    if let enclosing { try enclosing.check(self.name, self.backend, task: current.identity) }
+    let grant = current.isCancelled ? 0 : self.tryGrant()
+    guard grant != 0 else { return nil }
+    let marker = HoldMarker(
+      driver: self,
+      grant: grant,
+      task: current.identity,
+      caller: current.identity,
+      enclosing: enclosing
+    )
+    return Entry(
+      held: HeldLock(driver: self, grant: grant, token: FencingToken(major: grant)),
+      marker: marker,
+      grant: grant
+    )
+  }
+
+  @usableFromInline
+  func acquireForBody(within timeout: Duration?) async throws -> Lease {
     do {
       return try await self.acquire(within: timeout)
     } catch  where error.code == .cancelled {
@@ -185,6 +202,7 @@ final class LocalLockCore: LeaseDriver {
     self.abandon(grant)
   }
 
+  @usableFromInline
   func abandon(_ grant: UInt64) {
     let isDone = self.state.withLock { state -> Bool in
       precondition(state.current == grant, "a lease that does not stand was released")

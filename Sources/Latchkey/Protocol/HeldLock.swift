@@ -69,9 +69,16 @@ public struct HeldLock: Sendable {
     try await self.driver.extend(self.grant)
   }
 
-  @inline(__always)
+  /// Marks a body that runs in the current task; `caller` waits for it.
   func marker(caller: UInt? = nil) -> HoldMarker {
-    HoldMarker(driver: self.driver, grant: self.grant, caller: caller)
+    let task = HoldMarker.taskIdentity
+    return HoldMarker(
+      driver: self.driver,
+      grant: self.grant,
+      task: task,
+      caller: caller ?? task,
+      enclosing: HoldMarker.current
+    )
   }
 
   package func onEnding(_ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
