@@ -12,7 +12,7 @@ package struct HoldMarker: Sendable {
   @usableFromInline static let storage = TaskLocal<HoldMarker?>(wrappedValue: nil)
 
   /// The marker of the innermost body.
-  static var current: HoldMarker? { self.storage.get() }
+  package static var current: HoldMarker? { self.storage.get() }
 
   private let driver: any LeaseDriver
   private let grant: UInt64
