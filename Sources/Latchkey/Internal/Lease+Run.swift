@@ -86,6 +86,8 @@ extension HeldLock {
   /// The loss, if there is one by now. Asked of the driver: a handler of ours may be called later than whatever made the body
   /// fail.
   private var loss: LockError? {
+    // An answer of false also ends a term whose deadline has just passed.
+    _ = self.isHeld
     let ending = SingleValue()
     // A grant that has ended calls the handler before this returns.
     if let handler = self.onEnding({ ending.set($0) }) { self.removeEndingHandler(handler) }
