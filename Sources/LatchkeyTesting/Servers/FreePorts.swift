@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import NIOCore
 
 #if canImport(Darwin)
   internal import Darwin
@@ -55,14 +56,8 @@ enum FreePorts {
     // As servers do it: remains of closed connections do not matter, somebody who listens does.
     var on: CInt = 1
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
-    return withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
-    }
+    // NIO's address: in an optimised build, the system's is seen as a type of a module that cannot be imported.
+    guard let address = try? SocketAddress(ipAddress: "127.0.0.1", port: port) else { return false }
+    return address.withSockAddr { pointer, size in bind(socket, pointer, socklen_t(size)) == 0 }
   }
 }
