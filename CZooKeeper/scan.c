@@ -27,6 +27,8 @@ static bool parse(const char *name, const char *markers, int64_t *number) {
     if (start == 0 || name[start - 1] != '-' || !ends_with_marker(name, start - 1, markers)) return false;
     negative = true;
   }
+  // The server writes at least ten characters, sign included: `orders/lock-7` is a lock of its own, no contender for `orders`.
+  if (length - (negative ? start - 1 : start) < 10) return false;
   int64_t value = 0;
   for (size_t i = start; i < length; i++) {
     if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, name[i] - '0', &value)) return false;

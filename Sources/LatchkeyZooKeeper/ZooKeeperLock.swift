@@ -103,6 +103,8 @@ public struct ZooKeeperLock: FencedLock {
     let (queue, id) = self.locks.withQueue(self.name, self.directory) { queue in
       queue.join(for: self.locks, isPatient: isPatient, hasDeadline: deadline != nil).map { (queue, $0) }
     }
+    // The client may have been closed since we looked, and its queues been told before we joined one.
+    if let error = self.locks.connection.closed { queue.observe(.closed(error)) }
     return await withDeadline(deadline) {
       queue.leave(id, timedOut: true)
     } wait: {

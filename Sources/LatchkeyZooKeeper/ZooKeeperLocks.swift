@@ -60,7 +60,9 @@ public final class ZooKeeperLocks: LockProvider {
   public init(client: ZooKeeperClient, configuration: Configuration = Configuration()) {
     self.client = client
     self.configuration = configuration
-    self.backend = LockBackend(kind: "zookeeper", instance: client.connectString)
+    // Below different roots, one name is different locks.
+    let root = configuration.root == "/" ? "" : configuration.root
+    self.backend = LockBackend(kind: "zookeeper", instance: client.connectString + root)
     self.acl = configuration.acl ?? client.configuration.defaultACL
     self.data = ContenderIdentity.data(label: configuration.label)
     self.logger = client.configuration.logger

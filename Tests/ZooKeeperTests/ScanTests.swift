@@ -77,7 +77,7 @@ struct ScanTests {
   @Test(
     "other children are passed over",
     arguments: [
-      "junk", "lock-", "lock", "0000000001", "", "-", "-1", "x-lock-12a", "x-lock-0000000001-", "x-lock--",
+      "junk", "lock-", "x-lock-1", "x-lock-000000001", "x-lock--00000001", "lock", "0000000001", "", "-", "-1", "x-lock-12a", "x-lock-0000000001-", "x-lock--",
       "x-lock---1",
       "x-lock-+5", "x-lock- 5", "x-read-0000000001", "x-lock-99999999999999999999", "x-lock-9223372036854775808",
       "LOCK-0000000001", "x-lock-\u{0661}",
@@ -91,7 +91,7 @@ struct ScanTests {
   @Test(
     "names of other clients are contenders",
     arguments: [
-      "lock-0000000001", "_c_5f3b-lock-0000000001", "0123456789abcdef__lock__0000000001", "x-lock-1",
+      "lock-0000000001", "_c_5f3b-lock-0000000001", "0123456789abcdef__lock__0000000001", "x-lock--000000001",
       "1-lock-0000000001", "lock-lock-0000000001",
     ]
   )

@@ -36,6 +36,19 @@ package final class LeaseTerm: Sendable {
   /// Whether the term still runs. An answer of false is final: it also ends the term.
   package var isLive: Bool { self.isLive(at: .now) }
 
+  /// Whether the term still runs, without telling its handlers if it does not: for callers that hold a lock of their own. The
+  /// answer is final all the same, since a deadline that has passed never moves.
+  package var hasTimeLeft: Bool { self.state.withLock { $0.end == nil && ContinuousClock.now < $0.deadline } }
+
+  /// Takes time away: the proof has turned out to reach less far.
+  package func limit(to deadline: ContinuousClock.Instant) {
+    let told = self.state.withLock { state in
+      state.deadline = min(state.deadline, deadline)
+      return Self.expire(&state, at: .now)
+    }
+    told?()
+  }
+
   package func isLive(at now: ContinuousClock.Instant) -> Bool {
     let (live, told) = self.state.withLock { state in
       (state.end == nil && now < state.deadline, Self.expire(&state, at: now))

@@ -89,7 +89,18 @@ extension LockQueue {
       guard let session = self.session(node.session, current) else {
         return self.handle(.deleted(node, .failure(.sessionOver)))
       }
-      session.delete(self.path(node.name)) { code in self.handle(.deleted(node, self.result(code))) }
+      session.delete(self.path(node.name)) { code in
+        switch code {
+        case .ok, .noNode, .sessionExpired, .closed, .invalidState: break
+        case _ where code.isInDoubt: break
+        default:
+          self.logger.warning(
+            "a lock's node could not be deleted; it stands in the way until the session ends",
+            metadata: ["lock.name": "\(self.name)", "zookeeper.path": "\(self.path(node.name))", "error": "\(code)"]
+          )
+        }
+        self.handle(.deleted(node, self.result(code)))
+      }
     case .search(let identifier, let session):
       guard let session = self.session(session, current) else { return }
       session.scan(
@@ -248,7 +259,8 @@ extension LockQueue {
         predecessor: scan.predecessor,
         first: scan.first,
         count: scan.count,
-        matches: scan.matches,
+        // One identifier, so the names differ by their numbers alone, and those have one length.
+        matches: scan.matches.sorted(),
         unordered: scan.wraps ? scan.contenders : nil
       )
     }

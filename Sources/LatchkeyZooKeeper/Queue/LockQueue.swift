@@ -189,7 +189,8 @@ final class LockQueue: Sendable {
 
   /// Runs one event through the machine and resolves, still under the lock, what concerns the line and the lease.
   func apply(_ event: QueueEvent, _ state: inout State) -> [Step] {
-    let termIsLive = state.session?.term.isLive ?? false
+    // Asked without telling: handlers run code of others, which must not happen under this lock.
+    let termIsLive = state.session?.term.hasTimeLeft ?? false
     var steps: [Step] = []
     for action in state.machine.handle(event, termIsLive: termIsLive) {
       self.resolve(action, &state, &steps)
@@ -201,7 +202,10 @@ final class LockQueue: Sendable {
       if let session = wanted { steps.insert(.prove(session), at: 0) }
       state.provenSession = wanted
     }
-    if state.machine.isIdle, state.lease == nil { state.anchor = nil }
+    if state.machine.isIdle {
+      state.errors = [:]
+      if state.lease == nil { state.anchor = nil }
+    }
     return steps
   }
 

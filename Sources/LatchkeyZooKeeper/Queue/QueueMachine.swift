@@ -155,6 +155,9 @@ package struct QueueMachine: Sendable {
     case .idle: return self.start()
     // A node that already waits for others cannot serve a caller that would not wait.
     case .watching(_, let node, let place) where !patient: return self.dismissImpatient(place, node)
+    // Somebody of this process has it by now.
+    case .held(_, let node) where !patient:
+      return self.answerImpatient(QueuePlace(ahead: 1, first: node.name))
     default: return []
     }
   }
@@ -370,8 +373,7 @@ package struct QueueMachine: Sendable {
   }
 
   private func ownWatchFailed(_ node: QueueNode) -> [QueueAction] {
-    // While waiting, the predecessor's watch failed in the same flight, and recovery sets both anew.
-    if case .held(_, node) = self.phase { [.watchOwnLater(node)] } else { [] }
+    self.owns(node) ? [.watchOwnLater(node)] : []
   }
 
   private mutating func termLive(_ session: UInt64, termIsLive: Bool) -> [QueueAction] {

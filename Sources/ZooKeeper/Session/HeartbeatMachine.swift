@@ -49,6 +49,8 @@ package struct HeartbeatMachine: Sendable {
   private var candidates: [Answered] = []
   /// When the newest heartbeat was sent whose answer, good or bad, has come.
   private var newestAnswered: Instant?
+  /// What the present connection proves once it has carried a good answer.
+  private var unconfirmed: Instant?
   /// The newest instant at which the servers are known to have counted the session as alive, at the earliest.
   private var proven: Instant?
 
@@ -88,14 +90,17 @@ package struct HeartbeatMachine: Sendable {
       return self.proven != nil
     }
     // The servers have looked at the session for this connection, after the old one was given up. What had been sent over the
-    // old one has been answered or given up before that; a heartbeat still open may have been sent later than the look.
-    return self.prove(self.newestAnswered)
+    // old one has been answered or given up before that; a heartbeat still open may have been sent later than the look. But a
+    // leader looks without asking the others, and may have been deposed: the first good answer over this connection tells.
+    self.unconfirmed = self.newestAnswered
+    return false
   }
 
   /// The connection is gone.
   package mutating func disconnected() {
     self.isConnected = false
     self.candidates = []
+    self.unconfirmed = nil
   }
 
   /// Time passes.
@@ -127,12 +132,14 @@ package struct HeartbeatMachine: Sendable {
     self.outstanding = nil
     self.newestAnswered = beat.sentAt
     guard isGood, self.isConnected, let timeout = self.timeout else { return false }
+    let isConfirmed = self.prove(self.unconfirmed)
+    self.unconfirmed = nil
     let gap = timeout / self.rules.gapDivisor
     let provenCount = self.candidates.prefix { $0.answeredAt + gap <= beat.sentAt }.count
     let newlyProven = provenCount > 0 ? self.candidates[provenCount - 1].sentAt : nil
     self.candidates.removeFirst(provenCount)
     self.candidates.append(Answered(sentAt: beat.sentAt, answeredAt: now))
-    return self.prove(newlyProven)
+    return self.prove(newlyProven) || isConfirmed
   }
 
   private mutating func prove(_ instant: Instant?) -> Bool {

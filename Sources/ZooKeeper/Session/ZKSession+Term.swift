@@ -76,10 +76,14 @@ extension ZKSession {
     }
     if let beat { self.send(beat) }
     for hook in hooks { hook() }
-    let (term, nextBeat) = self.state.withLock { ($0.term, $0.end == nil ? $0.heartbeat.nextBeat : nil) }
+    let (term, nextBeat, interval) = self.state.withLock {
+      ($0.term, $0.end == nil ? $0.heartbeat.nextBeat : nil, $0.heartbeat.interval)
+    }
     // Asking is telling: the handlers of a term that is over are called here, in time.
     guard term.isLive else { return nextBeat }
-    return min(nextBeat ?? term.deadline, term.deadline)
+    // Never long: the timer's clock stands still while the machine sleeps, and the deadline's does not.
+    let latest = interval.map { now + $0 } ?? term.deadline
+    return min(nextBeat ?? latest, term.deadline, latest)
   }
 
   /// The parent does not exist, so the answer is "no node" before any access control is looked at, and nothing is written.

@@ -105,8 +105,12 @@ package final class ZKSession: Sendable {
         czk_start(self.pointer, self.options.connectString, timeout, tls, context.toOpaque())
       } ?? czk_start(self.pointer, self.options.connectString, timeout, nil, context.toOpaque())
     guard failure != 0 else { return nil }
-    self.state.withLock { $0.isStarted = false }
-    context.release()
+    // A close that came meanwhile may have taken the balance already.
+    let isOurs = self.state.withLock { state in
+      defer { state.isStarted = false }
+      return state.isStarted
+    }
+    if isOurs { context.release() }
     return failure
   }
 
@@ -162,14 +166,16 @@ package final class ZKSession: Sendable {
       }
     }
     let now = ContinuousClock.now
-    let deadline = self.state.withLock { state -> ContinuousClock.Instant? in
-      guard state.end == nil else { return nil }
+    let (deadline, isProven) = self.state.withLock { state -> (ContinuousClock.Instant?, Bool) in
+      guard state.end == nil else { return (nil, false) }
       state.id = id
       state.isConnected = true
       state.hasAuthenticated = true
-      return state.heartbeat.connected(timeout: timeout, now: now) ? state.heartbeat.deadline : nil
+      let isProven = state.heartbeat.connected(timeout: timeout, now: now)
+      return (state.heartbeat.deadline, isProven)
     }
-    if let deadline { self.prove(until: deadline) }
+    // A smaller timeout than before counts at once, also for what was proven with the old one.
+    if let deadline { if isProven { self.prove(until: deadline) } else { self.term.limit(to: deadline) } }
     self.signal(self, .connected)
     self.wakeTimer()
   }

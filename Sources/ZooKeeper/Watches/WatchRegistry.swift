@@ -13,14 +13,15 @@ package struct WatchRegistry<Handler: Sendable>: Sendable {
   }
 
   private struct Entry {
-    let path: String
+    let path: [UInt8]
     let kind: Kind
     let handler: Handler
     var isArmed: Bool
   }
 
   private var entries: [UInt64: Entry] = [:]
-  private var idsByPath: [String: [UInt64]] = [:]
+  /// By the bytes of the path: strings that Swift takes for equal can be different nodes.
+  private var idsByPath: [[UInt8]: [UInt64]] = [:]
   private var nextID: UInt64 = 1
 
   package init() {}
@@ -32,8 +33,9 @@ package struct WatchRegistry<Handler: Sendable>: Sendable {
   package mutating func add(_ kind: Kind, path: String, handler: Handler) -> UInt64 {
     let id = self.nextID
     self.nextID += 1
-    self.entries[id] = Entry(path: path, kind: kind, handler: handler, isArmed: false)
-    self.idsByPath[path, default: []].append(id)
+    let bytes = Array(path.utf8)
+    self.entries[id] = Entry(path: bytes, kind: kind, handler: handler, isArmed: false)
+    self.idsByPath[bytes, default: []].append(id)
     return id
   }
 
@@ -62,7 +64,7 @@ package struct WatchRegistry<Handler: Sendable>: Sendable {
   ///
   /// - Returns: The handlers of the watches it fires; those watches are gone.
   package mutating func fire(_ event: WatchEvent, path: String) -> [Handler] {
-    guard let ids = self.idsByPath[path] else { return [] }
+    guard let ids = self.idsByPath[Array(path.utf8)] else { return [] }
     var fired: [Handler] = []
     for id in ids {
       guard let entry = self.entries[id], entry.isArmed, event.fires(entry.kind) else { continue }
@@ -74,7 +76,7 @@ package struct WatchRegistry<Handler: Sendable>: Sendable {
   /// Whether somebody waits for a node's deletion. The server's watch on its children is used up by any change of them, and
   /// must then be set again.
   package func awaitsDeletion(of path: String) -> Bool {
-    self.idsByPath[path]?.contains { self.entries[$0]?.kind == .deletion } ?? false
+    self.idsByPath[Array(path.utf8)]?.contains { self.entries[$0]?.kind == .deletion } ?? false
   }
 
   /// The session is over.
