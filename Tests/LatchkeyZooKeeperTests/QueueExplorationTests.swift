@@ -74,6 +74,30 @@ struct QueueExplorationTests {
     #expect(explored > 10_000)
   }
 
+  @Test("a try that joins when somebody of the same process has just been granted is answered at once")
+  func tryBehindHolder() throws {
+    var machine = QueueMachine(session: 1) { "\($0)" }
+    _ = machine.handle(.joined(patient: false), termIsLive: true)
+    let node = QueueNode(name: "_c_1-lock-0000000000", czxid: 7, session: 1)
+    let view = QueueView(ownIndex: 0, first: node.name, count: 1)
+    let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
+    #expect(entered.contains(.grant(1, node)))
+    _ = machine.served(patient: false)
+    let late = machine.handle(.joined(patient: false), termIsLive: true)
+    #expect(late == [.answerImpatient(QueuePlace(ahead: 1, first: node.name))])
+  }
+
+  @Test("a watch on one's own node that was lost with the connection is set again")
+  func ownWatchLost() throws {
+    var machine = QueueMachine(session: 1) { "\($0)" }
+    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    let view = QueueView(ownIndex: 1, predecessor: "a-lock-0000000000", first: "a-lock-0000000000", count: 2)
+    _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
+    _ = machine.handle(.predecessorWatched(attempt: 1, .success(())), termIsLive: true)
+    #expect(machine.handle(.ownWatchFailed(node), termIsLive: true) == [.watchOwnLater(node)])
+  }
+
   @Test(
     "a broken rule is caught",
     arguments: [

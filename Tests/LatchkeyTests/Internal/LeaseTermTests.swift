@@ -14,6 +14,30 @@ struct LeaseTermTests {
     #expect(!term.isLive(at: deadline.advanced(by: .seconds(-30))), "an answer of false is final")
   }
 
+  @Test("asking whether time is left tells nobody, and yet the answer is final")
+  func hasTimeLeft() {
+    let told = Shared(false)
+    let term = LeaseTerm(deadline: .now)
+    let handler = term.onEnd { _ in told.change { $0 = true } }
+    #expect(handler != nil)
+    #expect(!term.hasTimeLeft)
+    #expect(!told.value)
+    #expect(!term.advance(to: .now.advanced(by: .seconds(60))))
+    #expect(told.value)
+  }
+
+  @Test("a limit takes time away, and ends a term that has none left")
+  func limits() {
+    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+    let term = LeaseTerm(deadline: deadline)
+    term.limit(to: deadline.advanced(by: .seconds(5)))
+    #expect(term.deadline == deadline)
+    term.limit(to: deadline.advanced(by: .seconds(-30)))
+    #expect(term.deadline == deadline.advanced(by: .seconds(-30)) && term.isLive)
+    term.limit(to: .now)
+    #expect(!term.hasTimeLeft)
+  }
+
   @Test("advancing moves the deadline forward, never back")
   func advances() {
     let deadline = ContinuousClock.now.advanced(by: .seconds(60))
