@@ -43,7 +43,7 @@ struct SessionTests {
       var states = client.states.makeAsyncIterator()
       #expect(await states.next() == .connected)
       let watch = try await client.existsWatching("/none").watch
-      try await expire(old, on: server)
+      try await server.expireSession(old.id)
       // The client may come back once more before the server has ended the session.
       var seen: [SessionState] = []
       while let state = await states.next(), state != .connecting { seen.append(state) }
@@ -70,7 +70,7 @@ struct SessionTests {
     try await withClient({ $0.credentials = [.digest(user: "bob", password: "secret")] }) { client, directory in
       try await client.create("\(directory)/s", data: [1], acl: .creatorAll)
       let old = try #require(client.currentSession)
-      try await expire(old, on: server)
+      try await server.expireSession(old.id)
       #expect(try await eventually { client.currentSession.map { $0.generation == 2 } ?? false })
       #expect(try await client.get("\(directory)/s").data == [1])
     }
@@ -90,7 +90,7 @@ struct SessionTests {
         }
         #expect(try await changes.next()??.data == [1])
         let session = try await client.waitForSession(within: nil)
-        try await expire(session, on: server)
+        try await server.expireSession(session.id)
         try await ZooKeeperClient.withClient(self.configuration(server)) { other in
           _ = try await other.set("/a", data: [2])
         }
@@ -189,7 +189,7 @@ struct SessionTests {
               }
             }
           }
-          group.addTask { try? await expire(session, on: server) }
+          group.addTask { try? await server.expireSession(session.id) }
         }
         #expect(tally.asked > 0)
         #expect(try await eventually { tally.answers.count == tally.asked })

@@ -1,8 +1,13 @@
 internal import NIOCore
 internal import NIOPosix
 
-/// Asks a loopback server one question and reads until it closes the connection.
-func exchange(_ question: [UInt8], port: Int, within limit: Duration) async throws(ServerError) -> [UInt8] {
+/// Asks a loopback server one question and reads until it closes the connection, or has sent as much as is wanted.
+func exchange(
+  _ question: [UInt8],
+  port: Int,
+  within limit: Duration,
+  upTo enough: Int = .max
+) async throws(ServerError) -> [UInt8] {
   let address: SocketAddress
   do {
     address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
@@ -18,7 +23,9 @@ func exchange(_ question: [UInt8], port: Int, within limit: Duration) async thro
     .connectTimeout(TimeAmount(limit))
     .channelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
-        try channel.pipeline.syncOperations.addHandler(AnswerCollector(question: question, answer: answer))
+        try channel.pipeline.syncOperations.addHandler(
+          AnswerCollector(question: question, enough: enough, answer: answer)
+        )
       }
     }
     .connect(to: address)
@@ -41,11 +48,13 @@ private final class AnswerCollector: ChannelInboundHandler {
   typealias OutboundOut = ByteBuffer
 
   private let question: [UInt8]
+  private let enough: Int
   private let answer: EventLoopPromise<[UInt8]>
   private var bytes: [UInt8] = []
 
-  init(question: [UInt8], answer: EventLoopPromise<[UInt8]>) {
+  init(question: [UInt8], enough: Int, answer: EventLoopPromise<[UInt8]>) {
     self.question = question
+    self.enough = enough
     self.answer = answer
   }
 
@@ -55,6 +64,7 @@ private final class AnswerCollector: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     self.bytes += self.unwrapInboundIn(data).readableBytesView
+    if self.bytes.count >= self.enough { self.answer.succeed(self.bytes) }
   }
 
   func channelInactive(context: ChannelHandlerContext) {

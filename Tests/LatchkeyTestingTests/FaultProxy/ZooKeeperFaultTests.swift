@@ -20,7 +20,7 @@ extension RealServerTests {
           #expect(try client.readReply().request == -2)
           #expect(throws: RawSocket.Failure(call: "recv", number: ECONNRESET)) { try client.create("/made") }
           try await rule.struck()
-          #expect(try RawZooKeeper(port: proxy.port, resuming: client).exists("/made"))
+          #expect(try RawZooKeeper(port: proxy.port, resuming: client.ticket).exists("/made"))
         }
       }
     }

@@ -142,7 +142,37 @@ extension RealServerTests {
         #expect(try await server.connectedSessions().contains(client.session))
         try await server.expireSession(client.session)
         #expect(try !RawZooKeeper(port: server.port).exists("/held"))
-        #expect(try RawZooKeeper(port: server.port, resuming: client).timeout == 0)
+        #expect(try RawZooKeeper(port: server.port, resuming: client.ticket).timeout == 0)
+      }
+    }
+
+    @Test func `a session ends although its holder comes back at once, every time`() async throws {
+      try await withZooKeeper { server in
+        var holders: [StubbornHolder] = []
+        for _ in 0..<50 {
+          let client = try RawZooKeeper(port: server.port)
+          try client.create("/held", ephemeral: true)
+          holders.append(StubbornHolder(client.ticket, port: server.port))
+          try await server.expireSession(client.session)
+          #expect(try !RawZooKeeper(port: server.port).exists("/held"))
+        }
+        try await eventuallyTrue { holders.allSatisfy(\.knows) }
+      }
+    }
+
+    @Test func `a session that is already over need not be expired again`() async throws {
+      try await withZooKeeper { server in
+        let client = try RawZooKeeper(port: server.port)
+        try await server.expireSession(client.session)
+        try await server.expireSession(client.session)
+      }
+    }
+
+    @Test func `a server that is down expires nothing`() async throws {
+      try await withZooKeeper { server in
+        let client = try RawZooKeeper(port: server.port)
+        await server.kill()
+        await #expect(throws: ServerError.self) { try await server.expireSession(client.session) }
       }
     }
   }

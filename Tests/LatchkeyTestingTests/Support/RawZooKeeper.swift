@@ -4,28 +4,40 @@ final class RawZooKeeper {
     var code: Int32
   }
 
+  /// What a client shows to get its session back.
+  struct Ticket {
+    var session: Int64 = 0
+    var password = [UInt8](repeating: 0, count: 16)
+  }
+
   let socket: RawSocket
-  private(set) var session: Int64 = 0
-  private(set) var password: [UInt8] = []
+  private(set) var ticket = Ticket()
   /// The session timeout that the server has granted, in milliseconds; 0 for a session that has expired.
   private(set) var timeout: Int32 = 0
   private var lastRequest: Int32 = 0
 
+  var session: Int64 { self.ticket.session }
+
   /// Connects, with a new session or that of another client.
-  init(port: Int, resuming other: RawZooKeeper? = nil, timeout: Int32 = 60_000) throws {
-    self.socket = try RawSocket(port: port)
+  init(
+    port: Int,
+    resuming ticket: Ticket = Ticket(),
+    timeout: Int32 = 60_000,
+    readLimit: Duration = .seconds(60)
+  ) throws {
+    self.socket = try RawSocket(port: port, readLimit: readLimit)
     var request = Fields()
     request.append(Int32(0))
     request.append(Int64(0))
     request.append(timeout)
-    request.append(other?.session ?? Int64(0))
-    request.append(other?.password ?? [UInt8](repeating: 0, count: 16))
+    request.append(ticket.session)
+    request.append(ticket.password)
     try self.socket.write(request.framed)
     var reply = try self.readFrame()
     _ = reply.next(Int32.self)
     self.timeout = reply.next(Int32.self)
-    self.session = reply.next(Int64.self)
-    self.password = reply.nextBytes()
+    self.ticket.session = reply.next(Int64.self)
+    self.ticket.password = reply.nextBytes()
   }
 
   func create(_ path: String, ephemeral: Bool = false) throws {

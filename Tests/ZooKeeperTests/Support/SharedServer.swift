@@ -1,4 +1,3 @@
-import Latchkey
 import LatchkeyTesting
 import Synchronization
 
@@ -38,19 +37,6 @@ func withClient<R>(
     guard code == .ok else { throw ZooKeeperError(code, operation: "create", path: directory) }
     return try await body(client, directory)
   }
-}
-
-/// Ends a session at the server, and waits until its client knows.
-///
-/// The client's own connection fights for the session while somebody else takes it over to close it, so this may need more
-/// than one try.
-func expire(_ session: ZKSession, on server: ZooKeeperServer) async throws {
-  let isOver = try await eventually(within: .seconds(30)) {
-    if session.state.withLock({ $0.end }) != nil { return true }
-    try? await server.expireSession(session.id)
-    return try await eventually(within: .seconds(3)) { session.state.withLock { $0.end } != nil }
-  }
-  guard isOver else { throw ZooKeeperError(.operationTimeout, operation: "expire") }
 }
 
 /// Turns a call with a callback into one that waits.
