@@ -77,7 +77,8 @@ struct ScanTests {
   @Test(
     "other children are passed over",
     arguments: [
-      "junk", "lock-", "x-lock-1", "x-lock-000000001", "x-lock--00000001", "lock", "0000000001", "", "-", "-1", "x-lock-12a", "x-lock-0000000001-", "x-lock--",
+      "junk", "lock-", "x-lock-1", "x-lock-000000001", "x-lock--00000001", "lock", "0000000001", "", "-", "-1",
+      "x-lock-12a", "x-lock-0000000001-", "x-lock--",
       "x-lock---1",
       "x-lock-+5", "x-lock- 5", "x-read-0000000001", "x-lock-99999999999999999999", "x-lock-9223372036854775808",
       "LOCK-0000000001", "x-lock-\u{0661}",
