@@ -29,7 +29,11 @@ struct QueueExplorationTests {
     var path: [QueueModel.Step] = []
     do throws(Violation) {
       for _ in 0..<Int.random(in: 5...120, using: &generator) {
-        guard let step = model.steps.randomElement(using: &generator) else { break }
+        guard var step = model.steps.randomElement(using: &generator) else { break }
+        // Faults are always possible: taken as often as the rest, all would be used up before anybody waits.
+        if step.isFault, !generator.next().isMultiple(of: 8) {
+          step = model.steps.filter { !$0.isFault }.randomElement(using: &generator) ?? step
+        }
         path.append(step)
         try model.take(step)
       }
@@ -53,8 +57,8 @@ struct QueueExplorationTests {
     #expect(granted == 40_000)
   }
 
-  @Test("holds in every interleaving of two clients with one fault")
-  func everyInterleaving() throws {
+  @Test("holds in the first 150,000 states of a depth-first search over two clients with one fault")
+  func depthFirst() throws {
     var explored = 0
     var stack = [QueueModel(clients: 2, callers: 2, faults: 1)]
     // Depth first without memory: the bound on the number of states keeps the time in hand.
@@ -102,7 +106,7 @@ struct QueueExplorationTests {
     "a broken rule is caught",
     arguments: [
       \QueueMachine.Rules.listsAgainBehindSeveral, \.recoversCreates, \.retriesDeletes,
-      \.cleansUpAfterAbandonedCreates,
+      \.cleansUpAfterAbandonedCreates, \.heedsOwnDeletion, \.needsLiveTerm,
     ]
   )
   func mutants(rule: any WritableKeyPath<QueueMachine.Rules, Bool> & Sendable) {

@@ -6,6 +6,8 @@ struct ModelClient {
   var machine: QueueMachine
   var session: UInt64
   var isConnected = true
+  /// Whether the session's deadline lies ahead.
+  var hasLiveTerm = true
   /// What the server has not carried out yet, in order.
   var requests: [QueueAction] = []
   /// What the client has not heard yet, in order.
@@ -14,6 +16,8 @@ struct ModelClient {
   var watches: Set<ModelServer.Watch> = []
   var waiting: [Bool] = []
   var held: (grant: UInt64, node: QueueNode)?
+  /// Nodes of which the client has heard that they are gone.
+  var toldGone: Set<String> = []
   var laterWatches: [QueueNode] = []
   var served = 0
   /// Answers of "busy" to those who would not wait.

@@ -18,6 +18,17 @@ struct QueueModel {
     case reconnect(Int)
     case expire(Int)
     case heartbeat(Int)
+    /// Somebody deletes a node of the client by hand.
+    case vandalise(Int)
+    /// The session's deadline passes without a proof.
+    case lapse(Int)
+
+    var isFault: Bool {
+      switch self {
+      case .disconnect, .expire, .vandalise, .lapse: true
+      default: false
+      }
+    }
 
     var description: String {
       switch self {
@@ -30,6 +41,8 @@ struct QueueModel {
       case .reconnect(let client): "\(client) is back"
       case .expire(let client): "\(client) expires"
       case .heartbeat(let client): "\(client) beats"
+      case .vandalise(let client): "a node of \(client) is deleted by hand"
+      case .lapse(let client): "the deadline of \(client) passes"
       }
     }
   }
@@ -64,7 +77,11 @@ struct QueueModel {
       if !client.requests.isEmpty { steps.append(.serve(index)) }
       if !client.replies.isEmpty { steps.append(.hear(index)) }
       if !client.laterWatches.isEmpty { steps.append(.heartbeat(index)) }
-      if self.faults > 0 { steps += (0...client.requests.count).map { .disconnect(index, carriedOut: $0) } }
+      if self.faults > 0 {
+        steps += (0...client.requests.count).map { .disconnect(index, carriedOut: $0) }
+        if client.hasLiveTerm { steps.append(.lapse(index)) }
+        if self.server.nodes.contains(where: { $0.session == client.session }) { steps.append(.vandalise(index)) }
+      }
     } else {
       steps.append(.reconnect(index))
       if self.faults > 0 { steps.append(.expire(index)) }
@@ -93,6 +110,7 @@ struct QueueModel {
       self.clients[index].replies.append(contentsOf: reply)
     case .hear(let index):
       let event = self.clients[index].replies.removeFirst()
+      if case .termLive = event { self.clients[index].hasLiveTerm = true }
       self.noteWatch(event, index)
       try self.feed(index, event)
     case .disconnect(let index, let carriedOut):
@@ -106,13 +124,21 @@ struct QueueModel {
     case .heartbeat(let index):
       let node = self.clients[index].laterWatches.removeFirst()
       self.clients[index].requests.append(.watchOwn(node))
+    case .vandalise(let index):
+      self.faults -= 1
+      let session = self.clients[index].session
+      guard let node = self.server.nodes.first(where: { $0.session == session }) else { return }
+      if case .success(let fired) = self.server.delete(node.name) { self.fire(fired) }
+    case .lapse(let index):
+      self.faults -= 1
+      self.clients[index].hasLiveTerm = false
     }
   }
 
   // MARK: Client side
 
   private mutating func feed(_ index: Int, _ event: QueueEvent) throws(Violation) {
-    let actions = self.clients[index].machine.handle(event, termIsLive: self.clients[index].isConnected)
+    let actions = self.clients[index].machine.handle(event, termIsLive: self.clients[index].hasLiveTerm)
     for action in actions { try self.act(action, index) }
   }
 
@@ -147,10 +173,19 @@ struct QueueModel {
         throw Violation(description: "\(index) was granted the lock while \(other.number) held it")
       }
     }
-    guard self.server.node(node.name) != nil else {
-      throw Violation(description: "\(index) was granted the lock with a node that is gone")
+    guard self.clients[index].hasLiveTerm else {
+      throw Violation(description: "\(index) was granted the lock after its deadline")
     }
-    guard self.server.nodes.first?.name == node.name else {
+    if self.server.node(node.name) == nil {
+      // Whoever has been told by the server must not be granted; the news may still be on its way.
+      let isOnItsWay = self.clients[index].replies.contains { event in
+        if case .ownGone(let gone) = event { gone.name == node.name } else { false }
+      }
+      let isWatched = self.clients[index].watches.contains { $0.name == node.name && $0.attempt == nil }
+      let wasTold = self.clients[index].toldGone.contains(node.name)
+      guard !wasTold else { throw Violation(description: "\(index) was granted the lock with a node that is gone") }
+      precondition(isOnItsWay || !isWatched, "a watch that fired is neither on its way nor heard")
+    } else if self.server.nodes.first?.name != node.name {
       throw Violation(description: "\(index) was granted the lock although another stood before it")
     }
     guard node.czxid > self.lastToken else { throw Violation(description: "the token \(node.czxid) is not new") }
@@ -168,6 +203,7 @@ struct QueueModel {
     case .predecessorGone(let attempt):
       self.clients[index].watches = self.clients[index].watches.filter { $0.attempt != attempt }
     case .ownGone(let node):
+      self.clients[index].toldGone.insert(node.name)
       self.clients[index].watches = self.clients[index].watches.filter { $0.name != node.name }
     default:
       break
@@ -285,6 +321,7 @@ struct QueueModel {
     try self.feed(index, .ended(session: old))
     self.clients[index].held = nil
     self.clients[index].session = self.nextSession
+    self.clients[index].hasLiveTerm = true
     self.nextSession += 1
     self.clients[index].isConnected = true
     try self.feed(index, .connected(session: self.clients[index].session))

@@ -19,7 +19,7 @@ final class TestClient: LockProvider {
 
   static func open(
     _ servers: TestServers,
-    sessionTimeout: Duration = .seconds(2),
+    sessionTimeout: Duration = .seconds(3),
     change: (inout ZooKeeperClient.Configuration) -> Void = { _ in },
     changeLocks: (inout ZooKeeperLocks.Configuration) -> Void = { _ in }
   ) async throws -> TestClient {
@@ -44,7 +44,7 @@ final class TestClient: LockProvider {
   /// Opens a client, lends it, and closes it whichever way the body ends.
   static func with<R>(
     _ servers: TestServers,
-    sessionTimeout: Duration = .seconds(2),
+    sessionTimeout: Duration = .seconds(3),
     _ body: (TestClient) async throws -> R
   ) async throws -> R {
     let client = try await Self.open(servers, sessionTimeout: sessionTimeout)

@@ -4,7 +4,7 @@ import LatchkeyTesting
 struct TestServers: Sendable {
   let members: [ZooKeeperServer]
 
-  /// The servers' tick; sessions of two seconds then last ten ticks.
+  /// The servers' tick; sessions of three seconds then last fifteen ticks.
   static let tick = Duration.milliseconds(200)
 
   /// One server for the conformance suite, which stops and starts it.
