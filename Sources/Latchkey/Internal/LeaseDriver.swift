@@ -30,8 +30,16 @@ package protocol LeaseDriver: AnyObject, Sendable {
   /// Frees what this grant holds, and nothing else. Must not look at the task's cancellation: a release is never cut short.
   func release(_ grant: UInt64) async throws(LockError)
 
+  /// Frees what this grant holds without waiting, where that can be done; else false, and `release` does it.
+  func releaseAtOnce(_ grant: UInt64) -> Bool
+
   /// Frees what this grant holds in the background: the lease was dropped without release.
   func abandon(_ grant: UInt64)
+}
+
+extension LeaseDriver {
+  /// Over a network there is always something to wait for.
+  package func releaseAtOnce(_ grant: UInt64) -> Bool { false }
 }
 
 /// How a lease came to its end.

@@ -1,10 +1,10 @@
 internal import Synchronization
 
-/// One in-process lock: a slot that is free or holds the number of the grant that stands, and the line of those who wait.
+/// One in-process lock: a slot that is free or taken, and the line of those who wait.
 ///
-/// It is also the driver of all its leases, so that an uncontended grant allocates nothing. Whoever finds the slot taken
-/// joins the line in the same step, and a release hands the slot straight to the first in line: the slot is never free while
-/// somebody waits, so nobody can overtake.
+/// It is also the driver of all its leases, so that an uncontended grant allocates nothing and takes one atomic operation, and
+/// its release another. Whoever finds the slot taken joins the line and marks the slot as contended in one step, and a release
+/// hands a contended slot straight to the first in line: the slot is never free while somebody waits, so nobody can overtake.
 @usableFromInline
 final class LocalLockCore: LeaseDriver {
   enum Kind: String {
@@ -18,17 +18,34 @@ final class LocalLockCore: LeaseDriver {
     case cancelled
   }
 
+  /// The slot: the number of the last grant, whether it stands, and whether its release concerns anybody else. A contended slot
+  /// is taken, and changes only under the lock of `state`.
+  private struct Slot {
+    static let taken: UInt64 = 1
+    static let contended: UInt64 = 2
+
+    var bits: UInt64
+
+    var isTaken: Bool { self.bits & Self.taken != 0 }
+    var isContended: Bool { self.bits & Self.contended != 0 }
+    var number: UInt64 { self.bits >> 2 }
+    var granted: Slot { Slot(bits: (self.number + 1) << 2 | Self.taken) }
+    var freed: Slot { Slot(bits: self.number << 2) }
+    var marked: Slot { Slot(bits: self.bits | Self.contended) }
+  }
+
   private struct State {
-    /// The grant that stands; 0 while the lock is free.
-    var current: UInt64 = 0
     var line = WaitLine<Answer>()
     var endingHandlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
     var nextHandler: UInt64 = 1
   }
 
-  /// Numbers the grants of all in-process locks, so that tokens grow even if a lock's core comes and goes.
-  private static let grants = Atomic<UInt64>(0)
+  private static let origin = ContinuousClock.now
 
+  /// Added to the slot's numbers: the core's age in nanoseconds since the process began to use locks. So tokens grow even if a
+  /// lock's core comes and goes: nobody makes a grant a nanosecond.
+  private let base: UInt64
+  private let slot = Atomic<UInt64>(0)
   let name: LockName
   let backend: LockBackend
   private let state = Locked(State())
@@ -36,6 +53,10 @@ final class LocalLockCore: LeaseDriver {
   init(name: LockName, kind: Kind, instance: String) {
     self.name = name
     self.backend = LockBackend(kind: kind.rawValue, instance: instance)
+    // In this order: the first core also sets the origin.
+    let origin = Self.origin
+    let age = (ContinuousClock.now - origin).components
+    self.base = UInt64(age.seconds) * 1_000_000_000 + UInt64(age.attoseconds / 1_000_000_000)
   }
 
   func tryAcquire() -> Lease? {
@@ -45,7 +66,27 @@ final class LocalLockCore: LeaseDriver {
 
   /// - Returns: The number of the grant, or 0 if the lock is held.
   private func tryGrant() -> UInt64 {
-    self.state.withLock { state in state.current == 0 ? Self.grant(&state) : 0 }
+    var slot = Slot(bits: self.slot.load(ordering: .relaxed))
+    while !slot.isTaken {
+      let granted = slot.granted
+      let (isDone, found) = self.slot.compareExchange(expected: slot.bits, desired: granted.bits, ordering: .acquiring)
+      if isDone { return self.base + granted.number }
+      slot = Slot(bits: found)
+    }
+    return 0
+  }
+
+  /// Marks a taken slot as contended; called under the lock of `state`.
+  ///
+  /// - Returns: The slot as it then is, or nil if it is free.
+  private func contend() -> Slot? {
+    var slot = Slot(bits: self.slot.load(ordering: .relaxed))
+    while slot.isTaken, !slot.isContended {
+      let (isDone, found) = self.slot.compareExchange(expected: slot.bits, desired: slot.marked.bits, ordering: .relaxed)
+      if isDone { return slot.marked }
+      slot = Slot(bits: found)
+    }
+    return slot.isTaken ? slot : nil
   }
 
   /// What a body needs that got the lock without a wait.
@@ -106,7 +147,11 @@ final class LocalLockCore: LeaseDriver {
       case joined(WaitLine<Answer>.ID)
     }
     let entry = self.state.withLock { state -> Entry in
-      state.current == 0 ? .granted(Self.grant(&state)) : .joined(state.line.join())
+      while self.contend() == nil {
+        let grant = self.tryGrant()
+        if grant != 0 { return .granted(grant) }
+      }
+      return .joined(state.line.join())
     }
     let id: WaitLine<Answer>.ID
     switch entry {
@@ -152,11 +197,6 @@ final class LocalLockCore: LeaseDriver {
     departure.resume(with: answer)
   }
 
-  private static func grant(_ state: inout State) -> UInt64 {
-    state.current = self.grants.wrappingAdd(1, ordering: .relaxed).newValue
-    return state.current
-  }
-
   private func lease(_ grant: UInt64) -> Lease {
     Lease(driver: self, grant: grant, token: FencingToken(major: grant))
   }
@@ -170,14 +210,15 @@ final class LocalLockCore: LeaseDriver {
   func deadline(of grant: UInt64) -> ContinuousClock.Instant? { nil }
 
   func isHeld(_ grant: UInt64) -> Bool {
-    self.state.withLock { $0.current == grant }
+    let slot = Slot(bits: self.slot.load(ordering: .acquiring))
+    return slot.isTaken && self.base + slot.number == grant
   }
 
   func isReleased(_ grant: UInt64) -> Bool { !self.isHeld(grant) }
 
   func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     let id = self.state.withLock { state -> UInt64? in
-      guard state.current == grant else { return nil }
+      guard let slot = self.contend(), self.base + slot.number == grant else { return nil }
       defer { state.nextHandler += 1 }
       state.endingHandlers[state.nextHandler] = handler
       return state.nextHandler
@@ -202,29 +243,37 @@ final class LocalLockCore: LeaseDriver {
     self.abandon(grant)
   }
 
+  func releaseAtOnce(_ grant: UInt64) -> Bool {
+    self.abandon(grant)
+    return true
+  }
+
   @usableFromInline
   func abandon(_ grant: UInt64) {
-    let isDone = self.state.withLock { state -> Bool in
-      precondition(state.current == grant, "a lease that does not stand was released")
-      guard state.line.isEmpty, state.endingHandlers.isEmpty else { return false }
-      state.current = 0
-      return true
-    }
-    if !isDone { self.handOver() }
+    let slot = Slot(bits: (grant - self.base) << 2 | Slot.taken)
+    let (isDone, _) = self.slot.compareExchange(expected: slot.bits, desired: slot.freed.bits, ordering: .releasing)
+    if !isDone { self.handOver(slot) }
   }
 
   /// Ends the present grant and gives the slot to the first in line. Kept out of `abandon`, which most often finds nobody.
   @inline(never)
-  private func handOver() {
+  private func handOver(_ slot: Slot) {
     let (handlers, answer, departure) = self.state.withLock { state in
+      precondition(
+        self.slot.load(ordering: .relaxed) == slot.marked.bits,
+        "a lease that does not stand was released"
+      )
       let handlers = Array(state.endingHandlers.values)
       state.endingHandlers = [:]
-      state.current = 0
       guard let head = state.line.head else {
+        self.slot.store(slot.freed.bits, ordering: .releasing)
         return (handlers, Answer.cancelled, WaitLine<Answer>.Departure.alreadyGone)
       }
-      let answer = Answer.granted(Self.grant(&state))
-      return (handlers, answer, state.line.leave(head, with: answer))
+      let answer = Answer.granted(self.base + slot.granted.number)
+      let departure = state.line.leave(head, with: answer)
+      let next = state.line.isEmpty ? slot.granted : slot.granted.marked
+      self.slot.store(next.bits, ordering: .releasing)
+      return (handlers, answer, departure)
     }
     for handler in handlers { handler(.released) }
     departure.resume(with: answer)

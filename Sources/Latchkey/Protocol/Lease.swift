@@ -34,6 +34,7 @@ public struct Lease: ~Copyable, Sendable {
   /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if the lease had ended before.
   public consuming func release() async throws(LockError) {
     self.isOwned = false
+    if self.driver.releaseAtOnce(self.grant) { return }
     try await self.driver.release(self.grant)
   }
 
