@@ -82,7 +82,11 @@ final class LocalLockCore: LeaseDriver {
   private func contend() -> Slot? {
     var slot = Slot(bits: self.slot.load(ordering: .relaxed))
     while slot.isTaken, !slot.isContended {
-      let (isDone, found) = self.slot.compareExchange(expected: slot.bits, desired: slot.marked.bits, ordering: .relaxed)
+      let (isDone, found) = self.slot.compareExchange(
+        expected: slot.bits,
+        desired: slot.marked.bits,
+        ordering: .relaxed
+      )
       if isDone { return slot.marked }
       slot = Slot(bits: found)
     }
