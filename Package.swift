@@ -17,17 +17,20 @@ let package = Package(
     .library(name: "Latchkey", targets: ["Latchkey"]),
     .library(name: "ZooKeeper", targets: ["ZooKeeper"]),
     .library(name: "LatchkeyZooKeeper", targets: ["LatchkeyZooKeeper"]),
+    .library(name: "LatchkeyRedis", targets: ["LatchkeyRedis"]),
     .library(name: "LatchkeyTesting", targets: ["LatchkeyTesting"]),
     .executable(name: "latchkey", targets: ["LatchkeyCLI"]),
   ],
   traits: [
     .trait(name: "ZooKeeper", description: "The ZooKeeper backend of the `latchkey` command; needs libzookeeper_mt."),
-    .default(enabledTraits: ["ZooKeeper"]),
+    .trait(name: "Redis", description: "The Redis and Redlock backends of the `latchkey` command."),
+    .default(enabledTraits: ["ZooKeeper", "Redis"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
@@ -60,6 +63,17 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
+      name: "LatchkeyRedis",
+      dependencies: [
+        "Latchkey",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      swiftSettings: settings
+    ),
+    .target(
       name: "LatchkeyTesting",
       dependencies: [
         "Latchkey",
@@ -75,6 +89,7 @@ let package = Package(
         "LatchkeyTesting",
         .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),
         .target(name: "ZooKeeper", condition: .when(traits: ["ZooKeeper"])),
+        .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -103,6 +118,20 @@ let package = Package(
       name: "LatchkeyZooKeeperTests",
       dependencies: [
         "Latchkey", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      exclude: ["Contenders"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyRedisTests",
+      dependencies: [
+        "Latchkey", "LatchkeyRedis", "LatchkeyTesting",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOTestUtils", package: "swift-nio"),
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       exclude: ["Contenders"],

@@ -1,0 +1,1 @@
+"""Increments a counter file under redis-py's Lock: PORT NAME COUNTER COUNT."""
