@@ -1,19 +1,20 @@
-/// `PEER WORKLOAD key=value…`, as every program of the comparison takes them.
+/// `PEER WORKLOAD key=value…`, as every program of the comparison takes them. Keys may also come first, so that a command can
+/// be given with some of them.
 struct Arguments {
   let peer: String
   let workload: String
   private let values: [String: String]
 
   init?(_ arguments: [String]) {
-    guard arguments.count >= 3 else { return nil }
-    self.peer = arguments[1]
-    self.workload = arguments[2]
+    var words: [String] = []
     var values: [String: String] = [:]
-    for argument in arguments.dropFirst(3) {
+    for argument in arguments.dropFirst() {
       let parts = argument.split(separator: "=", maxSplits: 1)
-      guard parts.count == 2 else { return nil }
-      values[String(parts[0])] = String(parts[1])
+      if parts.count == 2 { values[String(parts[0])] = String(parts[1]) } else { words.append(argument) }
     }
+    guard words.count == 2, ["A", "B", "C", "D", "E"].contains(words[1]) else { return nil }
+    self.peer = words[0]
+    self.workload = words[1]
     self.values = values
   }
 

@@ -1,7 +1,4 @@
 import Latchkey
-import LatchkeyZooKeeper
-import Logging
-import ZooKeeper
 
 #if canImport(Glibc)
   import Glibc
@@ -9,7 +6,7 @@ import ZooKeeper
   import Darwin
 #endif
 
-/// One workload on ZooKeeper through the public API, as a program of the peer comparison.
+/// One workload on one backend through the public API, as a program of the peer comparison.
 ///
 /// A: one worker, one lock, `n` pairs. B: 16 workers, one lock, for `secs`. C: 64 workers, 1000 locks at random, for `secs`.
 /// D: tries on a lock that another session holds. E: `waiters` tasks queue behind a holder; the holder releases; until each
@@ -17,22 +14,23 @@ import ZooKeeper
 @main
 struct Main {
   static func main() async throws {
-    guard let arguments = Arguments(CommandLine.arguments) else {
-      print("usage: LockBenchmark PEER A|B|C|D|E server=HOST:PORT root=/bench sessions=shared|each …")
+    guard
+      let arguments = Arguments(CommandLine.arguments),
+      let backend = Self.backends[arguments.text("on", "zk")]
+    else {
+      let known = Self.backends.keys.sorted().joined(separator: "|")
+      print("usage: LockBenchmark PEER A|B|C|D|E on=\(known) server=HOST:PORT[,…] sessions=shared|each …")
       exit(64)
     }
     // Off the main actor, like the code of a service.
-    try await Task.detached { try await Self.run(arguments) }.value
+    try await Task.detached { try await Self.run(arguments, on: backend) }.value
   }
 
-  private static func configuration(_ arguments: Arguments) -> ZooKeeperClient.Configuration {
-    var configuration = ZooKeeperClient.Configuration(connectString: arguments.text("server", "127.0.0.1:2181"))
-    configuration.sessionTimeout = .seconds(30)
-    configuration.logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
-    return configuration
-  }
+  private static let backends: [String: any Backend] = [
+    "zk": ZooKeeperBackend()
+  ]
 
-  private static func run(_ arguments: Arguments) async throws {
+  private static func run(_ arguments: Arguments, on backend: some Backend) async throws {
     let workers =
       switch arguments.workload {
       case "B": arguments.number("workers", 16)
@@ -42,23 +40,21 @@ struct Main {
       }
     let sessions = arguments.text("sessions", "shared") == "each" ? workers : 1
     let extra = arguments.workload == "D" ? 1 : 0
-    try await Self.withSessions(sessions + extra, Self.configuration(arguments), []) { sessions in
-      var configuration = ZooKeeperLocks.Configuration()
-      configuration.root = arguments.text("root", "/bench")
-      let locks = sessions.map { ZooKeeperLocks(client: $0, configuration: configuration) }
-      try await Workloads(arguments: arguments, locks: locks, workers: workers).run()
+    try await Self.withSessions(sessions + extra, arguments, backend, []) { sessions in
+      try await Workloads(arguments: arguments, locks: sessions, workers: workers).run()
     }
   }
 
   private static func withSessions(
     _ count: Int,
-    _ configuration: ZooKeeperClient.Configuration,
-    _ open: [ZooKeeperClient],
-    _ body: ([ZooKeeperClient]) async throws -> Void
+    _ arguments: Arguments,
+    _ backend: some Backend,
+    _ open: [any LockProvider],
+    _ body: ([any LockProvider]) async throws -> Void
   ) async throws {
     if open.count == count { return try await body(open) }
-    try await ZooKeeperClient.withClient(configuration) { client in
-      try await Self.withSessions(count, configuration, open + [client], body)
+    try await backend.withSession(arguments) { locks in
+      try await Self.withSessions(count, arguments, backend, open + [locks], body)
     }
   }
 }
