@@ -9,12 +9,12 @@ internal import NIOPosix
 final class AlarmClock: Sendable {
   typealias ID = UInt64
 
-  private struct Entry {
+  fileprivate struct Entry {
     let at: ContinuousClock.Instant
     let id: ID
   }
 
-  private struct State {
+  fileprivate struct State {
     var actions: [ID: @Sendable () -> Void] = [:]
     /// A binary heap, the earliest first; entries without an action have been cancelled.
     var heap: [Entry] = []

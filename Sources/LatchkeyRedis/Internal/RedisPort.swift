@@ -4,20 +4,12 @@ internal import Latchkey
 struct PortReply: Sendable {
   let result: Result<RedisValue, RedisError>
   /// Which run of the server it came from, where the client can tell.
-  let identity: ServerIdentity?
+  let identity: RedisServerIdentity?
 
-  init(_ result: Result<RedisValue, RedisError>, identity: ServerIdentity? = nil) {
+  init(_ result: Result<RedisValue, RedisError>, identity: RedisServerIdentity? = nil) {
     self.result = result
     self.identity = identity
   }
-}
-
-/// One run of a server: from its start to its end.
-struct ServerIdentity: Sendable, Hashable {
-  /// The number that the server draws when it starts.
-  let runID: String
-  /// How long the server had run when it was asked.
-  let uptime: Duration
 }
 
 /// One server as the locks see it: requests whose replies come to a closure, on whichever thread brings them.
@@ -45,15 +37,16 @@ struct Listening: Sendable {
 }
 
 extension RedisPort {
-  /// Carries out a script, by its digest first.
+  /// Carries out a script, by its name first, which a server that has not seen it does not know.
   func run(
-    _ script: LockScript,
-    _ command: RedisCommand,
+    _ script: RedisScript,
+    keys: [[UInt8]],
+    arguments: [[UInt8]],
     then: @escaping @Sendable (PortReply) -> Void
   ) {
-    self.send(command) { reply in
-      if case .failure(let error) = reply.result, error.code == .server, error.message.hasPrefix("NOSCRIPT") {
-        self.send(script.withText(command), then: then)
+    self.send(script.shortCommand(keys: keys, arguments: arguments)) { reply in
+      if case .failure(let error) = reply.result, error.isUnknownScript {
+        self.send(script.fullCommand(keys: keys, arguments: arguments), then: then)
       } else {
         then(reply)
       }

@@ -1,7 +1,7 @@
 /// The scripts of the locks. Every one may be carried out twice: a request whose reply is lost is sent again.
 ///
 /// They need a server that replicates what a script did, not the script (Redis 5 and later; Valkey).
-extension LockScript {
+extension RedisScript {
   /// Plants the lock's key and mints a fencing token.
   ///
   /// Keys: the lock, the counter. Arguments: owner, TTL of the lock and of the counter in milliseconds.
@@ -11,7 +11,7 @@ extension LockScript {
   /// while this key stands, the counter still holds its token. If the counter is gone, a new token is minted, which is
   /// greater. The server's clock keeps tokens growing when the counter is lost; microseconds stay exact in Lua's numbers
   /// until the year 2255.
-  static let acquire = LockScript(
+  static let acquire = RedisScript(
     """
     local held = redis.call('GET', KEYS[1])
     if held and held ~= ARGV[1] then return {0, redis.call('PTTL', KEYS[1]), held} end
@@ -33,7 +33,7 @@ extension LockScript {
   /// Plants the lock's key at one server of a quorum, where no token can be minted.
   ///
   /// Keys: the lock. Arguments: owner, TTL in milliseconds. Replies as `acquire`, without a token.
-  static let vote = LockScript(
+  static let vote = RedisScript(
     """
     local held = redis.call('GET', KEYS[1])
     if held and held ~= ARGV[1] then return {0, redis.call('PTTL', KEYS[1]), held} end
@@ -46,7 +46,7 @@ extension LockScript {
   ///
   /// Keys: the lock. Arguments: owner, channel (empty for none). Replies 0 if the key is gone, -1 if it is another's, else one
   /// more than the number of clients that were told.
-  static let release = LockScript(
+  static let release = RedisScript(
     """
     local held = redis.call('GET', KEYS[1])
     if not held then return 0 end
@@ -65,7 +65,7 @@ extension LockScript {
   /// Keys: locks, each followed by its counter if the first argument, the TTL of the counters in milliseconds, is not empty.
   /// Further arguments: owner and TTL in milliseconds of each lock. Replies for each lock 1 if extended, 0 if gone, -1 if it is
   /// another's.
-  static let extend = LockScript(
+  static let extend = RedisScript(
     """
     local step = ARGV[1] == '' and 1 or 2
     local replies = {}
