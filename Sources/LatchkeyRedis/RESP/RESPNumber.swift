@@ -34,7 +34,9 @@ enum RESPNumber {
     case "nan", "-nan": return .nan
     default:
       let isDecimal = text.allSatisfy { Array("0123456789+-.eE".utf8).contains($0) }
-      guard isDecimal, text.count <= 512, let number = Double(word) else { throw .malformed("the number \(excerpt(text))") }
+      guard isDecimal, text.count <= 512, let number = Double(word) else {
+        throw .malformed("the number \(excerpt(text))")
+      }
       return number
     }
   }

@@ -26,8 +26,8 @@ extension RedisCommand {
     guard let name = self.words.first else {
       return RedisError(.invalidConfiguration, "A command has at least one word; this one has none.")
     }
-    // The names are 5 to 12 letters long, and frequent commands are told apart by their length alone.
-    guard name.count >= 5, name.count <= 12 else { return nil }
+    // The names are 5 to 12 letters long; their length and first letter tell most frequent commands apart.
+    guard name.count >= 5, name.count <= 12, "CHMPRSU".utf8.contains(name[0] & 0xDF) else { return nil }
     let upper = String(decoding: name, as: UTF8.self).uppercased()
     if upper.hasSuffix("SUBSCRIBE") {
       return RedisError(.invalidConfiguration, "\(upper) cannot be sent as a command; use subscribe(to:).")
