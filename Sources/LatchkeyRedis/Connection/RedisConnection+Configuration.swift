@@ -62,7 +62,7 @@ extension RedisConnection {
     /// Where the connection logs.
     public var logger = Logger(label: "redis")
     /// Whether each connection asks the server at its beginning which run it is, for Redlock.
-    package var tracksServer = false
+    public var tracksServer = false
 
     /// Names the server.
     ///
