@@ -175,7 +175,11 @@ final class Ballot: Sendable {
 
   private func received(_ reply: PortReply, from node: Int) {
     var answer = Self.read(reply)
-    if answer.error == nil || answer.error?.code == .server { self.servers.noteAnswer(of: node) }
+    switch answer.error?.code {
+    // Where a connection was lost, there was one.
+    case nil, .server, .connectionLost: self.servers.noteAnswer(of: node)
+    default: break
+    }
     if case .yes = answer.vote, let reason = self.servers.distrust(of: node, reply.identity) {
       answer.vote = .untrusted
       answer.error = RedisError(.unreachable, reason)
