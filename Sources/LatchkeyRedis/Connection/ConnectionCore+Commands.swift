@@ -100,9 +100,9 @@ extension ConnectionCore {
       var answers: [(Answer, RedisValue)] = []
       answers.reserveCapacity(frames.count)
       for case .reply(let value) in frames {
-        let (wasAwaited, answer) = state.line.reply()
-        if !wasAwaited { isOutOfOrder = true }
-        if let answer { answers.append((answer, value)) }
+        let arrival = state.line.reply()
+        if !arrival.wasAwaited { isOutOfOrder = true }
+        if let answer = arrival.answer { answers.append((answer, value)) }
       }
       return answers
     }

@@ -23,7 +23,7 @@ enum DialError {
 
   /// The connection was made, and then something went wrong before the server had accepted it.
   static func greeting(_ error: any Error, _ configuration: RedisConnection.Configuration) -> RedisError {
-    guard configuration.tls != nil else { return Self.connecting(error, configuration) }
+    guard configuration.tls != nil else { return Self.hungUp(configuration) }
     let text = String(describing: error)
     let advice =
       if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("unableToValidateCertificate")
@@ -38,7 +38,7 @@ enum DialError {
     return .unreachable("Cannot connect to Redis at \(configuration.address): \(advice) (\(text)).")
   }
 
-  /// The server has closed the connection before it had accepted it.
+  /// The server has closed the connection, or reset it, before it had accepted it.
   static func hungUp(_ configuration: RedisConnection.Configuration) -> RedisError {
     let advice =
       configuration.tls == nil

@@ -21,7 +21,8 @@ extension RedisConnection.Configuration {
     public var keyFile: String?
     /// What is checked of the server's certificate.
     public var verification: Verification
-    /// The name that the server's certificate must have; nil for the host's.
+    /// The name that the server's certificate must have; nil for the host's. One for the address that is connected to will do
+    /// as well.
     public var serverName: String?
 
     /// Makes a configuration.

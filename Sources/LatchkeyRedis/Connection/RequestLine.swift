@@ -10,6 +10,14 @@ struct RequestLine<Answer> {
     var answer: Answer?
   }
 
+  /// What a reply that has come means.
+  struct Arrival {
+    /// Whether anybody had sent a command for it.
+    var wasAwaited: Bool
+    /// Who waits for it; nobody if it comes too late.
+    var answer: Answer?
+  }
+
   private var places = CircularBuffer<Place>()
   /// How many at the head are empty.
   private var expired = 0
@@ -25,12 +33,10 @@ struct RequestLine<Answer> {
   }
 
   /// A reply has come.
-  ///
-  /// - Returns: Whether one was awaited, and by whom; by nobody if it comes too late.
-  mutating func reply() -> (wasAwaited: Bool, answer: Answer?) {
-    guard let place = self.places.popFirst() else { return (false, nil) }
+  mutating func reply() -> Arrival {
+    guard let place = self.places.popFirst() else { return Arrival(wasAwaited: false, answer: nil) }
     if place.answer == nil { self.expired -= 1 }
-    return (true, place.answer)
+    return Arrival(wasAwaited: true, answer: place.answer)
   }
 
   /// The server has said something, or can be spoken to from now on.
@@ -73,3 +79,5 @@ struct RequestLine<Answer> {
     return self.places.compactMap(\.answer)
   }
 }
+
+extension RequestLine.Arrival: Equatable where Answer: Equatable {}

@@ -80,12 +80,12 @@ final class SubscriptionHub: Sendable {
         state.readers[id] = nil
         return .refused(reader)
       }
-      let (question, isConfirmed) = state.table.add(id, to: channel)
-      if isConfirmed { return .confirmed(reader) }
+      let addition = state.table.add(id, to: channel)
+      if addition.isConfirmed { return .confirmed(reader) }
       state.unconfirmed.insert(id)
       switch state.phase {
       case .live:
-        if let question { state.ask(question) }
+        if let question = addition.question { state.ask(question) }
         return .wait
       case .none: return .dial
       case .dialing, .closed: return .wait

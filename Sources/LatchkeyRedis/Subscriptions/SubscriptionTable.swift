@@ -27,6 +27,14 @@ struct SubscriptionTable {
     case violation
   }
 
+  /// What a new reader needs.
+  struct Addition: Hashable {
+    /// What to ask; nil if nothing.
+    var question: Question?
+    /// Whether the reader's subscription is confirmed already.
+    var isConfirmed: Bool
+  }
+
   private struct Channel {
     var readers: [ID] = []
     var isConfirmed = false
@@ -48,13 +56,11 @@ struct SubscriptionTable {
   }
 
   /// Adds a reader.
-  ///
-  /// - Returns: What to ask, and whether the reader's subscription is confirmed already.
-  mutating func add(_ id: ID, to name: String) -> (question: Question?, isConfirmed: Bool) {
+  mutating func add(_ id: ID, to name: String) -> Addition {
     let isNew = self.channels[name] == nil
     self.channels[name, default: Channel()].readers.append(id)
     self.names[id] = name
-    return (isNew ? .subscribe(name) : nil, self.channels[name]?.isConfirmed ?? false)
+    return Addition(question: isNew ? .subscribe(name) : nil, isConfirmed: self.channels[name]?.isConfirmed ?? false)
   }
 
   /// Removes a reader.

@@ -26,6 +26,9 @@ public struct RedisConfiguration: Sendable {
   /// Whether the server takes encrypted connections too, on a port of their own with a certificate made for this start.
   public var tls = false
 
+  /// What the certificate says whose it is, as `DNS:name` or `IP:address`.
+  public var certificateNames = ["DNS:localhost", "IP:127.0.0.1"]
+
   /// Whether a server that is killed and started again has its data back; otherwise it starts empty.
   public var keepsData = false
 

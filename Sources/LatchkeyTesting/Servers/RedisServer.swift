@@ -26,7 +26,9 @@ public final class RedisServer: ProcessServer {
     self.port = ports[0]
     self.tlsPort = configuration.tls ? ports[1] : nil
     self.process = try ServerProcess(name: "Redis")
-    self.certificate = configuration.tls ? try await ServerCertificate.make(in: self.process.folder) : nil
+    self.certificate =
+      configuration.tls
+      ? try await ServerCertificate.make(for: configuration.certificateNames, in: self.process.folder) : nil
     let file = configuration.file(port: self.port, tlsPort: self.tlsPort, certificate: self.certificate)
     try self.process.folder.write("redis.conf", file)
   }

@@ -6,15 +6,17 @@ internal import Latchkey
   internal import Glibc
 #endif
 
-/// A certificate for `localhost` and `127.0.0.1` that vouches for itself, with its key.
+/// A certificate that vouches for itself, with its key.
 struct ServerCertificate: Sendable {
   let file: String
   let keyFile: String
 
   /// Has `openssl` make one.
   ///
-  /// - Parameter folder: Where its files come to lie.
-  static func make(in folder: ServerFolder) async throws(ServerError) -> ServerCertificate {
+  /// - Parameters:
+  ///   - names: What it says whose it is, as `DNS:name` or `IP:address`.
+  ///   - folder: Where its files come to lie.
+  static func make(for names: [String], in folder: ServerFolder) async throws(ServerError) -> ServerCertificate {
     let made = ServerCertificate(file: folder.path + "/certificate.pem", keyFile: folder.path + "/key.pem")
     let nothing = open("/dev/null", O_RDONLY)
     guard nothing >= 0 else { throw .system("Cannot open /dev/null") }
@@ -22,7 +24,7 @@ struct ServerCertificate: Sendable {
     let arguments = [
       try Programs.path(of: "openssl", package: "openssl"), "req", "-x509", "-newkey", "ec",
       "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=localhost",
-      "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", made.keyFile, "-out", made.file,
+      "-addext", "subjectAltName=" + names.joined(separator: ","), "-keyout", made.keyFile, "-out", made.file,
     ]
     let process = ChildProcess(pid: try spawn(arguments, input: nothing, output: folder.log)) {}
     await process.exit()
