@@ -10,6 +10,9 @@ package enum FreshServers {
     self.runs.withLock { _ = $0.insert(runID) }
   }
 
+  /// All of them, for another process that uses them too.
+  package static var all: [String] { self.runs.withLock { Array($0) } }
+
   package static func contains(runID: String) -> Bool {
     self.runs.withLock { $0.contains(runID) }
   }

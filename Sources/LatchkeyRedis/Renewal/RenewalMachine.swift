@@ -142,9 +142,13 @@ package struct RenewalMachine: Sendable {
   private mutating func extend(_ lease: UInt64, _ now: ContinuousClock.Instant) -> RenewalAction.Extension? {
     guard var entry = self.entries[lease] else { return nil }
     var timeToLive = self.rules.timeToLive
-    if let holdUntil = entry.holdUntil { timeToLive = min(timeToLive, now.duration(to: holdUntil)) }
-    // Less than what it has would take time away.
-    guard LeaseTime.deadline(sentAt: now, timeToLive: timeToLive) > entry.deadline else {
+    // Less than what it has would take time away, and a trifle is not worth a request.
+    var least = entry.deadline
+    if let holdUntil = entry.holdUntil, now.duration(to: holdUntil) < timeToLive {
+      timeToLive = now.duration(to: holdUntil)
+      least = least.advanced(by: LeaseTime.drift(self.rules.timeToLive))
+    }
+    guard LeaseTime.deadline(sentAt: now, timeToLive: timeToLive) > least else {
       self.entries[lease]?.due = nil
       return nil
     }

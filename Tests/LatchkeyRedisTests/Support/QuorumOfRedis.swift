@@ -13,19 +13,6 @@ enum QuorumOfRedis {
     for _ in 0..<count { servers.append(try await RedisServer.start()) }
     return servers
   }
-
-  /// Lends servers that are stopped whichever way the body ends.
-  static func with<R>(_ count: Int, _ body: ([RedisServer]) async throws -> R) async throws -> R {
-    let servers = try await Self.start(count)
-    do {
-      let result = try await body(servers)
-      for server in servers { await server.stop() }
-      return result
-    } catch {
-      for server in servers { await server.stop() }
-      throw error
-    }
-  }
 }
 
 extension RedisServer {
