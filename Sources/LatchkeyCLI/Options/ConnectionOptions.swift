@@ -16,7 +16,10 @@ struct ConnectionOptions: ParsableArguments {
   var sessionTimeout: Duration?
 
   @Option(
-    help: ArgumentHelp("How long Redis keeps a lock that its holder does not extend (default: 30s).", valueName: "duration"),
+    help: ArgumentHelp(
+      "How long Redis keeps a lock that its holder does not extend (default: 30s).",
+      valueName: "duration"
+    ),
     transform: durationOption
   )
   var ttl: Duration?

@@ -208,7 +208,9 @@ final class Ballot: Sendable {
       switch (values.first, values.count) {
       case (.integer(1), 1): return VoteAnswer(vote: .yes)
       case (.integer(1), 2):
-        guard case .string(let digits) = values[1], let major = UInt64(String(decoding: digits, as: UTF8.self)) else { break }
+        guard case .string(let digits) = values[1], let major = UInt64(String(decoding: digits, as: UTF8.self)) else {
+          break
+        }
         return VoteAnswer(vote: .yes, token: FencingToken(major: major))
       case (.integer(0), 3):
         guard case .integer(let left) = values[1], case .string(let holder) = values[2] else { break }
@@ -218,7 +220,10 @@ final class Ballot: Sendable {
       }
     case .success: break
     }
-    let error = RedisError(.protocolViolation, "The server answered a lock's script with something else than the script does.")
+    let error = RedisError(
+      .protocolViolation,
+      "The server answered a lock's script with something else than the script does."
+    )
     return VoteAnswer(vote: .failed(.inDoubt), error: error)
   }
 

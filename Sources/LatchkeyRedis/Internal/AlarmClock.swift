@@ -72,7 +72,9 @@ final class AlarmClock: Sendable {
     }
     guard isNews else { return }
     let (seconds, attoseconds) = max(.zero, now.duration(to: at)).components
-    self.loop.scheduleTask(in: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000 + 1)) { self.ring(at) }
+    self.loop.scheduleTask(in: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000 + 1)) {
+      self.ring(at)
+    }
   }
 
   private func ring(_ planned: ContinuousClock.Instant) {

@@ -72,7 +72,10 @@ public final class RedlockLocks: LockProvider {
       LockServers(
         ports: ports.map(\.port),
         settings: LockServers.Settings(
-          backend: LockBackend(kind: "redlock", instance: ports.map(\.address).sorted().joined(separator: ",") + prefix),
+          backend: LockBackend(
+            kind: "redlock",
+            instance: ports.map(\.address).sorted().joined(separator: ",") + prefix
+          ),
           prefix: configuration.prefix,
           timeToLive: timeToLive,
           label: configuration.label,

@@ -179,7 +179,8 @@ package struct RenewalMachine: Sendable {
       entry.deadline = max(entry.deadline, LeaseTime.deadline(sentAt: start, timeToLive: timeToLive))
       if self.rules.renews { entry.due = sentAt.advanced(by: timeToLive / 3) }
       self.entries[lease] = entry
-      return [.advance(lease: lease, deadline: entry.deadline)] + self.wake(at: min(entry.due ?? entry.deadline, entry.deadline))
+      return [.advance(lease: lease, deadline: entry.deadline)]
+        + self.wake(at: min(entry.due ?? entry.deadline, entry.deadline))
     case .unknown:
       let pause = max(.milliseconds(5), min(self.rules.timeToLive / 12, .milliseconds(500)))
       entry.due = self.rules.renews && self.rules.retries ? now.advanced(by: pause) : nil

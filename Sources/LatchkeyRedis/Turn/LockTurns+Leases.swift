@@ -84,7 +84,8 @@ extension LockTurns {
     LockError(
       .unreachable,
       name: self.name,
-      message: "the servers granted the lock so late that its TTL was used up; look for what slows them, or raise the TTL"
+      message:
+        "the servers granted the lock so late that its TTL was used up; look for what slows them, or raise the TTL"
     )
   }
 

@@ -8,7 +8,16 @@ struct ContendRedisTests {
   @Test("loses no update between processes, and tokens grow from grant to grant")
   func processes() async throws {
     let outcome = try await Latchkey.call(
-      "contend", "--serve", "redis", "--processes", "3", "--workers", "3", "--count", "40", "--json"
+      "contend",
+      "--serve",
+      "redis",
+      "--processes",
+      "3",
+      "--workers",
+      "3",
+      "--count",
+      "40",
+      "--json"
     )
     #expect(outcome.status == 0, "\(outcome.errorText)")
     let report = try outcome.report()
@@ -21,7 +30,16 @@ struct ContendRedisTests {
   @Test("loses no update on Redlock, in one process and in several, and has no tokens", arguments: [1, 3])
   func redlock(processes: Int) async throws {
     let outcome = try await Latchkey.call(
-      "contend", "--serve", "redis:5", "--processes", "\(processes)", "--workers", "3", "--count", "10", "--json"
+      "contend",
+      "--serve",
+      "redis:5",
+      "--processes",
+      "\(processes)",
+      "--workers",
+      "3",
+      "--count",
+      "10",
+      "--json"
     )
     #expect(outcome.status == 0, "\(outcome.errorText)")
     let report = try outcome.report()
@@ -45,11 +63,18 @@ struct ContendRedisTests {
     #expect(entries(of: folder.path) == [])
   }
 
-  @Test("says that nobody is there, with status 69", arguments: ["redis://127.0.0.1:1", "redlock://127.0.0.1:1,127.0.0.1:2"])
+  @Test(
+    "says that nobody is there, with status 69",
+    arguments: ["redis://127.0.0.1:1", "redlock://127.0.0.1:1,127.0.0.1:2"]
+  )
   func unreachable(servers: String) async throws {
     for processes in ["1", "2"] {
       let outcome = try await Latchkey.call(
-        "contend", "\(servers)/x?timeout=300ms", "--processes", processes, "--quiet"
+        "contend",
+        "\(servers)/x?timeout=300ms",
+        "--processes",
+        processes,
+        "--quiet"
       )
       #expect(outcome.status == 69)
       #expect(outcome.errors.count == 1)
@@ -61,11 +86,18 @@ struct ContendRedisTests {
   func password() async throws {
     let secret = "not-to-be-seen"
     try await withRedis(RedisConfiguration { $0.password = secret }) { server in
-      let arguments = ["contend", "redis://\(server.connectString)/x", "--workers", "2", "--count", "5", "--processes", "2"]
+      let arguments = [
+        "contend", "redis://\(server.connectString)/x", "--workers", "2", "--count", "5", "--processes", "2",
+      ]
       let folder = try LatchkeyCLI.TemporaryFolder()
       defer { folder.remove() }
       let inURL = try await Latchkey.call(
-        "contend", "redis://:\(secret)@\(server.connectString)/x", "--workers", "2", "--count", "5"
+        "contend",
+        "redis://:\(secret)@\(server.connectString)/x",
+        "--workers",
+        "2",
+        "--count",
+        "5"
       )
       let inEnvironment = await (try Latchkey(arguments, settings: ["LATCHKEY_PASSWORD": secret])).outcome()
       let wrong = await (try Latchkey(arguments, settings: ["LATCHKEY_PASSWORD": secret + "-wrong"])).outcome()
@@ -85,13 +117,23 @@ struct ContendRedisTests {
     #expect(outcome.status == 64)
   }
 
-  @Test("run holds the lock for the command, and hands it the token where there is one", arguments: ["redis", "redlock"])
+  @Test(
+    "run holds the lock for the command, and hands it the token where there is one",
+    arguments: ["redis", "redlock"]
+  )
   func run(scheme: String) async throws {
     try await withRedisServers(count: scheme == "redis" ? 1 : 3) { servers in
       let url = "\(scheme)://\(servers.map(\.connectString).joined(separator: ","))/job?ttl=2s"
       // Another process than the one that started the servers waits until they are believed: two seconds and one more.
       let outcome = try await Latchkey.call(
-        "run", "--wait", "20s", url, "--", "sh", "-c", "echo \"$LATCHKEY_NAME ${LATCHKEY_TOKEN:-none}\""
+        "run",
+        "--wait",
+        "20s",
+        url,
+        "--",
+        "sh",
+        "-c",
+        "echo \"$LATCHKEY_NAME ${LATCHKEY_TOKEN:-none}\""
       )
       #expect(outcome.status == 0, "\(outcome.errorText)")
       let words = outcome.output.first?.split(separator: " ") ?? []

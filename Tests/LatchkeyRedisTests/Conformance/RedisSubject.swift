@@ -10,7 +10,9 @@ extension LockSubject {
     faults.expireSession = { client in
       for server in servers {
         for case let key? in try await server.command("KEYS", "conformance/*") {
-          if try await server.value(of: key)?.hasSuffix(":\(client.label)") == true { try await server.command("DEL", key) }
+          if try await server.value(of: key)?.hasSuffix(":\(client.label)") == true {
+            try await server.command("DEL", key)
+          }
         }
       }
     }

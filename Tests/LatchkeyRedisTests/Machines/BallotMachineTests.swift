@@ -35,7 +35,10 @@ struct BallotMachineTests {
   @Test("is granted with two of five servers down")
   func minorityDown() {
     var machine = self.asked(5)
-    let actions = self.vote(&machine, [(0, .failed(.notDone)), (1, .failed(.inDoubt)), (2, .yes), (3, .yes), (4, .yes)])
+    let actions = self.vote(
+      &machine,
+      [(0, .failed(.notDone)), (1, .failed(.inDoubt)), (2, .yes), (3, .yes), (4, .yes)]
+    )
     expectEqual(actions, [.decide(.granted)])
   }
 

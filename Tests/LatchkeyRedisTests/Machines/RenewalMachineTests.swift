@@ -128,7 +128,10 @@ struct RenewalMachineTests {
   @Test("is left alone where it is switched off, except on demand")
   func onDemand() {
     var machine = self.machine { $0.renews = false }
-    expectEqual(machine.handle(.tick, at: self.at(.seconds(20))), [.wake(at: LeaseTime.deadline(sentAt: self.start, timeToLive: .seconds(30)))])
+    expectEqual(
+      machine.handle(.tick, at: self.at(.seconds(20))),
+      [.wake(at: LeaseTime.deadline(sentAt: self.start, timeToLive: .seconds(30)))]
+    )
     let wanted = machine.handle(.wanted(lease: 1), at: self.at(.seconds(21)))
     expectEqual(wanted, [.extend([.init(lease: 1, timeToLive: .seconds(30))])])
   }
