@@ -2,9 +2,9 @@ internal import Latchkey
 
 /// The backends that this command was built with.
 enum Backends {
-  static let all: [any Backend] = [LocalBackend()] + zooKeeper
+  static let all: [any Backend] = [LocalBackend()] + zooKeeper + etcd
 
-  static let servers: [any ServerKind] = zooKeeperServers
+  static let servers: [any ServerKind] = zooKeeperServers + etcdServers
 
   #if ZooKeeper
     private static let zooKeeper: [any Backend] = [ZooKeeperBackend()]
@@ -12,6 +12,14 @@ enum Backends {
   #else
     private static let zooKeeper: [any Backend] = []
     private static let zooKeeperServers: [any ServerKind] = []
+  #endif
+
+  #if Etcd
+    private static let etcd: [any Backend] = [EtcdBackend()]
+    private static let etcdServers: [any ServerKind] = [EtcdServers()]
+  #else
+    private static let etcd: [any Backend] = []
+    private static let etcdServers: [any ServerKind] = []
   #endif
 
   /// The backend of a URL.
