@@ -41,11 +41,16 @@ public struct EtcdLock: FencedLock {
   /// - Returns: The lease.
   /// - Throws: ``LockError``: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `closed`.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    try await self.grant(within: timeout).makeLease()
+  }
+
+  /// The same, with what the lease rests on.
+  func grant(within timeout: Duration?) async throws(LockError) -> EtcdLease {
     if Task.isCancelled { throw .cancelled(self.name) }
     let start = ContinuousClock.now
     if let timeout, timeout <= .zero {
       switch try await self.tryOnce() {
-      case .leased(let lease): return lease.makeLease()
+      case .leased(let lease): return lease
       case .busy(var wait):
         wait.waited = .now - start
         throw .timedOut(self.name, wait)
@@ -55,7 +60,7 @@ public struct EtcdLock: FencedLock {
     let deadline = timeout.map { start.advanced(by: $0) }
     switch await self.wait(from: start, until: deadline, isPatient: true) {
     case .granted(let lease):
-      guard Task.isCancelled else { return lease.makeLease() }
+      guard Task.isCancelled else { return lease }
       // The grant crossed the cancellation: nobody would release it.
       await self.releaseUnwanted(lease)
       throw .cancelled(self.name)

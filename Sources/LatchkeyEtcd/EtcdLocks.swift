@@ -32,6 +32,7 @@ public final class EtcdLocks: LockProvider {
   let configuration: Configuration
   let backend: LockBackend
   let value: [UInt8]
+  let number: UInt64
   let lateWatches: LateWatches
   private let registry = Locked(Registry())
 
@@ -49,14 +50,21 @@ public final class EtcdLocks: LockProvider {
   /// - Parameters:
   ///   - client: The client; it must outlive every lease.
   ///   - configuration: How locks are mapped to keys.
-  public init(client: EtcdClient, configuration: Configuration = Configuration()) {
+  public convenience init(client: EtcdClient, configuration: Configuration = Configuration()) {
+    let text = ContenderDescription.text(label: configuration.label)
+    self.init(client: client, configuration: configuration, value: Array(text.utf8))
+  }
+
+  /// - Parameter value: What our keys say.
+  init(client: EtcdClient, configuration: Configuration, value: [UInt8]) {
     self.client = client
+    self.number = client.nextNumber()
     self.configuration = configuration
     // Below different prefixes, one name is different locks.
     let instance = client.configuration.endpoints.joined(separator: ",")
     let isPlain = configuration.prefix.isEmpty
     self.backend = LockBackend(kind: "etcd", instance: isPlain ? instance : "\(instance)/\(configuration.prefix)")
-    self.value = Array(ContenderDescription.text(label: configuration.label).utf8)
+    self.value = value
     self.lateWatches = LateWatches(loop: client.loop)
     let observer = client.keeper.addObserver { [weak self] event in self?.observe(event) }
     let ticker = client.every(client.configuration.recheckInterval) { [weak self] in self?.recheck() }

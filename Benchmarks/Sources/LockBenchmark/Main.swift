@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyEtcd
 import LatchkeyZooKeeper
 import Logging
 import ZooKeeper
@@ -9,7 +10,8 @@ import ZooKeeper
   import Darwin
 #endif
 
-/// One workload on ZooKeeper through the public API, as a program of the peer comparison.
+/// One workload on ZooKeeper, or on etcd (a peer whose name begins so), through the public API, as a program of the peer
+/// comparison.
 ///
 /// A: one worker, one lock, `n` pairs. B: 16 workers, one lock, for `secs`. C: 64 workers, 1000 locks at random, for `secs`.
 /// D: tries on a lock that another session holds. E: `waiters` tasks queue behind a holder; the holder releases; until each
@@ -42,11 +44,39 @@ struct Main {
       }
     let sessions = arguments.text("sessions", "shared") == "each" ? workers : 1
     let extra = arguments.workload == "D" ? 1 : 0
+    if arguments.peer.hasPrefix("etcd") {
+      return try await Self.withEtcdClients(sessions + extra, Self.etcdConfiguration(arguments), []) { clients in
+        var configuration = EtcdLocks.Configuration()
+        configuration.prefix = arguments.text("root", "/bench") + "/"
+        let locks = clients.map { EtcdLocks(client: $0, configuration: configuration) }
+        try await Workloads(arguments: arguments, locks: locks, workers: workers).run()
+      }
+    }
     try await Self.withSessions(sessions + extra, Self.configuration(arguments), []) { sessions in
       var configuration = ZooKeeperLocks.Configuration()
       configuration.root = arguments.text("root", "/bench")
       let locks = sessions.map { ZooKeeperLocks(client: $0, configuration: configuration) }
       try await Workloads(arguments: arguments, locks: locks, workers: workers).run()
+    }
+  }
+
+  private static func etcdConfiguration(_ arguments: Arguments) -> EtcdClient.Configuration {
+    let servers = arguments.text("server", "127.0.0.1:2379").split(separator: ",").map(String.init)
+    var configuration = EtcdClient.Configuration(endpoints: servers)
+    configuration.sessionTimeout = .seconds(60)
+    configuration.logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
+    return configuration
+  }
+
+  private static func withEtcdClients(
+    _ count: Int,
+    _ configuration: EtcdClient.Configuration,
+    _ open: [EtcdClient],
+    _ body: ([EtcdClient]) async throws -> Void
+  ) async throws {
+    if open.count == count { return try await body(open) }
+    try await EtcdClient.withClient(configuration) { client in
+      try await Self.withEtcdClients(count, configuration, open + [client], body)
     }
   }
 

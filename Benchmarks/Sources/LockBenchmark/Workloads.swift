@@ -1,11 +1,10 @@
 import Latchkey
-import LatchkeyZooKeeper
 import Synchronization
 
 /// The workloads; each critical section sets and clears a flag and adds to a counter, so that an overlap shows.
 struct Workloads {
   let arguments: Arguments
-  let locks: [ZooKeeperLocks]
+  let locks: [any LockProvider]
   let workers: Int
   private let names: [LockName]
   private let sections: [Section]
@@ -25,7 +24,7 @@ struct Workloads {
     }
   }
 
-  init(arguments: Arguments, locks: [ZooKeeperLocks], workers: Int) throws {
+  init(arguments: Arguments, locks: [any LockProvider], workers: Int) throws {
     self.arguments = arguments
     self.locks = locks
     self.workers = workers
@@ -43,11 +42,11 @@ struct Workloads {
     }
   }
 
-  private func lock(_ worker: Int, _ name: Int) -> ZooKeeperLock {
-    self.locks[worker % self.locks.count].fencedLock(self.names[name])
+  private func lock(_ worker: Int, _ name: Int) -> any DistributedLock {
+    self.locks[worker % self.locks.count].lock(self.names[name])
   }
 
-  private func pair(_ lock: ZooKeeperLock, _ section: Section, _ samples: inout Samples) async throws {
+  private func pair(_ lock: any DistributedLock, _ section: Section, _ samples: inout Samples) async throws {
     let start = ContinuousClock.now
     let lease = try await lock.acquire(within: nil)
     let granted = ContinuousClock.now

@@ -22,6 +22,7 @@ public final class EtcdClient: Sendable {
     var hasBegun = false
     var hasHadSession = false
     var isClosed = false
+    var next: UInt64 = 0
   }
 
   /// Makes a client that connects when it is run.
@@ -112,6 +113,14 @@ public final class EtcdClient: Sendable {
     await self.keeper.close()
     limit.cancel()
     self.connections.close()
+  }
+
+  /// A number that the client gives once.
+  func nextNumber() -> UInt64 {
+    self.state.withLock { state in
+      defer { state.next += 1 }
+      return state.next
+    }
   }
 
   /// Whether there has been a session at any time.

@@ -1,6 +1,5 @@
 #if Etcd
 internal import EtcdAPI
-internal import GRPCCore
 internal import Latchkey
 internal import Logging
 internal import NIOCore
@@ -110,8 +109,8 @@ final class EtcdConnections: Sendable {
   ) async throws(EtcdError) -> Response {
     let connection = try await self.current()
     do throws(EtcdError) {
-      return try await self.authenticated(connection, timeout: timeout) { metadata throws(EtcdError) in
-        try await connection.call(method, request, metadata: metadata, timeout: timeout)
+      return try await self.authenticated(connection, timeout: timeout) { token throws(EtcdError) in
+        try await connection.call(method, request, token: token, timeout: timeout)
       }
     } catch {
       if error.isInDoubt { self.suspect(connection, error.message) }
@@ -126,11 +125,9 @@ final class EtcdConnections: Sendable {
     onResponse: @escaping @Sendable (Response) -> Void
   ) async throws(EtcdError) {
     let connection = try await self.current()
-    var metadata = try await self.metadata(connection, timeout: self.configuration.requestTimeout)
-    // A member that loses its leader then ends the stream instead of keeping it open and saying nothing.
-    metadata.addString("true", forKey: "hasleader")
+    let token = try await self.token(connection, timeout: self.configuration.requestTimeout)
     do throws(EtcdError) {
-      try await connection.stream(method, requests, metadata: metadata, onResponse: onResponse)
+      try await connection.stream(method, requests, token: token, onResponse: onResponse)
     } catch {
       if error.asksForNewToken { self.state.withLock { $0.token = nil } }
       if error.isInDoubt { self.suspect(connection, error.message) }
@@ -141,32 +138,32 @@ final class EtcdConnections: Sendable {
   private func authenticated<Response>(
     _ connection: EtcdConnection,
     timeout: Duration,
-    _ call: (Metadata) async throws(EtcdError) -> Response
+    _ call: (String?) async throws(EtcdError) -> Response
   ) async throws(EtcdError) -> Response {
-    let metadata = try await self.metadata(connection, timeout: timeout)
+    let token = try await self.token(connection, timeout: timeout)
     do throws(EtcdError) {
-      return try await call(metadata)
+      return try await call(token)
     } catch {
       guard error.asksForNewToken, self.configuration.credentials != nil else { throw error }
     }
     self.state.withLock { $0.token = nil }
-    return try await call(try await self.metadata(connection, timeout: timeout))
+    return try await call(try await self.token(connection, timeout: timeout))
   }
 
-  private func metadata(_ connection: EtcdConnection, timeout: Duration) async throws(EtcdError) -> Metadata {
-    guard let credentials = self.configuration.credentials else { return [:] }
-    if let token = self.state.withLock({ $0.token }) { return ["token": .string(token)] }
+  private func token(_ connection: EtcdConnection, timeout: Duration) async throws(EtcdError) -> String? {
+    guard let credentials = self.configuration.credentials else { return nil }
+    if let token = self.state.withLock({ $0.token }) { return token }
     var request = EtcdAuthenticateRequest()
     request.name = credentials.user
     request.password = credentials.password
     do throws(EtcdError) {
-      let answer = try await connection.call(EtcdMethods.authenticate, request, metadata: [:], timeout: timeout)
+      let answer = try await connection.call(EtcdMethods.authenticate, request, token: nil, timeout: timeout)
       self.state.withLock { $0.token = answer.token }
-      return ["token": .string(answer.token)]
+      return answer.token
     } catch {
       // Credentials that nobody asks for do no harm, as with other clients.
       guard error.message.contains("authentication is not enabled") else { throw error }
-      return [:]
+      return nil
     }
   }
 
@@ -185,7 +182,7 @@ final class EtcdConnections: Sendable {
           endpoint,
           tls: self.tls,
           serverName: self.configuration.tls?.serverName,
-          executor: self.executor,
+          loop: self.executor.loop,
           timeout: min(patience, .seconds(2))
         )
         self.state.withLock { state in

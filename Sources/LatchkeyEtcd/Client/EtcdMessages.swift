@@ -10,7 +10,17 @@ internal import Foundation
 // The messages in the words of their use.
 
 extension EtcdWatchCreateRequest {
-  mutating func setKey(_ key: [UInt8]) { self.key = Data(key) }
+  init(_ target: WatchTable.Target) {
+    self.init()
+    switch target {
+    case .deletion(let key):
+      self.key = Data(key)
+      self.filters = [.noput]
+    case .prefix(let prefix):
+      self.key = Data(prefix)
+      self.rangeEnd = Data(LockKeys.end(ofPrefix: prefix))
+    }
+  }
 }
 
 extension EtcdKeyValue {
@@ -69,11 +79,12 @@ extension EtcdRangeRequest {
 }
 
 extension EtcdRequestOp {
-  static func put(_ key: [UInt8], _ value: [UInt8], lease: Int64) -> EtcdRequestOp {
+  /// - Parameter lease: The lease to bind the key to; nil to leave it with the one it has.
+  static func put(_ key: [UInt8], _ value: [UInt8], lease: Int64?) -> EtcdRequestOp {
     var put = EtcdPutRequest()
     put.key = Data(key)
     put.value = Data(value)
-    put.lease = lease
+    if let lease { put.lease = lease } else { put.ignoreLease = true }
     var operation = EtcdRequestOp()
     operation.requestPut = put
     return operation

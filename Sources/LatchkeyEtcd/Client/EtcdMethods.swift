@@ -1,14 +1,13 @@
 #if Etcd
 internal import EtcdAPI
-internal import GRPCCore
 internal import SwiftProtobuf
 
 /// One call of the interface: its name, and the messages that it takes and gives.
 struct EtcdMethod<Request: SwiftProtobuf.Message, Response: SwiftProtobuf.Message>: Sendable {
-  let descriptor: MethodDescriptor
+  let path: String
 
   init(_ service: String, _ method: String) {
-    self.descriptor = MethodDescriptor(fullyQualifiedService: "etcdserverpb." + service, method: method)
+    self.path = "/etcdserverpb.\(service)/\(method)"
   }
 }
 

@@ -5,7 +5,7 @@ internal import NIOCore
 
 /// Sends the transactions of a client, each until its fate is known.
 ///
-/// Every transaction here is safe to send again (what it creates has a name of its own, what it deletes is guarded), so one
+/// Every transaction here is safe to send again (it creates a key only if there is none, and deletes only the one it means), so one
 /// that got no answer is sent again until it is answered or its session is over. And while some are on their way, those that
 /// come after are collected and go out as one: a transaction whose operations are transactions. That costs the server one
 /// proposal and both sides one call, whatever the number.

@@ -4,7 +4,8 @@ internal import Latchkey
 /// Where the lock of a name has its keys.
 ///
 /// As `clientv3/concurrency` has them: below the name and a slash, ordered by when they were created. What follows is ours:
-/// the lease, as others write it, and a number for the acquisition, since two tasks with one lease must not share a key.
+/// the lease, as others write it, and the number of one of the few keys that a session uses in turn, for each of its
+/// ``EtcdLocks``: two that share a lease must never share a key.
 enum LockKeys {
   static func prefix(of name: LockName, under root: String) -> [UInt8] {
     Array(root.utf8) + Array(name.rawValue.utf8) + [UInt8(ascii: "/")]
@@ -19,10 +20,9 @@ enum LockKeys {
     return [0]
   }
 
-  static func own(_ prefix: [UInt8], lease: Int64, number: UInt64) -> [UInt8] {
-    let lease = String(UInt64(bitPattern: lease), radix: 16)
-    let number = String(number, radix: 16)
-    return prefix + Array("\(lease)-\(String(repeating: "0", count: 16 - number.count))\(number)".utf8)
+  static func own(_ prefix: [UInt8], lease: Int64, owner: UInt64, slot: UInt64) -> [UInt8] {
+    let numbers = [UInt64(bitPattern: lease), owner, slot].map { String($0, radix: 16) }
+    return prefix + Array(numbers.joined(separator: "-").utf8)
   }
 
   /// Whether a key with the prefix contends for the lock. The keys of `orders/42` lie below the prefix of `orders` too.

@@ -9,12 +9,11 @@ extension LockQueue {
   /// Does what the machine asks for; the outcome comes back as an event. Transactions are left to the caller to send.
   func request(_ action: QueueAction, _ session: EtcdSession?, _ transactions: inout [TransactionQueue.Entry]) {
     switch action {
-    case .enter(let attempt, let generation, let onlyIfEmpty):
+    case .enter(let attempt, let generation, let slot, let onlyIfEmpty):
       guard let session, session.generation == generation else {
         return self.handle(.entered(attempt: attempt, .failure(.sessionOver), isDoubtful: false))
       }
-      let key = LockKeys.own(self.prefix, lease: session.lease, number: .random(in: 0 ... .max))
-      transactions.append(self.enter(attempt, key, session, onlyIfEmpty: onlyIfEmpty))
+      transactions.append(self.enter(attempt, slot, session, onlyIfEmpty: onlyIfEmpty))
     case .check(let attempt, let node):
       transactions.append(
         self.check(node) { result in self.handle(.checked(attempt: attempt, self.reduced(result))) }
@@ -41,7 +40,8 @@ extension LockQueue {
 
   // MARK: Entering
 
-  private func enter(_ attempt: UInt64, _ key: [UInt8], _ session: EtcdSession, onlyIfEmpty: Bool) -> Entry {
+  private func enter(_ attempt: UInt64, _ slot: UInt64, _ session: EtcdSession, onlyIfEmpty: Bool) -> Entry {
+    let key = LockKeys.own(self.prefix, lease: session.lease, owner: self.owner, slot: slot)
     let isNew = EtcdCompare.created(key, at: 0)
     let request = EtcdTxnRequest(
       if: onlyIfEmpty ? [isNew, .noKey(withPrefix: self.prefix)] : [isNew],
@@ -56,15 +56,18 @@ extension LockQueue {
       }
       switch answer {
       case .failure(let error): done(.failure(error))
-      case .success(let response): self.entered(key, session, response, retry: { self.client.transactions.submit([
-        self.enter(attempt, key, session, onlyIfEmpty: false)
-      ]) }, done)
+      case .success(let response):
+        let retry = { @Sendable in
+          self.client.transactions.submit([self.enter(attempt, slot, session, onlyIfEmpty: false)])
+        }
+        self.entered(key, slot, session, response, retry: retry, done)
       }
     }
   }
 
   private func entered(
     _ key: [UInt8],
+    _ slot: UInt64,
     _ session: EtcdSession,
     _ response: EtcdTxnResponse,
     retry: @escaping @Sendable () -> Void,
@@ -86,7 +89,7 @@ extension LockQueue {
       }
       return done(.success(.busy(QueueView(ahead: Int(response.read(1).count), holder: Self.description(of: first)))))
     }
-    let node = QueueNode(key: key, revision: own.createRevision, session: session.generation)
+    let node = QueueNode(key: key, slot: slot, revision: own.createRevision, session: session.generation)
     guard response.succeeded, others.allSatisfy({ LockKeys.isContender($0, prefix: self.prefix) }) else {
       // It was created by an earlier request, and others may have come since; or nested names are in the way.
       let check = self.check(node) { result in
@@ -164,7 +167,7 @@ extension LockQueue {
     let entry = Entry(request: request, session: session.generation, creates: nil, onDelay: {}) { answer, _ in
       done(
         answer.map { response in
-          response.read(0).kvs.map { QueueNode(key: $0.keyBytes, revision: $0.createRevision, session: 0) }
+          response.read(0).kvs.map { QueueNode(key: $0.keyBytes, slot: 0, revision: $0.createRevision, session: 0) }
             .filter { LockKeys.isContender($0.key, prefix: self.prefix) }
         }
       )
@@ -195,23 +198,25 @@ extension LockQueue {
       creates: nil,
       onDelay: { self.handle(.deleteDelayed(node)) }
     ) { answer, _ in
+      var isGone = true
       if case .failure(let error) = answer, error.code != .leaseNotFound, error.code != .closed {
+        isGone = false
         self.client.logger.warning(
           "a lock's key could not be deleted; it stands in the way until the session ends",
           metadata: ["lock.name": "\(self.name)", "etcd.key": "\(LockKeys.text(node.key))", "error": "\(error)"]
         )
       }
-      self.handle(.deleted(node))
+      self.handle(.deleted(node, isGone: isGone))
     }
   }
 
   // MARK: Watching
 
   private func watchPredecessor(_ attempt: UInt64, _ key: [UInt8]) {
-    let watch = self.client.watches.add(key) { event in
+    let watch = self.client.watches.add(.deletion(key)) { event in
       switch event {
       case .set: self.handle(.predecessorWatched(attempt: attempt, key: key))
-      case .deleted: self.handle(.predecessorGone(attempt: attempt, key: key))
+      case .happened: self.handle(.predecessorGone(attempt: attempt, key: key))
       case .refused(let error): self.refused(attempt, error)
       }
     }
@@ -224,10 +229,10 @@ extension LockQueue {
   }
 
   private func watchOwn(_ node: QueueNode, attempt: UInt64?) {
-    let watch = self.client.watches.add(node.key) { event in
+    let watch = self.client.watches.add(.deletion(node.key)) { event in
       switch event {
       case .set: self.handle(.ownWatched(node))
-      case .deleted: self.handle(.ownGone(node))
+      case .happened: self.handle(.ownGone(node))
       case .refused(let error): if let attempt { self.refused(attempt, error) }
       }
     }

@@ -42,6 +42,8 @@ final class LockQueue: TermLeaseOwner {
   let prefix: [UInt8]
   let client: EtcdClient
   let value: [UInt8]
+  /// Which of the client's ``EtcdLocks`` it belongs to.
+  let owner: UInt64
   let lateWatches: LateWatches
   let state: Locked<State>
 
@@ -51,6 +53,7 @@ final class LockQueue: TermLeaseOwner {
     self.prefix = LockKeys.prefix(of: name, under: locks.configuration.prefix)
     self.client = locks.client
     self.value = locks.value
+    self.owner = locks.number
     self.lateWatches = locks.lateWatches
     self.state = Locked(State(machine: QueueMachine(session: session?.generation), session: session))
   }

@@ -27,10 +27,17 @@ extension QueueMachine {
       return []
     }
     // For callers who would not wait, nothing is written if the lock is held.
-    let attempt = Attempt(number: self.nextAttempt, session: session, onlyIfEmpty: self.patient == 0)
+    let attempt = Attempt(
+      number: self.nextAttempt,
+      session: session,
+      slot: self.rules.sparesOccupiedSlots ? self.litter.freeSlot : 0,
+      onlyIfEmpty: self.patient == 0
+    )
     self.nextAttempt += 1
     self.phase = .entering(attempt)
-    return [.enter(attempt: attempt.number, session: session, onlyIfEmpty: attempt.onlyIfEmpty)]
+    return [
+      .enter(attempt: attempt.number, session: session, slot: attempt.slot, onlyIfEmpty: attempt.onlyIfEmpty)
+    ]
   }
 
   /// Our key is gone: begin again, at the end of the queue.

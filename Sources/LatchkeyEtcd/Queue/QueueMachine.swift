@@ -21,8 +21,10 @@ package struct QueueMachine: Sendable {
     package var needsLiveTerm = true
     /// What an abandoned attempt has left is deleted.
     package var cleansUpAfterAbandonedEntries = true
-    /// A key whose request may be carried out once more is deleted once more.
+    /// A key whose request may be carried out once more is deleted once more, and is not used again.
     package var sweepsDoubtfulKeys = true
+    /// A key is used again only when it is known to be gone.
+    package var sparesOccupiedSlots = true
     /// An event that was lost is made up for.
     package var rechecks = true
 
@@ -33,7 +35,8 @@ package struct QueueMachine: Sendable {
   struct Attempt: Sendable {
     let number: UInt64
     let session: UInt64
-    var onlyIfEmpty: Bool
+    let slot: UInt64
+    let onlyIfEmpty: Bool
     var isOwnWatchAsked = false
     var isOwnWatched = false
     /// The predecessor whose watch is asked for.
@@ -136,7 +139,7 @@ package struct QueueMachine: Sendable {
       return self.giveUp(node, error)
     case .confirmed(let node, let exists): return exists ? [] : self.ownGone(node)
     case .deleteDelayed(let node): return self.litter.contains(node) ? [.releaseSettled(node)] : []
-    case .deleted(let node): return self.litter.deleted(node)
+    case .deleted(let node, let isGone): return self.litter.deleted(node, isGone: isGone)
     case .recheck: return self.recheck()
     }
   }

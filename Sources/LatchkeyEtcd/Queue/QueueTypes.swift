@@ -2,6 +2,8 @@
 /// Our key in a lock's queue.
 package struct QueueNode: Hashable, Sendable {
   package var key: [UInt8]
+  /// Which of the session's keys in this queue it is.
+  package var slot: UInt64
   /// The revision that created it: its place in the queue, and the fencing token.
   package var revision: Int64
   /// The session whose lease it is bound to, by the client's own numbering.
@@ -10,8 +12,9 @@ package struct QueueNode: Hashable, Sendable {
   /// Stands for whatever revision a key may have come back with.
   package static let anyRevision: Int64 = 0
 
-  package init(key: [UInt8], revision: Int64, session: UInt64) {
+  package init(key: [UInt8], slot: UInt64, revision: Int64, session: UInt64) {
     self.key = key
+    self.slot = slot
     self.revision = revision
     self.session = session
   }
@@ -87,7 +90,8 @@ package enum QueueEvent: Sendable {
   case confirmed(QueueNode, exists: Bool)
   /// A delete got no answer at first; it goes on in the background.
   case deleteDelayed(QueueNode)
-  case deleted(QueueNode)
+  /// A delete was answered; if the key is not gone, the servers refused.
+  case deleted(QueueNode, isGone: Bool)
   /// From time to time: an event may have been lost.
   case recheck
 }
@@ -95,7 +99,7 @@ package enum QueueEvent: Sendable {
 /// What the queue wants done. Whoever performs an action reports the outcome as an event.
 package enum QueueAction: Hashable, Sendable {
   /// Create our key and read who is before it, in one transaction; only if the queue is empty, if so asked.
-  case enter(attempt: UInt64, session: UInt64, onlyIfEmpty: Bool)
+  case enter(attempt: UInt64, session: UInt64, slot: UInt64, onlyIfEmpty: Bool)
   /// Read our key and who is before it.
   case check(attempt: UInt64, QueueNode)
   /// Look whether our key is there, while we hold the lock.

@@ -1,5 +1,5 @@
 #if Etcd
-/// Which keys a client watches for their deletion, and what its one stream of watches knows of each.
+/// Which keys a client watches, and what its one stream of watches knows of each.
 ///
 /// Pure bookkeeping. A stream answers requests to watch in the order in which they were sent, with its own number for each;
 /// events carry that number. When a stream breaks, all that is watched is asked for again on the next: whoever watches is
@@ -10,9 +10,17 @@ package struct WatchTable: Sendable {
     fileprivate let number: UInt64
   }
 
+  /// What is watched.
+  package enum Target: Hashable, Sendable {
+    /// The deletion of a key.
+    case deletion([UInt8])
+    /// Everything that happens to keys with a prefix.
+    case prefix([UInt8])
+  }
+
   /// What to send on the stream.
   package enum Request: Hashable, Sendable {
-    case watch(key: [UInt8])
+    case watch(Target)
     case cancel(streamID: Int64)
   }
 
@@ -20,12 +28,12 @@ package struct WatchTable: Sendable {
   package enum Outcome: Hashable, Sendable {
     /// The watch is set: what is deleted from now on is told.
     case set(ID)
-    case deleted(ID)
+    case happened(ID)
     case refused(ID, reason: String)
   }
 
   private struct Entry: Sendable {
-    let key: [UInt8]
+    let target: Target
     /// The stream's number for it, once it is set.
     var streamID: Int64?
   }
@@ -41,13 +49,13 @@ package struct WatchTable: Sendable {
 
   package var isEmpty: Bool { self.entries.isEmpty }
 
-  package mutating func add(_ key: [UInt8]) -> (ID, [Request]) {
+  package mutating func add(_ target: Target) -> (ID, [Request]) {
     let id = ID(number: self.nextNumber)
     self.nextNumber += 1
-    self.entries[id] = Entry(key: key)
+    self.entries[id] = Entry(target: target)
     guard self.isOpen else { return (id, []) }
     self.unanswered.append(id)
-    return (id, [.watch(key: key)])
+    return (id, [.watch(target)])
   }
 
   package mutating func remove(_ id: ID) -> [Request] {
@@ -62,7 +70,7 @@ package struct WatchTable: Sendable {
     self.byStreamID = [:]
     self.unanswered = self.entries.keys.sorted { $0.number < $1.number }
     for id in self.unanswered { self.entries[id]?.streamID = nil }
-    return self.unanswered.compactMap { id in self.entries[id].map { .watch(key: $0.key) } }
+    return self.unanswered.compactMap { id in self.entries[id].map { .watch($0.target) } }
   }
 
   package mutating func streamClosed() {
@@ -91,9 +99,9 @@ package struct WatchTable: Sendable {
     guard let id = self.byStreamID.removeValue(forKey: streamID), let entry = self.entries[id] else { return [] }
     self.entries[id]?.streamID = nil
     self.unanswered.append(id)
-    return [.watch(key: entry.key)]
+    return [.watch(entry.target)]
   }
 
-  package func deleted(streamID: Int64) -> Outcome? { self.byStreamID[streamID].map { .deleted($0) } }
+  package func happened(streamID: Int64) -> Outcome? { self.byStreamID[streamID].map { .happened($0) } }
 }
 #endif

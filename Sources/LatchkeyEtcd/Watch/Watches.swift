@@ -9,7 +9,8 @@ final class Watches: Sendable {
   enum Event: Sendable {
     /// The watch is set: look now, for what was deleted before. Told again after the stream has been replaced.
     case set
-    case deleted
+    /// What is watched has happened: the key was deleted.
+    case happened
     case refused(EtcdError)
   }
 
@@ -37,12 +38,12 @@ final class Watches: Sendable {
     self.logger = logger
   }
 
-  /// Watches a key for its deletion, from now on.
+  /// Watches for something, from now on.
   ///
   /// - Parameter handler: Told from a thread of the connection; it must not block.
-  func add(_ key: [UInt8], _ handler: @escaping @Sendable (Event) -> Void) -> WatchTable.ID {
+  func add(_ target: WatchTable.Target, _ handler: @escaping @Sendable (Event) -> Void) -> WatchTable.ID {
     self.state.withLock { state in
-      let (id, requests) = state.table.add(key)
+      let (id, requests) = state.table.add(target)
       state.handlers[id] = handler
       Self.send(requests, state)
       if state.stream == nil { self.open(&state, after: .zero) }
@@ -59,12 +60,13 @@ final class Watches: Sendable {
   }
 
   func close() {
-    let stream = self.state.withLock { state in
+    let (stream, handlers) = self.state.withLock { state in
       state.isClosed = true
-      defer { state.stream = nil }
-      return state.stream
+      defer { (state.stream, state.handlers) = (nil, [:]) }
+      return (state.stream, Array(state.handlers.values))
     }
     stream?.task.cancel()
+    for handler in handlers { handler(.refused(.closed)) }
   }
 
   // MARK: The stream
@@ -122,13 +124,13 @@ final class Watches: Sendable {
         Self.send(requests, state)
       } else if answer.canceled {
         Self.send(state.table.canceled(streamID: answer.watchID), state)
-      } else if answer.events.contains(where: { $0.type == .delete }) {
-        outcome = state.table.deleted(streamID: answer.watchID)
+      } else if !answer.events.isEmpty {
+        outcome = state.table.happened(streamID: answer.watchID)
       }
       switch outcome {
       case nil: return nil
       case .set(let id): return state.handlers[id].map { ($0, .set) }
-      case .deleted(let id): return state.handlers[id].map { ($0, .deleted) }
+      case .happened(let id): return state.handlers[id].map { ($0, .happened) }
       case .refused(let id, let reason):
         let error = EtcdError(.notAuthorized, "a key cannot be watched: \(reason)")
         return state.handlers.removeValue(forKey: id).map { ($0, .refused(error)) }
@@ -140,11 +142,7 @@ final class Watches: Sendable {
   private static func message(_ request: WatchTable.Request) -> EtcdWatchRequest {
     var message = EtcdWatchRequest()
     switch request {
-    case .watch(let key):
-      var create = EtcdWatchCreateRequest()
-      create.setKey(key)
-      create.filters = [.noput]
-      message.createRequest = create
+    case .watch(let target): message.createRequest = EtcdWatchCreateRequest(target)
     case .cancel(let id):
       message.cancelRequest = EtcdWatchCancelRequest()
       message.cancelRequest.watchID = id
