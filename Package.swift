@@ -18,19 +18,23 @@ let package = Package(
     .library(name: "ZooKeeper", targets: ["ZooKeeper"]),
     .library(name: "LatchkeyZooKeeper", targets: ["LatchkeyZooKeeper"]),
     .library(name: "LatchkeyRedis", targets: ["LatchkeyRedis"]),
+    .library(name: "LatchkeyEtcd", targets: ["LatchkeyEtcd"]),
     .library(name: "LatchkeyTesting", targets: ["LatchkeyTesting"]),
     .executable(name: "latchkey", targets: ["LatchkeyCLI"]),
   ],
   traits: [
     .trait(name: "ZooKeeper", description: "The ZooKeeper backend of the `latchkey` command; needs libzookeeper_mt."),
     .trait(name: "Redis", description: "The Redis and Redlock backends of the `latchkey` command."),
-    .default(enabledTraits: ["ZooKeeper", "Redis"]),
+    .trait(name: "Etcd", description: "The etcd backend: gRPC is resolved and compiled only where this is on."),
+    .default(enabledTraits: ["ZooKeeper", "Redis", "Etcd"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
@@ -74,6 +78,29 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
+      name: "EtcdAPI",
+      dependencies: [
+        .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: .when(traits: ["Etcd"]))
+      ],
+      exclude: ["etcd.proto"]
+    ),
+    .target(
+      name: "LatchkeyEtcd",
+      dependencies: [
+        "EtcdAPI",
+        "Latchkey",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHPACK", package: "swift-nio-http2", condition: .when(traits: ["Etcd"])),
+        .product(name: "NIOHTTP2", package: "swift-nio-http2", condition: .when(traits: ["Etcd"])),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: .when(traits: ["Etcd"])),
+      ],
+      swiftSettings: settings
+    ),
+    .target(
       name: "LatchkeyTesting",
       dependencies: [
         "Latchkey",
@@ -90,6 +117,7 @@ let package = Package(
         .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),
         .target(name: "ZooKeeper", condition: .when(traits: ["ZooKeeper"])),
         .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
+        .target(name: "LatchkeyEtcd", condition: .when(traits: ["Etcd"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -135,6 +163,16 @@ let package = Package(
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       exclude: ["Contenders"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyEtcdTests",
+      dependencies: [
+        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyTesting",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
       swiftSettings: settings
     ),
     .testTarget(

@@ -64,7 +64,7 @@ public final class ZooKeeperLocks: LockProvider {
     let root = configuration.root == "/" ? "" : configuration.root
     self.backend = LockBackend(kind: "zookeeper", instance: client.connectString + root)
     self.acl = configuration.acl ?? client.configuration.defaultACL
-    self.data = ContenderIdentity.data(label: configuration.label)
+    self.data = Array(ContenderDescription.text(label: configuration.label).utf8)
     self.logger = client.configuration.logger
     let observer = client.addSessionObserver { [weak self] event in self?.observe(event) }
     self.registry.withLock { registry in

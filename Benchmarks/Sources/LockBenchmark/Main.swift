@@ -28,6 +28,7 @@ struct Main {
 
   private static let backends: [String: any Backend] = [
     "zk": ZooKeeperBackend(), "redis1": RedisBackend(), "redis5": RedlockBackend(),
+    "etcd": EtcdBackend(),
   ]
 
   private static func run(_ arguments: Arguments, on backend: some Backend) async throws {

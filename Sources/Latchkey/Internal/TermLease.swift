@@ -1,20 +1,32 @@
-/// Whoever granted a lease with a deadline and takes it back.
-package protocol TermLeaseKeeper: AnyObject, Sendable {
-  /// Asks the backend now whether the lease still stands, and moves its deadline where that is how deadlines move.
-  func extend(_ lease: TermLease) async throws(LockError)
+/// What stands behind leases with a deadline: it granted them, and takes them back.
+package protocol TermLeaseOwner: AnyObject, Sendable {
+  /// What makes a grant a grant at the backend: a node, a key, an attempt.
+  associatedtype Node: Sendable
 
-  /// Frees what the lease holds; returns when that is done, or can only be finished in the background.
-  func release(_ lease: TermLease) async
+  var name: LockName { get }
+  var backend: LockBackend { get }
+
+  /// Asks the backend now whether the lease still stands, and moves its deadline where that is how deadlines move.
+  func extend(_ lease: TermLease<Self>) async throws(LockError)
+
+  /// Frees what the lease holds; returns when that is done, or can only be finished in the background. Must not look at the
+  /// task's cancellation.
+  func release(_ lease: TermLease<Self>) async
 
   /// Frees what the lease holds, without anybody waiting for it.
-  func releaseInBackground(_ lease: TermLease)
+  func releaseInBackground(_ lease: TermLease<Self>)
 
   /// The lease's term has ended while nobody had released it: the holder has been told.
-  func termEnded(_ lease: TermLease)
+  func termEnded(_ lease: TermLease<Self>)
+}
+
+extension TermLeaseOwner {
+  /// Where leases rest on a session, whoever notices its end frees what they held.
+  package func termEnded(_ lease: TermLease<Self>) {}
 }
 
 /// One grant with a deadline: the term that proves it, and those who want to know how it ends.
-package final class TermLease: LeaseDriver {
+package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   private struct State {
     var ending: LeaseEnding?
     var handlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
@@ -25,34 +37,29 @@ package final class TermLease: LeaseDriver {
 
   package let name: LockName
   package let backend: LockBackend
+  package let node: Owner.Node
   package let grant: UInt64
   package let term: LeaseTerm
   package let token: FencingToken?
-  private let keeper: any TermLeaseKeeper
+  private let owner: Owner
   private let state = Locked(State())
 
-  package init(
-    name: LockName,
-    backend: LockBackend,
-    grant: UInt64,
-    term: LeaseTerm,
-    token: FencingToken?,
-    keeper: any TermLeaseKeeper
-  ) {
-    self.name = name
-    self.backend = backend
+  package init(owner: Owner, node: Owner.Node, grant: UInt64, token: FencingToken?, term: LeaseTerm) {
+    self.name = owner.name
+    self.backend = owner.backend
+    self.node = node
     self.grant = grant
     self.term = term
     self.token = token
-    self.keeper = keeper
+    self.owner = owner
   }
 
-  /// Begins to listen for the end of the term. Not done at construction, which may happen under a lock of the keeper's.
+  /// Begins to listen for the end of the term. Not done at construction, which may happen under a lock of the owner's.
   package func watchTerm() {
     let handler = self.term.onEnd { [weak self] end in
       guard let self else { return }
       guard self.lose(because: end.reason) else { return }
-      self.keeper.termEnded(self)
+      self.owner.termEnded(self)
     }
     guard let handler else { return }
     let isOver = self.state.withLock { state in
@@ -124,7 +131,7 @@ package final class TermLease: LeaseDriver {
 
   package func extend(_ grant: UInt64) async throws(LockError) {
     try self.ensureHeld()
-    try await self.keeper.extend(self)
+    try await self.owner.extend(self)
     try self.ensureHeld()
   }
 
@@ -132,14 +139,14 @@ package final class TermLease: LeaseDriver {
     _ = self.term.isLive
     let before = self.finish(.released)
     self.state.withLock { $0.isReleased = true }
-    await self.keeper.release(self)
+    await self.owner.release(self)
     if case .lost(let error) = before { throw error }
   }
 
   package func abandon(_ grant: UInt64) {
     self.finish(.released)
     self.state.withLock { $0.isReleased = true }
-    self.keeper.releaseInBackground(self)
+    self.owner.releaseInBackground(self)
   }
 
   private func ensureHeld() throws(LockError) {

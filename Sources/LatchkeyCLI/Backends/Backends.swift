@@ -2,9 +2,9 @@ internal import Latchkey
 
 /// The backends that this command was built with.
 enum Backends {
-  static let all: [any Backend] = [LocalBackend()] + zooKeeper + redis
+  static let all: [any Backend] = [LocalBackend()] + zooKeeper + redis + etcd
 
-  static let servers: [any ServerKind] = zooKeeperServers + redisServers
+  static let servers: [any ServerKind] = zooKeeperServers + redisServers + etcdServers
 
   #if ZooKeeper
     private static let zooKeeper: [any Backend] = [ZooKeeperBackend()]
@@ -20,6 +20,14 @@ enum Backends {
   #else
     private static let redis: [any Backend] = []
     private static let redisServers: [any ServerKind] = []
+  #endif
+
+  #if Etcd
+    private static let etcd: [any Backend] = [EtcdBackend()]
+    private static let etcdServers: [any ServerKind] = [EtcdServers()]
+  #else
+    private static let etcd: [any Backend] = []
+    private static let etcdServers: [any ServerKind] = []
   #endif
 
   /// The backend of a URL.

@@ -3,7 +3,7 @@ internal import Latchkey
 /// The shell of a ``RenewalMachine``: watches all leases of a client, whichever locks they are of.
 final class Renewals: Sendable {
   private struct Watched {
-    let lease: TermLease
+    let lease: RedisLease
     let keys: LockKeys
     let owner: [UInt8]
   }
@@ -26,14 +26,14 @@ final class Renewals: Sendable {
   }
 
   /// Begins to watch a lease that was granted by a request sent at an instant.
-  func watch(_ lease: TermLease, keys: LockKeys, owner: [UInt8], sentAt: ContinuousClock.Instant) {
+  func watch(_ lease: RedisLease, keys: LockKeys, owner: [UInt8], sentAt: ContinuousClock.Instant) {
     self.handle(.granted(lease: lease.grant, sentAt: sentAt)) { state in
       state.leases[lease.grant] = Watched(lease: lease, keys: keys, owner: owner)
     }
   }
 
   /// A lease has ended: it is not extended any more.
-  func forget(_ lease: TermLease) {
+  func forget(_ lease: RedisLease) {
     let waiting = self.state.withLock { state -> [SingleAnswer<ExtensionAnswer>] in
       _ = state.machine.handle(.ended(lease: lease.grant), at: .now)
       state.leases[lease.grant] = nil
@@ -43,7 +43,7 @@ final class Renewals: Sendable {
   }
 
   /// Extends a lease now.
-  func extend(_ lease: TermLease) async -> ExtensionAnswer {
+  func extend(_ lease: RedisLease) async -> ExtensionAnswer {
     let answer = SingleAnswer<ExtensionAnswer>()
     let actions = self.state.withLock { state -> [RenewalAction] in
       let actions = state.machine.handle(.wanted(lease: lease.grant), at: .now)
@@ -80,7 +80,7 @@ final class Renewals: Sendable {
     }
   }
 
-  private func lease(_ id: UInt64) -> TermLease? { self.state.withLock { $0.leases[id]?.lease } }
+  private func lease(_ id: UInt64) -> RedisLease? { self.state.withLock { $0.leases[id]?.lease } }
 
   private func send(_ extensions: [RenewalAction.Extension]) {
     let items = self.state.withLock { state in

@@ -1,7 +1,7 @@
 internal import Latchkey
 
-extension LockTurns: TermLeaseKeeper {
-  func extend(_ lease: TermLease) async throws(LockError) {
+extension LockTurns: TermLeaseOwner {
+  func extend(_ lease: RedisLease) async throws(LockError) {
     switch await self.servers.renewals.extend(lease) {
     // If it was lost, the lease knows by now.
     case .extended, .lost: return
@@ -14,19 +14,19 @@ extension LockTurns: TermLeaseKeeper {
     }
   }
 
-  func release(_ lease: TermLease) async {
+  func release(_ lease: RedisLease) async {
     self.servers.renewals.forget(lease)
     await withCheckedContinuation { continuation in
       let steps = self.state.withLock { state -> [Step] in
         guard state.lease === lease, let ballot = state.ballot else { return [.settle(continuation)] }
-        state.releases[ballot.attempt] = continuation
+        state.releases[lease.node] = continuation
         return self.end(ballot, &state)
       }
       self.perform(steps)
     }
   }
 
-  func releaseInBackground(_ lease: TermLease) {
+  func releaseInBackground(_ lease: RedisLease) {
     self.servers.renewals.forget(lease)
     let steps = self.state.withLock { state -> [Step] in
       guard state.lease === lease, let ballot = state.ballot else { return [] }
@@ -36,7 +36,7 @@ extension LockTurns: TermLeaseKeeper {
   }
 
   /// A lease was lost. Its key is released all the same: an extension may have got through whose reply has not.
-  func termEnded(_ lease: TermLease) { self.releaseInBackground(lease) }
+  func termEnded(_ lease: RedisLease) { self.releaseInBackground(lease) }
 
   private func end(_ ballot: Ballot, _ state: inout State) -> [Step] {
     state.lease = nil

@@ -1,13 +1,16 @@
 internal import Latchkey
 internal import Logging
 
+/// One grant, known by the number of the attempt that got it.
+typealias RedisLease = TermLease<LockTurns>
+
 /// The shell around one ``TurnMachine``: the local line of those who wait for one lock, and the ballots that are held for them.
 ///
 /// Events come from callers and from whichever threads bring replies; each is handled under one lock, and what it asks for is
 /// done after the lock.
 final class LockTurns: Sendable {
   enum Answer: Sendable {
-    case granted(TermLease)
+    case granted(RedisLease)
     case busy(LockError.Wait)
     case timedOut(LockError.Wait)
     case cancelled
@@ -26,7 +29,7 @@ final class LockTurns: Sendable {
     /// Ballots whose release is not done: what they planted may still stand in our way.
     var departed: [UInt64: Ballot] = [:]
     var grant: Ballot.Grant?
-    var lease: TermLease?
+    var lease: RedisLease?
     var releases: [UInt64: CheckedContinuation<Void, Never>] = [:]
     /// The last error, under its number.
     var error: (number: UInt64, error: LockError)?
@@ -50,6 +53,8 @@ final class LockTurns: Sendable {
     self.keys = LockKeys(name, prefix: servers.settings.prefix)
     self.state = Locked(State(machine: TurnMachine(rules: servers.settings.turns)))
   }
+
+  var backend: LockBackend { self.servers.settings.backend }
 
   // MARK: Callers
 
@@ -141,7 +146,7 @@ final class LockTurns: Sendable {
     case subscribe(UInt64)
     case unsubscribe(Listening)
     case answer(Line.Departure, Answer)
-    case watch(TermLease, Ballot, Ballot.Grant)
+    case watch(RedisLease, Ballot, Ballot.Grant)
     case settle(CheckedContinuation<Void, Never>)
   }
 
@@ -196,13 +201,12 @@ final class LockTurns: Sendable {
     guard let head = state.line.head, let grant = state.grant, let ballot = state.ballot else {
       preconditionFailure("a grant without anybody in line or without a ballot")
     }
-    let lease = TermLease(
-      name: self.name,
-      backend: self.servers.settings.backend,
+    let lease = RedisLease(
+      owner: self,
+      node: attempt,
       grant: self.servers.nextGrant(),
-      term: LeaseTerm(deadline: grant.deadline),
       token: grant.token,
-      keeper: self
+      term: LeaseTerm(deadline: grant.deadline)
     )
     state.lease = lease
     state.grant = nil

@@ -50,7 +50,7 @@ final class TurnTaking: Sendable {
   }
 
   /// A grant may cross a cancellation: then nobody would release it.
-  private func wanted(_ lease: TermLease) async throws(LockError) -> TermLease {
+  private func wanted(_ lease: RedisLease) async throws(LockError) -> RedisLease {
     guard Task.isCancelled else { return lease }
     do throws(LockError) {
       try await lease.release(lease.grant)

@@ -110,7 +110,7 @@ final class ServerProcess: Sendable {
 
   private func exitedError() -> ServerError {
     let tail = self.folder.logTail
-    let inUse = tail.contains("Address already in use") || tail.contains("BindException")
+    let inUse = tail.lowercased().contains("address already in use") || tail.contains("BindException")
     return ServerError(inUse ? .addressInUse : .exited, "\(self.name) ended while it started. \(self.logReport)")
   }
 

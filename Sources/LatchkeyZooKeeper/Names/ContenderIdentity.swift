@@ -1,5 +1,3 @@
-internal import Latchkey
-
 /// What our nodes are called and what they say.
 ///
 /// The name is Curator's, `_c_<uuid>-lock-<sequence>`: Curator, kazoo (told the pattern) and go-zookeeper take such a node
@@ -29,30 +27,4 @@ enum ContenderIdentity {
 
   /// How recovery recognises a node of an attempt.
   static func searchPrefix(_ identifier: String) -> String { "_c_\(identifier)-" }
-
-  /// Node data: who holds or wants the lock, for people who look.
-  static func data(label: String?) -> [UInt8] {
-    var text = "host=\(Self.quoted(ThisProcess.host)) pid=\(ThisProcess.id)"
-    if let label { text += " label=\(Self.quoted(label))" }
-    return Array(text.utf8)
-  }
-
-  /// Keeps one description on one line with its parts apart.
-  private static func quoted(_ text: String) -> String {
-    let isPlain = text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && $0 != "\"" && $0 != "\\" }
-    if isPlain, !text.isEmpty { return text }
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"", "\\":
-        quoted.unicodeScalars.append("\\")
-        quoted.unicodeScalars.append(scalar)
-      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-        quoted += " "
-      default:
-        quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
-  }
 }

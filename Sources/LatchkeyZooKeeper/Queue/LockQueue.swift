@@ -6,7 +6,7 @@ internal import ZooKeeper
 ///
 /// Events come from callers and, for replies, straight from the client's completion thread; each is handled under one lock,
 /// and what it asks for is done after the lock.
-final class LockQueue: Sendable {
+final class LockQueue: TermLeaseOwner {
   enum Answer: Sendable {
     case granted(ZooKeeperLease)
     case busy(place: Int?)
@@ -121,8 +121,10 @@ final class LockQueue: Sendable {
     self.perform(steps)
   }
 
-  /// Asks the server whether a node of ours still stands.
-  func confirm(_ node: QueueNode) async throws(LockError) {
+  /// Asks the server whether a node of ours still stands. The deadline itself moves with the session's heartbeats alone: an answer
+  /// to a read proves nothing about the session.
+  func extend(_ lease: ZooKeeperLease) async throws(LockError) {
+    let node = lease.node
     guard let session = self.state.withLock({ $0.session }), session.generation == node.session else {
       throw .lost(self.name, because: "its session is over")
     }
@@ -215,7 +217,9 @@ final class LockQueue: Sendable {
       guard let head = state.line.head, let session = state.session else {
         preconditionFailure("a grant without anybody in line or without a session")
       }
-      let lease = ZooKeeperLease(queue: self, node: node, grant: grant, term: session.term)
+      // The czxid grows with every grant, over deletion of the directory and change of leader.
+      let token = FencingToken(major: UInt64(bitPattern: node.czxid))
+      let lease = ZooKeeperLease(owner: self, node: node, grant: grant, token: token, term: session.term)
       state.lease = lease
       state.holder = nil
       state.timed.remove(head)

@@ -1,0 +1,33 @@
+#if Etcd
+public import ServiceLifecycle
+
+extension EtcdClient: Service {
+  /// Connects, and keeps the client open until the service group shuts down or the task is cancelled; then closes it.
+  ///
+  /// At most once for a client: a second call traps.
+  ///
+  /// - Throws: ``EtcdError`` if no member could be reached within the connect timeout, or the credentials were refused.
+  public func run() async throws {
+    self.begin()
+    do throws(EtcdError) {
+      try await self.waitUntilReady()
+    } catch {
+      await self.close()
+      // Shut down before there was a connection: that is what was asked for.
+      if error.code == .closed || error.code == .cancelled { return }
+      throw error
+    }
+    let (ends, continuation) = AsyncStream.makeStream(of: Void.self)
+    await withTaskCancellationHandler {
+      await withGracefulShutdownHandler {
+        for await _ in ends {}
+      } onGracefulShutdown: {
+        continuation.finish()
+      }
+    } onCancel: {
+      continuation.finish()
+    }
+    await self.close()
+  }
+}
+#endif

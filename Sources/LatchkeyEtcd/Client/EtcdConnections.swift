@@ -1,0 +1,238 @@
+#if Etcd
+internal import EtcdAPI
+internal import Latchkey
+internal import Logging
+internal import NIOCore
+internal import NIOSSL
+
+/// The connection that a client uses at present. Another takes its place, to the next member in turn, when it breaks or is
+/// under suspicion.
+final class EtcdConnections: Sendable {
+  private struct State {
+    var present: EtcdConnection?
+    /// The member to try next.
+    var next = 0
+    var isConnecting = false
+    var line = WaitLine<Result<EtcdConnection, EtcdError>>()
+    /// What each member's last failure was, until it is connected again.
+    var failures: [EtcdEndpoint: String] = [:]
+    var token: String?
+    var isClosed = false
+  }
+
+  let executor: LoopExecutor
+  private let configuration: EtcdClient.Configuration
+  private let endpoints: [EtcdEndpoint]
+  private let tls: NIOSSLContext?
+  private let state = Locked(State())
+
+  init(_ configuration: EtcdClient.Configuration, loop: any EventLoop) throws(EtcdError) {
+    self.configuration = configuration
+    self.endpoints = try configuration.parsedEndpoints()
+    self.executor = LoopExecutor(loop)
+    self.tls = try configuration.tls.map { tls throws(EtcdError) in try Self.context(tls) }
+  }
+
+  /// The connection in use, made if there is none. One attempt on every member; all who ask meanwhile share it.
+  func current() async throws(EtcdError) -> EtcdConnection {
+    enum Step {
+      case ready(EtcdConnection)
+      case wait(WaitLine<Result<EtcdConnection, EtcdError>>.ID, start: Bool)
+      case closed
+    }
+    let step = self.state.withLock { state -> Step in
+      if state.isClosed { return .closed }
+      if let present = state.present { return .ready(present) }
+      defer { state.isConnecting = true }
+      return .wait(state.line.join(), start: !state.isConnecting)
+    }
+    switch step {
+    case .ready(let connection): return connection
+    case .closed: throw .closed
+    case .wait(let id, let start):
+      if start { Task.detached(executorPreference: self.executor) { await self.connect() } }
+      let cancelled = Result<EtcdConnection, EtcdError>.failure(EtcdError(.cancelled, "the call was cancelled"))
+      let result = await withTaskCancellationHandler {
+        await withCheckedContinuation { continuation in
+          let early = self.state.withLock { $0.line.suspend(id, continuation) }
+          if let early { continuation.resume(returning: early) }
+        }
+      } onCancel: {
+        let departure = self.state.withLock { $0.line.leave(id, with: cancelled) }
+        departure.resume(with: cancelled)
+      }
+      return try result.get()
+    }
+  }
+
+  /// Gives a connection up: it has been silent for too long, or its member cannot serve at present.
+  func suspect(_ connection: EtcdConnection, _ reason: String) {
+    let isPresent = self.state.withLock { state -> Bool in
+      state.failures[connection.endpoint] = reason
+      guard state.present === connection else { return false }
+      state.present = nil
+      return true
+    }
+    if isPresent {
+      self.configuration.logger.debug(
+        "a connection is given up",
+        metadata: ["etcd.endpoint": "\(connection.endpoint)", "reason": "\(reason)"]
+      )
+    }
+    connection.close()
+  }
+
+  /// Gives up whichever connection is in use.
+  func suspectPresent(_ reason: String) {
+    if let present = self.state.withLock({ $0.present }) { self.suspect(present, reason) }
+  }
+
+  func close() {
+    let (present, waiting) = self.state.withLock { state in
+      state.isClosed = true
+      defer { state.present = nil }
+      return (state.present, state.line.leaveAll(with: .failure(.closed)))
+    }
+    present?.close()
+    for continuation in waiting { continuation.resume(returning: .failure(.closed)) }
+  }
+
+  // MARK: Calls
+
+  /// Sends one request to the member in use, with a token where there are credentials.
+  ///
+  /// - Parameter timeout: How long the answer may take; connecting has its own limit.
+  func call<Request, Response>(
+    _ method: EtcdMethod<Request, Response>,
+    _ request: Request,
+    timeout: Duration
+  ) async throws(EtcdError) -> Response {
+    let connection = try await self.current()
+    do throws(EtcdError) {
+      return try await self.authenticated(connection, timeout: timeout) { token throws(EtcdError) in
+        try await connection.call(method, request, token: token, timeout: timeout)
+      }
+    } catch {
+      if error.isInDoubt { self.suspect(connection, error.message) }
+      throw error
+    }
+  }
+
+  /// Runs a stream on the member in use until it ends.
+  func stream<Request, Response>(
+    _ method: EtcdMethod<Request, Response>,
+    _ requests: AsyncStream<Request>,
+    onResponse: @escaping @Sendable (Response) -> Void
+  ) async throws(EtcdError) {
+    let connection = try await self.current()
+    let token = try await self.token(connection, timeout: self.configuration.requestTimeout)
+    do throws(EtcdError) {
+      try await connection.stream(method, requests, token: token, onResponse: onResponse)
+    } catch {
+      if error.asksForNewToken { self.state.withLock { $0.token = nil } }
+      if error.isInDoubt { self.suspect(connection, error.message) }
+      throw error
+    }
+  }
+
+  private func authenticated<Response>(
+    _ connection: EtcdConnection,
+    timeout: Duration,
+    _ call: (String?) async throws(EtcdError) -> Response
+  ) async throws(EtcdError) -> Response {
+    let token = try await self.token(connection, timeout: timeout)
+    do throws(EtcdError) {
+      return try await call(token)
+    } catch {
+      guard error.asksForNewToken, self.configuration.credentials != nil else { throw error }
+    }
+    self.state.withLock { $0.token = nil }
+    return try await call(try await self.token(connection, timeout: timeout))
+  }
+
+  private func token(_ connection: EtcdConnection, timeout: Duration) async throws(EtcdError) -> String? {
+    guard let credentials = self.configuration.credentials else { return nil }
+    if let token = self.state.withLock({ $0.token }) { return token }
+    var request = EtcdAuthenticateRequest()
+    request.name = credentials.user
+    request.password = credentials.password
+    do throws(EtcdError) {
+      let answer = try await connection.call(EtcdMethods.authenticate, request, token: nil, timeout: timeout)
+      self.state.withLock { $0.token = answer.token }
+      return answer.token
+    } catch {
+      // Credentials that nobody asks for do no harm, as with other clients.
+      guard error.message.contains("authentication is not enabled") else { throw error }
+      return nil
+    }
+  }
+
+  // MARK: Connecting
+
+  private func connect() async {
+    let first = self.state.withLock { $0.next }
+    // A member that is stopped lets us connect and says nothing: others are asked before all the time is spent on it.
+    let patience = self.configuration.connectTimeout / (2 * self.endpoints.count)
+    var outcome: Result<EtcdConnection, EtcdError>?
+    for offset in self.endpoints.indices {
+      let index = (first + offset) % self.endpoints.count
+      let endpoint = self.endpoints[index]
+      do throws(EtcdError) {
+        let connection = try await EtcdConnection.open(
+          endpoint,
+          tls: self.tls,
+          serverName: self.configuration.tls?.serverName,
+          loop: self.executor.loop,
+          timeout: min(patience, .seconds(2))
+        )
+        self.state.withLock { state in
+          state.failures[endpoint] = nil
+          // The one after it is next, should it fail.
+          state.next = (index + 1) % self.endpoints.count
+        }
+        outcome = .success(connection)
+        break
+      } catch {
+        self.state.withLock { $0.failures[endpoint] = error.message }
+      }
+    }
+    let result = outcome ?? .failure(self.unreachable)
+    let (waiting, isUnwanted) = self.state.withLock { state in
+      state.isConnecting = false
+      if case .success(let connection) = result, !state.isClosed { state.present = connection }
+      return (state.line.leaveAll(with: result), state.isClosed)
+    }
+    if case .success(let connection) = result {
+      if isUnwanted { connection.close() }
+      connection.onClose { self.suspect(connection, "\(connection.endpoint): the connection was closed") }
+    }
+    for continuation in waiting { continuation.resume(returning: result) }
+  }
+
+  /// What has been tried, and how it failed.
+  private var unreachable: EtcdError {
+    let failures = self.state.withLock { $0.failures }
+    let tried = self.endpoints.map { failures[$0] ?? "\($0): not tried" }.joined(separator: "; ")
+    return EtcdError(.unreachable, "no member can be reached: \(tried)")
+  }
+
+  private static func context(_ tls: EtcdClient.Configuration.TLS) throws(EtcdError) -> NIOSSLContext {
+    do {
+      var configuration = TLSConfiguration.makeClientConfiguration()
+      configuration.applicationProtocols = ["h2"]
+      if let file = tls.authorityFile { configuration.trustRoots = .file(file) }
+      if let file = tls.certificateFile, let key = tls.keyFile {
+        configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(file).map { .certificate($0) }
+        configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+      }
+      return try NIOSSLContext(configuration: configuration)
+    } catch {
+      throw EtcdError(.invalidConfiguration, "the files for TLS cannot be used: \(error); check their paths and contents")
+    }
+  }
+}
+
+extension EtcdError {
+  static let closed = EtcdError(.closed, "the client is closed; use it while it runs")
+}
+#endif

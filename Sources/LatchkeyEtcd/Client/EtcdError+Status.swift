@@ -1,0 +1,28 @@
+#if Etcd
+extension EtcdError {
+  /// What the end of a call means. The texts are the server's own; where a code says enough, they are not looked at.
+  init(_ status: CallStatus, endpoint: EtcdEndpoint) {
+    let text = "\(endpoint): \(status.message)"
+    switch status.code {
+    case .unavailable, .aborted, .internalError, .unknown, .dataLoss: self.init(.unreachable, text)
+    case .deadlineExceeded, .cancelled: self.init(.timedOut, text)
+    case .unauthenticated, .permissionDenied: self.init(.notAuthorized, text)
+    case .outOfRange: self.init(.compacted, text)
+    case .notFound where status.message.contains("lease not found"): self.init(.leaseNotFound, text)
+    case .invalidArgument where Self.speaksOfUsers(status.message): self.init(.notAuthorized, text)
+    default: self.init(.refused, text)
+    }
+  }
+
+  /// The server has no code of its own for these.
+  private static func speaksOfUsers(_ message: String) -> Bool {
+    ["authentication failed", "user name is empty", "auth store is old"].contains { message.contains($0) }
+  }
+
+  /// Whether a new token may help: the present one has expired, or users and roles have changed since it was given out.
+  var asksForNewToken: Bool {
+    self.code == .notAuthorized
+      && (self.message.contains("invalid auth token") || self.message.contains("auth store is old"))
+  }
+}
+#endif

@@ -1,0 +1,59 @@
+#if Etcd
+/// What went wrong between a client and an etcd cluster.
+public struct EtcdError: Error, Hashable, Sendable {
+  /// The kind of failure. New kinds may be added, so a `switch` needs a `default`.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
+    fileprivate enum Value: String, Sendable {
+      case unreachable, timedOut, notAuthorized, leaseNotFound, compacted, cancelled, closed, invalidConfiguration
+      case refused
+    }
+
+    fileprivate let value: Value
+
+    /// No member could be reached, or the member has no leader: nobody knows what became of the request.
+    public static let unreachable = Code(value: .unreachable)
+    /// No answer came in time: nobody knows what became of the request.
+    public static let timedOut = Code(value: .timedOut)
+    /// The user or password is wrong, there is none where one is needed, or the user may not do this.
+    public static let notAuthorized = Code(value: .notAuthorized)
+    /// The lease is over: it expired, or somebody revoked it.
+    public static let leaseNotFound = Code(value: .leaseNotFound)
+    /// The revision that was asked for has been compacted away.
+    public static let compacted = Code(value: .compacted)
+    /// The calling task was cancelled.
+    public static let cancelled = Code(value: .cancelled)
+    /// The client was closed.
+    public static let closed = Code(value: .closed)
+    /// The configuration cannot work, or contradicts itself.
+    public static let invalidConfiguration = Code(value: .invalidConfiguration)
+    /// The cluster refused the request for another reason; see the message.
+    public static let refused = Code(value: .refused)
+
+    /// The code's name, as in the source.
+    public var description: String { self.value.rawValue }
+  }
+
+  /// The kind of failure.
+  public var code: Code
+  /// What happened, and where it is known what to do about it. Holds no password.
+  public var message: String
+
+  /// Makes an error.
+  ///
+  /// - Parameters:
+  ///   - code: The kind of failure.
+  ///   - message: What happened.
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// Whether the request may have been carried out all the same.
+  var isInDoubt: Bool { self.code == .unreachable || self.code == .timedOut }
+}
+
+extension EtcdError: CustomStringConvertible {
+  /// The message, behind the code.
+  public var description: String { "etcd: \(self.message) (\(self.code))" }
+}
+#endif

@@ -1,0 +1,27 @@
+#if Etcd
+internal import EtcdAPI
+internal import SwiftProtobuf
+
+/// One call of the interface: its name, and the messages that it takes and gives.
+struct EtcdMethod<Request: SwiftProtobuf.Message, Response: SwiftProtobuf.Message>: Sendable {
+  let path: String
+
+  init(_ service: String, _ method: String) {
+    self.path = "/etcdserverpb.\(service)/\(method)"
+  }
+}
+
+/// The calls that Latchkey makes.
+enum EtcdMethods {
+  static let txn = EtcdMethod<EtcdTxnRequest, EtcdTxnResponse>("KV", "Txn")
+  static let range = EtcdMethod<EtcdRangeRequest, EtcdRangeResponse>("KV", "Range")
+  static let leaseGrant = EtcdMethod<EtcdLeaseGrantRequest, EtcdLeaseGrantResponse>("Lease", "LeaseGrant")
+  static let leaseRevoke = EtcdMethod<EtcdLeaseRevokeRequest, EtcdLeaseRevokeResponse>("Lease", "LeaseRevoke")
+  static let leaseKeepAlive = EtcdMethod<EtcdLeaseKeepAliveRequest, EtcdLeaseKeepAliveResponse>(
+    "Lease",
+    "LeaseKeepAlive"
+  )
+  static let watch = EtcdMethod<EtcdWatchRequest, EtcdWatchResponse>("Watch", "Watch")
+  static let authenticate = EtcdMethod<EtcdAuthenticateRequest, EtcdAuthenticateResponse>("Auth", "Authenticate")
+}
+#endif

@@ -1,0 +1,156 @@
+#if Etcd
+public import Latchkey
+
+/// A lock in etcd: keys bound to a lease, in the order of their creation, each waiter watching only its predecessor.
+///
+/// First come, first served among processes, and in order within one. An uncontended acquire takes one round trip, a release
+/// one. The fencing token is the create revision of the key, which grows with every write to the cluster. Exclusion inside
+/// the deadline rests on clocks that run at about the same rate, on a majority of the members, on nobody deleting keys by
+/// hand, and on servers without the defect that deposed leaders revoke leases (etcd issue 15247, mended in 3.4.31 and
+/// 3.5.13): on older ones a lease can lose its key early, which is told as a loss when the client hears of it.
+public struct EtcdLock: FencedLock {
+  /// The name that contenders agree on.
+  public let name: LockName
+
+  private let locks: EtcdLocks
+
+  init(name: LockName, locks: EtcdLocks) {
+    self.name = name
+    self.locks = locks
+  }
+
+  /// `etcd`, and the endpoints with the prefix.
+  public var backend: LockBackend { self.locks.backend }
+
+  /// Takes the lock if nobody has it: one round trip, which writes nothing if somebody has.
+  ///
+  /// - Returns: The lease, or nil if somebody else holds the lock.
+  /// - Throws: ``LockError``: `unreachable` if the cluster cannot be asked, `notAuthorized`.
+  public func tryAcquire() async throws(LockError) -> Lease? {
+    if Task.isCancelled { throw .cancelled(self.name) }
+    if case .leased(let lease) = try await self.tryOnce() { return lease.makeLease() }
+    return nil
+  }
+
+  /// Waits for the lock, first come, first served among all contenders.
+  ///
+  /// An outage meanwhile is ridden out; a session that expires costs the place in the queue, not the wait. Only a first
+  /// connection that cannot be made within the client's connect timeout ends a wait without a budget.
+  ///
+  /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
+  /// - Returns: The lease.
+  /// - Throws: ``LockError``: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `closed`.
+  public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    try await self.grant(within: timeout).makeLease()
+  }
+
+  /// The same, with what the lease rests on.
+  func grant(within timeout: Duration?) async throws(LockError) -> EtcdLease {
+    if Task.isCancelled { throw .cancelled(self.name) }
+    let start = ContinuousClock.now
+    if let timeout, timeout <= .zero {
+      switch try await self.tryOnce() {
+      case .leased(let lease): return lease
+      case .busy(var wait):
+        wait.waited = .now - start
+        throw .timedOut(self.name, wait)
+      }
+    }
+    try await self.awaitFirstSession(within: timeout)
+    let deadline = timeout.map { start.advanced(by: $0) }
+    switch await self.wait(from: start, until: deadline, isPatient: true) {
+    case .granted(let lease):
+      guard Task.isCancelled else { return lease }
+      // The grant crossed the cancellation: nobody would release it.
+      await self.releaseUnwanted(lease)
+      throw .cancelled(self.name)
+    case .busy(var wait), .timedOut(var wait, isOutage: false):
+      wait.waited = .now - start
+      throw .timedOut(self.name, wait)
+    case .timedOut(_, isOutage: true): throw self.outage(waited: .now - start)
+    case .cancelled: throw .cancelled(self.name)
+    case .failed(let error): throw error
+    }
+  }
+
+  private enum Attempt {
+    case leased(EtcdLease)
+    case busy(LockError.Wait)
+  }
+
+  private func tryOnce() async throws(LockError) -> Attempt {
+    let start = ContinuousClock.now
+    let patience = self.locks.client.configuration.connectTimeout
+    try await self.awaitSession(within: patience)
+    switch await self.wait(from: start, until: start.advanced(by: patience), isPatient: false) {
+    case .granted(let lease):
+      guard Task.isCancelled else { return .leased(lease) }
+      await self.releaseUnwanted(lease)
+      throw .cancelled(self.name)
+    case .busy(let wait): return .busy(wait)
+    case .timedOut: throw self.outage(waited: .now - start)
+    case .cancelled: throw .cancelled(self.name)
+    case .failed(let error): throw error
+    }
+  }
+
+  /// Stands in the local line until granted, dismissed, timed out or cancelled.
+  private func wait(
+    from start: ContinuousClock.Instant,
+    until deadline: ContinuousClock.Instant?,
+    isPatient: Bool
+  ) async -> LockQueue.Answer {
+    let (queue, id) = self.locks.withQueue(self.name) { queue in
+      queue.join(for: self.locks, isPatient: isPatient).map { (queue, $0) }
+    }
+    // The client may have been closed since we looked, and its queues been told before we joined one.
+    if let error = self.locks.client.keeper.closed { queue.observe(.closed(error)) }
+    return await withDeadline(deadline) {
+      queue.timeOut(id, waited: .now - start)
+    } wait: {
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { continuation in queue.suspend(id, continuation) }
+      } onCancel: {
+        queue.cancel(id)
+      }
+    }
+  }
+
+  private func releaseUnwanted(_ lease: EtcdLease) async {
+    do throws(LockError) {
+      try await lease.release(lease.grant)
+    } catch {
+      // It was lost before it was wanted: all that a release could do has been done.
+    }
+  }
+
+  /// A wait without end must not hang on servers that were never there.
+  private func awaitFirstSession(within timeout: Duration?) async throws(LockError) {
+    let client = self.locks.client
+    if let error = client.keeper.closed { throw LockError(self.name, error) }
+    guard !client.hasHadSession else { return }
+    let patience = client.configuration.connectTimeout
+    try await self.awaitSession(within: min(timeout ?? patience, patience))
+  }
+
+  private func awaitSession(within timeout: Duration) async throws(LockError) {
+    do throws(EtcdError) {
+      _ = try await self.locks.client.keeper.waitForSession(within: timeout)
+    } catch {
+      throw LockError(self.name, error)
+    }
+  }
+
+  private func outage(waited: Duration) -> LockError {
+    LockError(
+      .unreachable,
+      name: self.name,
+      message: """
+        \(self.locks.backend.instance) did not answer within the wait; \
+        check the endpoints, and that a majority of the members runs, or wait longer
+        """,
+      wait: LockError.Wait(waited: waited)
+    )
+  }
+}
+#endif

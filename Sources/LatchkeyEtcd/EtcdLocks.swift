@@ -1,0 +1,129 @@
+#if Etcd
+public import Latchkey
+
+/// The locks that one etcd client contends for.
+///
+/// ```swift
+/// try await EtcdClient.withClient(EtcdClient.Configuration(endpoints: ["etcd1:2379", "etcd2:2379"])) { client in
+///   let locks = EtcdLocks(client: client)
+///   try await locks.lock(LockName("orders")).withLock { held in
+///     try await orders.save(order, fencedBy: held.token)
+///   }
+/// }
+/// ```
+///
+/// All locks of a client share its lease: when that is over, all grants are lost. Tasks of one client that want the same lock
+/// stand in a line within the process, and only the first has a key at the servers. The keys are laid out as etcd's own
+/// `clientv3/concurrency` has them, so `etcdctl lock orders` and Go programs exclude us and are excluded.
+public final class EtcdLocks: LockProvider {
+  /// How locks are mapped to keys.
+  public struct Configuration: Sendable {
+    /// What all keys begin with; nothing by default. The keys of the lock `orders` are `<prefix>orders/…`.
+    public var prefix = ""
+
+    /// A word about this contender that is shown to people who look at the lock.
+    public var label: String?
+
+    /// The defaults.
+    public init() {}
+  }
+
+  let client: EtcdClient
+  let configuration: Configuration
+  let backend: LockBackend
+  let value: [UInt8]
+  let number: UInt64
+  let lateWatches: LateWatches
+  private let registry = Locked(Registry())
+
+  private struct Registry {
+    var queues: [LockName: LockQueue] = [:]
+    var session: EtcdSession?
+    var observer: UInt64?
+    var ticker: EtcdClient.Ticker?
+    /// Idle queues are swept when the table has grown to this size.
+    var sweepAt = 256
+  }
+
+  /// Makes the locks of a client.
+  ///
+  /// - Parameters:
+  ///   - client: The client; it must outlive every lease.
+  ///   - configuration: How locks are mapped to keys.
+  public convenience init(client: EtcdClient, configuration: Configuration = Configuration()) {
+    let text = ContenderDescription.text(label: configuration.label)
+    self.init(client: client, configuration: configuration, value: Array(text.utf8))
+  }
+
+  /// - Parameter value: What our keys say.
+  init(client: EtcdClient, configuration: Configuration, value: [UInt8]) {
+    self.client = client
+    self.number = client.nextNumber()
+    self.configuration = configuration
+    // Below different prefixes, one name is different locks.
+    let instance = client.configuration.endpoints.joined(separator: ",")
+    let isPlain = configuration.prefix.isEmpty
+    self.backend = LockBackend(kind: "etcd", instance: isPlain ? instance : "\(instance)/\(configuration.prefix)")
+    self.value = value
+    self.lateWatches = LateWatches(loop: client.loop)
+    let observer = client.keeper.addObserver { [weak self] event in self?.observe(event) }
+    let ticker = client.every(client.configuration.recheckInterval) { [weak self] in self?.recheck() }
+    self.registry.withLock { registry in
+      registry.observer = observer
+      registry.ticker = ticker
+      if registry.session == nil { registry.session = client.keeper.session }
+    }
+  }
+
+  deinit {
+    let (observer, ticker) = self.registry.withLock { ($0.observer, $0.ticker) }
+    if let observer { self.client.keeper.removeObserver(observer) }
+    ticker?.cancel()
+  }
+
+  /// The lock of a name; its keys are `<prefix><name>/…`.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func lock(_ name: LockName) -> any DistributedLock { self.fencedLock(name) }
+
+  /// The lock of a name, with its type.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func fencedLock(_ name: LockName) -> EtcdLock { EtcdLock(name: name, locks: self) }
+
+  /// Gives a step on the queue of a lock to `body`, which returns nil if the queue has been swept meanwhile.
+  func withQueue<R>(_ name: LockName, _ body: (LockQueue) -> R?) -> R {
+    while true {
+      let queue = self.registry.withLock { registry -> LockQueue in
+        if let queue = registry.queues[name] { return queue }
+        if registry.queues.count >= registry.sweepAt {
+          registry.queues = registry.queues.filter { !$0.value.retireIfIdle() }
+          registry.sweepAt = max(256, registry.queues.count * 2)
+        }
+        let queue = LockQueue(name: name, locks: self, session: registry.session)
+        registry.queues[name] = queue
+        return queue
+      }
+      if let result = body(queue) { return result }
+    }
+  }
+
+  private func observe(_ event: EtcdSessionEvent) {
+    let queues = self.registry.withLock { registry in
+      switch event {
+      case .began(let session): registry.session = session
+      case .ended(let session): if registry.session === session { registry.session = nil }
+      case .closed: registry.session = nil
+      }
+      return Array(registry.queues.values)
+    }
+    for queue in queues { queue.observe(event) }
+  }
+
+  private func recheck() {
+    for queue in self.registry.withLock({ Array($0.queues.values) }) { queue.recheck() }
+  }
+}
+#endif

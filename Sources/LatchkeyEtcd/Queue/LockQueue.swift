@@ -1,0 +1,276 @@
+#if Etcd
+internal import Latchkey
+
+/// One grant of an etcd lock: our key, and the term that proves the session behind it.
+typealias EtcdLease = TermLease<LockQueue>
+
+/// The shell around one ``QueueMachine``: the local line of those who wait, and the requests to the servers.
+///
+/// Events come from callers and, for answers, from the connection's thread; each is handled under one lock, and what it asks
+/// for is done after the lock.
+final class LockQueue: TermLeaseOwner {
+  enum Answer: Sendable {
+    case granted(EtcdLease)
+    case busy(LockError.Wait)
+    case timedOut(LockError.Wait, isOutage: Bool)
+    case cancelled
+    case failed(LockError)
+  }
+
+  typealias Line = WaitLine<Answer>
+
+  struct State: Sendable {
+    var machine: QueueMachine
+    var session: EtcdSession?
+    var line = Line()
+    /// Those in line who would not wait.
+    var impatient: Set<Line.ID> = []
+    var lease: EtcdLease?
+    var releases: [QueueNode: CheckedContinuation<Void, Never>] = [:]
+    var errors: [UInt64: LockError] = [:]
+    var nextError: UInt64 = 1
+    var predecessorWatch: WatchTable.ID?
+    var ownWatch: WatchTable.ID?
+    var lateWatch: LateWatches.ID?
+    /// Keeps the source of session events alive while there is anything to do.
+    var anchor: EtcdLocks?
+    var isRetired = false
+  }
+
+  let name: LockName
+  let backend: LockBackend
+  let prefix: [UInt8]
+  let client: EtcdClient
+  let value: [UInt8]
+  /// Which of the client's ``EtcdLocks`` it belongs to.
+  let owner: UInt64
+  let lateWatches: LateWatches
+  let state: Locked<State>
+
+  init(name: LockName, locks: EtcdLocks, session: EtcdSession?) {
+    self.name = name
+    self.backend = locks.backend
+    self.prefix = LockKeys.prefix(of: name, under: locks.configuration.prefix)
+    self.client = locks.client
+    self.value = locks.value
+    self.owner = locks.number
+    self.lateWatches = locks.lateWatches
+    self.state = Locked(State(machine: QueueMachine(session: session?.generation), session: session))
+  }
+
+  // MARK: Callers
+
+  /// Takes a place in the local line; nil if the queue has been swept and another must be taken.
+  func join(for locks: EtcdLocks, isPatient: Bool) -> Line.ID? {
+    let (id, steps) = self.state.withLock { state -> (Line.ID?, [Step]) in
+      guard !state.isRetired else { return (nil, []) }
+      state.anchor = locks
+      let id = state.line.join()
+      if !isPatient { state.impatient.insert(id) }
+      return (id, self.apply(.joined(patient: isPatient), &state))
+    }
+    self.perform(steps)
+    return id
+  }
+
+  func suspend(_ id: Line.ID, _ continuation: Line.Continuation) {
+    let early = self.state.withLock { $0.line.suspend(id, continuation) }
+    if let early { continuation.resume(returning: early) }
+  }
+
+  func cancel(_ id: Line.ID) { self.leave(id) { _ in .cancelled } }
+
+  /// - Parameter waited: How long the caller has waited.
+  func timeOut(_ id: Line.ID, waited: Duration) {
+    let isSilent = self.client.isSilent
+    self.leave(id) { state in
+      // A question that was asked a while ago and has no answer: nobody knows who holds the lock.
+      let isUnanswered = state.machine.isUnanswered && waited > .milliseconds(250)
+      return .timedOut(state.knownOfWait, isOutage: isSilent || isUnanswered)
+    }
+  }
+
+  private func leave(_ id: Line.ID, _ answer: @Sendable (State) -> Answer) {
+    let steps = self.state.withLock { state -> [Step] in
+      let answer = answer(state)
+      let departure = state.line.leave(id, with: answer)
+      guard departure.isDelivered else { return [] }
+      let isPatient = state.impatient.remove(id) == nil
+      return [.answer(departure, answer)] + self.apply(.left(patient: isPatient), &state)
+    }
+    self.perform(steps)
+  }
+
+  func release(_ lease: EtcdLease) async {
+    await withCheckedContinuation { continuation in
+      let steps = self.state.withLock { state -> [Step] in
+        guard state.lease === lease else { return [.settle(continuation)] }
+        state.lease = nil
+        state.releases[lease.node] = continuation
+        return self.apply(.released(grant: lease.grant), &state)
+      }
+      self.perform(steps)
+    }
+  }
+
+  func releaseInBackground(_ lease: EtcdLease) {
+    let steps = self.state.withLock { state -> [Step] in
+      guard state.lease === lease else { return [] }
+      state.lease = nil
+      return self.apply(.released(grant: lease.grant), &state)
+    }
+    self.perform(steps)
+  }
+
+  /// Asks the servers whether a key of ours still stands. The deadline itself moves with the session's heartbeats alone: an answer
+  /// to a read proves nothing about the session.
+  func extend(_ lease: EtcdLease) async throws(LockError) {
+    let node = lease.node
+    let result: Result<Bool, EtcdError> = await withCheckedContinuation { continuation in
+      self.look(for: node) { continuation.resume(returning: $0) }
+    }
+    switch result {
+    case .success(true): return
+    case .success(false): self.handle(.ownGone(node))
+    case .failure(let error): throw LockError(self.name, error)
+    }
+  }
+
+  /// Called by the registry, under its lock: true if the queue is done with for good.
+  func retireIfIdle() -> Bool {
+    self.state.withLock { state in
+      guard state.machine.isIdle, state.line.isEmpty, state.lease == nil else { return false }
+      state.isRetired = true
+      return true
+    }
+  }
+
+  func observe(_ event: EtcdSessionEvent) {
+    let steps = self.state.withLock { state -> [Step] in
+      switch event {
+      case .began(let session):
+        state.session = session
+        return self.apply(.sessionBegan(session.generation), &state)
+      case .ended(let session):
+        let steps = self.apply(.sessionEnded(session.generation), &state)
+        if state.session === session { state.session = nil }
+        return steps
+      case .closed(let error):
+        return self.apply(.closed(state.keep(LockError(self.name, error))), &state)
+      }
+    }
+    self.perform(steps)
+  }
+
+  func recheck() { self.handle(.recheck) }
+
+  // MARK: Events and what follows
+
+  /// What is left to do after the lock. Requests to the servers are actions of the machine; the rest concerns callers.
+  enum Step: Sendable {
+    case request(QueueAction, EtcdSession?)
+    case answer(Line.Departure, Answer)
+    case watchTerm(EtcdLease)
+    case lose(EtcdLease)
+    case settle(CheckedContinuation<Void, Never>)
+    case removeWatch(WatchTable.ID)
+    case removeLateWatch(LateWatches.ID)
+  }
+
+  func handle(_ event: QueueEvent) {
+    let steps = self.state.withLock { state in self.apply(event, &state) }
+    self.perform(steps)
+  }
+
+  /// Runs one event through the machine and resolves, still under the lock, what concerns the line and the lease.
+  func apply(_ event: QueueEvent, _ state: inout State) -> [Step] {
+    // Asked without telling: handlers run code of others, which must not happen under this lock.
+    let termIsLive = state.session?.term.hasTimeLeft ?? false
+    var steps: [Step] = []
+    for action in state.machine.handle(event, termIsLive: termIsLive) {
+      self.resolve(action, &state, &steps)
+    }
+    if state.machine.isIdle {
+      state.errors = [:]
+      if state.lease == nil { state.anchor = nil }
+    }
+    return steps
+  }
+
+  private func resolve(_ action: QueueAction, _ state: inout State, _ steps: inout [Step]) {
+    switch action {
+    case .grant(let grant, let node):
+      guard let head = state.line.head, let session = state.session else {
+        preconditionFailure("a grant without anybody in line or without a session")
+      }
+      // All keys of the cluster share one sequence of revisions, and grants follow that of creation.
+      let token = FencingToken(major: UInt64(bitPattern: node.revision))
+      let lease = EtcdLease(owner: self, node: node, grant: grant, token: token, term: session.term)
+      state.lease = lease
+      let isPatient = state.impatient.remove(head) == nil
+      let answer = Answer.granted(lease)
+      steps.append(.watchTerm(lease))
+      steps.append(.answer(state.line.leave(head, with: answer), answer))
+      for action in state.machine.served(patient: isPatient) { self.resolve(action, &state, &steps) }
+    case .lose:
+      guard let lease = state.lease else { return }
+      state.lease = nil
+      steps.append(.lose(lease))
+    case .answerImpatient(let view):
+      let answer = Answer.busy(LockError.Wait(holder: view.holder, place: view.ahead))
+      for id in state.impatient { steps.append(.answer(state.line.leave(id, with: answer), answer)) }
+      state.impatient = []
+    case .fail(let number):
+      let unknown = LockError(.backendFailure, name: self.name, message: "the servers answered with an error")
+      let answer = Answer.failed(state.errors.removeValue(forKey: number) ?? unknown)
+      for continuation in state.line.leaveAll(with: answer) { steps.append(.answer(.resume(continuation), answer)) }
+      state.impatient = []
+    case .releaseSettled(let node):
+      if let continuation = state.releases.removeValue(forKey: node) { steps.append(.settle(continuation)) }
+    case .forgetWatches:
+      if let watch = state.predecessorWatch { steps.append(.removeWatch(watch)) }
+      if let watch = state.ownWatch { steps.append(.removeWatch(watch)) }
+      if let watch = state.lateWatch { steps.append(.removeLateWatch(watch)) }
+      (state.predecessorWatch, state.ownWatch, state.lateWatch) = (nil, nil, nil)
+    default:
+      steps.append(.request(action, state.session))
+    }
+  }
+
+  private func perform(_ steps: [Step]) {
+    // Those of one event go together: a delete, and behind it the next attempt to enter.
+    var transactions: [TransactionQueue.Entry] = []
+    for step in steps {
+      switch step {
+      case .request(let action, let session): self.request(action, session, &transactions)
+      case .answer(let departure, let answer): departure.resume(with: answer)
+      case .watchTerm(let lease): lease.watchTerm()
+      case .lose(let lease): lease.lose(because: Self.lossByDeletion)
+      case .settle(let continuation): continuation.resume()
+      case .removeWatch(let watch): self.client.watches.remove(watch)
+      case .removeLateWatch(let watch): self.lateWatches.remove(watch)
+      }
+    }
+    if !transactions.isEmpty { self.client.transactions.submit(transactions) }
+  }
+
+  private static let lossByDeletion = """
+    its key is gone: its session ended, somebody deleted it, or a server revoked the lease that it should have kept \
+    (etcd before 3.4.31 and 3.5.13 does that when a leader is deposed, etcd issue 15247)
+    """
+}
+
+extension LockQueue.State {
+  /// Keeps an error until the machine decides to tell it.
+  mutating func keep(_ error: LockError) -> UInt64 {
+    defer { self.nextError += 1 }
+    self.errors[self.nextError] = error
+    return self.nextError
+  }
+
+  var knownOfWait: LockError.Wait {
+    let view = self.machine.view
+    return LockError.Wait(holder: view?.holder ?? view?.predecessor.map { LockKeys.text($0) }, place: view?.ahead)
+  }
+}
+#endif

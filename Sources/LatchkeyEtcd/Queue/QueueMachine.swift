@@ -1,0 +1,294 @@
+#if Etcd
+/// How one client stands in the queue of one etcd lock.
+///
+/// Pure: events in, actions out, no I/O, no clock. At most one key of the client is in the queue at a time, for the first
+/// caller in its local line; a caller that gives up leaves the key to the next one. What has been abandoned is kept apart in
+/// ``QueueLitter`` and seen to in the background.
+///
+/// The queue is that of etcd's `clientv3/concurrency`: keys below one prefix, in the order of their create revisions. Unlike
+/// there, a waiter watches from now on and reads once more when the watch is set, since a watch from a past revision is
+/// served by the server's catch-up loop, ten times a second; and it watches its own key beside the predecessor's.
+package struct QueueMachine: Sendable {
+  /// The rules that make the queue safe and live, each for itself: tests break one at a time and see that it is missed.
+  package struct Rules: Sendable {
+    /// Behind more than one contender, a predecessor that goes makes us read again: it may have given up.
+    package var readsBehindSeveral = true
+    /// What was deleted before a watch was set is found by a read.
+    package var readsOnceWatched = true
+    /// A key of ours that is gone is never granted, and a grant without its key is lost.
+    package var heedsOwnDeletion = true
+    /// Nothing is granted unless the session is proven to live.
+    package var needsLiveTerm = true
+    /// What an abandoned attempt has left is deleted.
+    package var cleansUpAfterAbandonedEntries = true
+    /// A key whose request may be carried out once more is deleted once more, and is not used again.
+    package var sweepsDoubtfulKeys = true
+    /// A key is used again only when it is known to be gone.
+    package var sparesOccupiedSlots = true
+    /// An event that was lost is made up for.
+    package var rechecks = true
+
+    package init() {}
+  }
+
+  /// One attempt to get a key into the queue and to the front of it.
+  struct Attempt: Sendable {
+    let number: UInt64
+    let session: UInt64
+    let slot: UInt64
+    let onlyIfEmpty: Bool
+    var isOwnWatchAsked = false
+    var isOwnWatched = false
+    /// The predecessor whose watch is asked for.
+    var watched: [UInt8]?
+    var isPredecessorWatched = false
+
+    var isWatching: Bool { self.isOwnWatched && self.isPredecessorWatched }
+  }
+
+  enum Phase: Sendable {
+    case idle
+    /// Wanted, but there is no session.
+    case needSession
+    case entering(Attempt)
+    case watching(Attempt, QueueNode, QueueView)
+    /// A read of our place is under way; `again` if something happened meanwhile that it may have missed.
+    case checking(Attempt, QueueNode, QueueView, again: Bool)
+    /// First in the queue, but the session is not proven to live: it will be over soon.
+    case ripe(Attempt, QueueNode)
+    case held(grant: UInt64, QueueNode, isOwnWatched: Bool)
+  }
+
+  var phase = Phase.idle
+  var litter = QueueLitter()
+  var patient = 0
+  var impatient = 0
+  var session: UInt64?
+  var nextAttempt: UInt64 = 1
+  var nextGrant: UInt64 = 1
+  let rules: Rules
+
+  package init(session: UInt64?, rules: Rules = Rules()) {
+    self.session = session
+    self.rules = rules
+  }
+
+  /// Whether nothing is wanted, held or left to clean up.
+  package var isIdle: Bool {
+    if case .idle = self.phase { return self.litter.isEmpty && self.patient + self.impatient == 0 }
+    return false
+  }
+
+  /// Whether the lock's state at the servers is unknown: what was asked has not been answered.
+  package var isUnanswered: Bool {
+    switch self.phase {
+    case .needSession, .entering, .ripe: true
+    case .idle, .watching, .checking, .held: false
+    }
+  }
+
+  /// Where our key stands, as far as it is known.
+  package var view: QueueView? {
+    switch self.phase {
+    case .watching(_, _, let view), .checking(_, _, let view, _): view
+    default: nil
+    }
+  }
+
+  /// Whether the attempt still waits behind this predecessor.
+  package func watches(_ number: UInt64, _ key: [UInt8]) -> Bool {
+    self.attempt?.number == number && self.attempt?.watched == key
+  }
+
+  /// Whether the key is the one that we hold or wait with.
+  package func owns(_ node: QueueNode) -> Bool {
+    switch self.phase {
+    case .held(_, node, _), .watching(_, node, _), .checking(_, node, _, _), .ripe(_, node): true
+    default: false
+    }
+  }
+
+  // MARK: Events
+
+  /// - Parameter termIsLive: Whether the session's deadline lies ahead at this moment: nothing is granted without.
+  package mutating func handle(_ event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
+    switch event {
+    case .joined(let patient): return self.joined(patient: patient)
+    case .left(let patient):
+      if patient { self.patient -= 1 } else { self.impatient -= 1 }
+      return self.abandonIfUnwanted()
+    case .released(let grant):
+      guard case .held(grant, let node, _) = self.phase else { return [] }
+      self.phase = .idle
+      return [.forgetWatches] + self.litter.delete(node) + self.startIfWanted()
+    case .sessionBegan(let session):
+      self.session = session
+      if case .needSession = self.phase { return self.startIfWanted() }
+      return []
+    case .sessionEnded(let session): return self.sessionEnded(session)
+    case .closed(let error): return self.closed(error)
+    case .entered(let number, let result, let isDoubtful):
+      return self.entered(number, result, isDoubtful: isDoubtful, termIsLive: termIsLive)
+    case .checked(let number, let result): return self.checked(number, result, termIsLive: termIsLive)
+    case .predecessorWatched(let number, let key): return self.predecessorWatched(number, key)
+    case .predecessorGone(let number, let key): return self.predecessorGone(number, key, termIsLive: termIsLive)
+    case .ownWatched(let node): return self.ownWatched(node)
+    case .ownGone(let node): return self.ownGone(node)
+    case .watchRefused(let number, let error):
+      guard let attempt = self.attempt, attempt.number == number, let node = self.node else { return [] }
+      return self.giveUp(node, error)
+    case .confirmed(let node, let exists): return exists ? [] : self.ownGone(node)
+    case .deleteDelayed(let node): return self.litter.contains(node) ? [.releaseSettled(node)] : []
+    case .deleted(let node, let isGone): return self.litter.deleted(node, isGone: isGone)
+    case .recheck: return self.recheck()
+    }
+  }
+
+  private mutating func joined(patient: Bool) -> [QueueAction] {
+    if patient { self.patient += 1 } else { self.impatient += 1 }
+    switch self.phase {
+    case .idle: return self.start()
+    // A key that already waits for others cannot serve a caller that would not wait.
+    case .watching(_, let node, let view) where !patient: return self.dismissImpatient(view, node)
+    case .checking(_, let node, let view, _) where !patient: return self.dismissImpatient(view, node)
+    // Somebody of this process has it by now.
+    case .held where !patient: return self.answerImpatient(QueueView(ahead: 1))
+    default: return []
+    }
+  }
+
+  private mutating func sessionEnded(_ session: UInt64) -> [QueueAction] {
+    if self.session == session { self.session = nil }
+    let settled = self.litter.sessionEnded(session)
+    switch self.phase {
+    case .held(let grant, let node, _) where node.session == session:
+      self.phase = .idle
+      return settled + [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
+    default:
+      guard self.attempt?.session == session else { return settled }
+      return settled + self.restart()
+    }
+  }
+
+  private mutating func closed(_ error: UInt64) -> [QueueAction] {
+    self.session = nil
+    var actions = self.litter.clear()
+    if case .held(let grant, _, _) = self.phase { actions.append(.lose(grant: grant)) }
+    self.phase = .idle
+    return actions + [.forgetWatches] + self.failAll(error)
+  }
+
+  private mutating func entered(
+    _ number: UInt64,
+    _ result: Result<QueueEntry, QueueFailure>,
+    isDoubtful: Bool,
+    termIsLive: Bool
+  ) -> [QueueAction] {
+    if case .success(.entered(let node, _)) = result, isDoubtful, self.rules.sweepsDoubtfulKeys {
+      self.litter.doubt(node)
+    }
+    guard case .entering(let attempt) = self.phase, attempt.number == number else {
+      return self.litter.lateEntry(number, result)
+    }
+    switch result {
+    case .success(.entered(let node, let view)): return self.placed(attempt, node, view, termIsLive: termIsLive)
+    case .success(.busy(let view)):
+      self.phase = .idle
+      // Those who wait have come after the request was sent.
+      return self.answerImpatient(view) + self.startIfWanted()
+    case .success(.gone): return self.restart()
+    case .failure(.sessionOver): return self.sessionOver()
+    case .failure(.permanent(let error)):
+      self.phase = .idle
+      return self.failAll(error)
+    }
+  }
+
+  private mutating func checked(
+    _ number: UInt64,
+    _ result: Result<QueueCheck, QueueFailure>,
+    termIsLive: Bool
+  ) -> [QueueAction] {
+    guard case .checking(let attempt, let node, _, let again) = self.phase, attempt.number == number else { return [] }
+    switch result {
+    case .success(.gone): return self.rules.heedsOwnDeletion ? self.restart() : self.ripen(attempt, node, termIsLive: termIsLive)
+    case .success(.standing(let view)):
+      if again, view.predecessor != nil, view.predecessor == attempt.watched { return self.check(attempt, node, view) }
+      return self.placed(attempt, node, view, termIsLive: termIsLive)
+    case .failure(.sessionOver): return self.sessionOver()
+    case .failure(.permanent(let error)): return self.giveUp(node, error)
+    }
+  }
+
+  private mutating func predecessorWatched(_ number: UInt64, _ key: [UInt8]) -> [QueueAction] {
+    self.watchSet(number) { attempt in
+      guard attempt.watched == key else { return false }
+      attempt.isPredecessorWatched = true
+      return true
+    }
+  }
+
+  private mutating func ownWatched(_ node: QueueNode) -> [QueueAction] {
+    if case .held(let grant, node, _) = self.phase {
+      self.phase = .held(grant: grant, node, isOwnWatched: true)
+      return [.confirm(node)]
+    }
+    guard self.node == node, let number = self.attempt?.number else { return [] }
+    return self.watchSet(number) { attempt in
+      attempt.isOwnWatched = true
+      return true
+    }
+  }
+
+  /// A watch is set, for the first time or again on another stream: what happened before, a read must find.
+  private mutating func watchSet(_ number: UInt64, _ note: (inout Attempt) -> Bool) -> [QueueAction] {
+    switch self.phase {
+    case .watching(var attempt, let node, let view) where attempt.number == number:
+      guard note(&attempt) else { return [] }
+      if attempt.isWatching, self.rules.readsOnceWatched { return self.check(attempt, node, view) }
+      self.phase = .watching(attempt, node, view)
+    case .checking(var attempt, let node, let view, _) where attempt.number == number:
+      guard note(&attempt) else { return [] }
+      self.phase = .checking(attempt, node, view, again: true)
+    default: break
+    }
+    return []
+  }
+
+  private mutating func predecessorGone(_ number: UInt64, _ key: [UInt8], termIsLive: Bool) -> [QueueAction] {
+    switch self.phase {
+    case .watching(let attempt, let node, let view) where attempt.number == number && attempt.watched == key:
+      // Nobody can have come between: whoever enters after our key stands behind it. Our own deletion would have been told
+      // before this one: both are watched on one stream, and it tells in the order of revisions.
+      if attempt.isOwnWatched, view.isNext || !self.rules.readsBehindSeveral {
+        return self.ripen(attempt, node, termIsLive: termIsLive)
+      }
+      return self.check(attempt, node, view)
+    case .checking(let attempt, let node, let view, _) where attempt.number == number && attempt.watched == key:
+      self.phase = .checking(attempt, node, view, again: true)
+      return []
+    default: return []
+    }
+  }
+
+  private mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
+    guard self.rules.heedsOwnDeletion, self.owns(node) else { return [] }
+    if case .held(let grant, _, _) = self.phase {
+      self.phase = .idle
+      return [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
+    }
+    return self.restart()
+  }
+
+  private mutating func recheck() -> [QueueAction] {
+    guard self.rules.rechecks else { return [] }
+    let sweeps = self.litter.sweep(except: self.node)
+    switch self.phase {
+    case .watching(let attempt, let node, let view) where attempt.isWatching:
+      return sweeps + self.check(attempt, node, view)
+    case .held(_, let node, let isOwnWatched) where isOwnWatched: return sweeps + [.confirm(node)]
+    default: return sweeps
+    }
+  }
+}
+#endif

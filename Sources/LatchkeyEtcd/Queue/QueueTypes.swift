@@ -1,0 +1,124 @@
+#if Etcd
+/// Our key in a lock's queue.
+package struct QueueNode: Hashable, Sendable {
+  package var key: [UInt8]
+  /// Which of the session's keys in this queue it is.
+  package var slot: UInt64
+  /// The revision that created it: its place in the queue, and the fencing token.
+  package var revision: Int64
+  /// The session whose lease it is bound to, by the client's own numbering.
+  package var session: UInt64
+
+  /// Stands for whatever revision a key may have come back with.
+  package static let anyRevision: Int64 = 0
+
+  package init(key: [UInt8], slot: UInt64, revision: Int64, session: UInt64) {
+    self.key = key
+    self.slot = slot
+    self.revision = revision
+    self.session = session
+  }
+}
+
+/// What stands before our key, as one read of the queue told.
+package struct QueueView: Hashable, Sendable {
+  /// The contender right before our key; nil if there is none.
+  package var predecessor: [UInt8]?
+  /// Whether the predecessor is the first in the queue.
+  package var isNext: Bool
+  /// How many stand before our key, where the read tells.
+  package var ahead: Int?
+  /// Who holds the lock, where the read tells.
+  package var holder: String?
+
+  package init(predecessor: [UInt8]? = nil, isNext: Bool = false, ahead: Int? = nil, holder: String? = nil) {
+    self.predecessor = predecessor
+    self.isNext = isNext
+    self.ahead = ahead
+    self.holder = holder
+  }
+}
+
+/// What came of an attempt to enter the queue.
+package enum QueueEntry: Hashable, Sendable {
+  case entered(QueueNode, QueueView)
+  /// Somebody is in the queue, and the attempt was to enter an empty one only.
+  case busy(QueueView)
+  /// It was created by an earlier request whose answer was lost, and has been deleted since.
+  case gone
+}
+
+/// Where our key stands, or that it is gone.
+package enum QueueCheck: Hashable, Sendable {
+  case standing(QueueView)
+  case gone
+}
+
+/// Why a request has no result. What got no answer is asked again until it has one, so it is not among these.
+package enum QueueFailure: Error, Hashable, Sendable {
+  /// The session is over, and with it all its keys.
+  case sessionOver
+  /// Asking again will not help; the shell keeps the error that belongs to the number.
+  case permanent(UInt64)
+}
+
+/// What happens to the queue of one lock within one client.
+package enum QueueEvent: Sendable {
+  /// Somebody asks for the lock; an impatient caller only if it need not wait.
+  case joined(patient: Bool)
+  /// Somebody who asked is gone: timed out, cancelled.
+  case left(patient: Bool)
+  /// The holder gives the lock back.
+  case released(grant: UInt64)
+  case sessionBegan(UInt64)
+  case sessionEnded(UInt64)
+  /// No session will come any more.
+  case closed(UInt64)
+  /// The attempt to enter was answered; doubtful if a copy of the request may still be on its way.
+  case entered(attempt: UInt64, Result<QueueEntry, QueueFailure>, isDoubtful: Bool)
+  /// Our place was read.
+  case checked(attempt: UInt64, Result<QueueCheck, QueueFailure>)
+  /// The watch on the predecessor is set: what was deleted before, it does not tell.
+  case predecessorWatched(attempt: UInt64, key: [UInt8])
+  case predecessorGone(attempt: UInt64, key: [UInt8])
+  /// The watch on our own key is set: what was deleted before, it does not tell.
+  case ownWatched(QueueNode)
+  case ownGone(QueueNode)
+  /// The servers refuse a watch.
+  case watchRefused(attempt: UInt64, error: UInt64)
+  /// Our key was looked for, while we hold the lock.
+  case confirmed(QueueNode, exists: Bool)
+  /// A delete got no answer at first; it goes on in the background.
+  case deleteDelayed(QueueNode)
+  /// A delete was answered; if the key is not gone, the servers refused.
+  case deleted(QueueNode, isGone: Bool)
+  /// From time to time: an event may have been lost.
+  case recheck
+}
+
+/// What the queue wants done. Whoever performs an action reports the outcome as an event.
+package enum QueueAction: Hashable, Sendable {
+  /// Create our key and read who is before it, in one transaction; only if the queue is empty, if so asked.
+  case enter(attempt: UInt64, session: UInt64, slot: UInt64, onlyIfEmpty: Bool)
+  /// Read our key and who is before it.
+  case check(attempt: UInt64, QueueNode)
+  /// Look whether our key is there, while we hold the lock.
+  case confirm(QueueNode)
+  case watchPredecessor(attempt: UInt64, key: [UInt8])
+  case watchOwn(attempt: UInt64, QueueNode)
+  /// Watch our own key after a while: a short hold ends before, and then costs no watch.
+  case watchOwnLater(QueueNode)
+  case forgetWatches
+  /// The lock is ours: the first in line gets it.
+  case grant(UInt64, QueueNode)
+  /// The grant does not stand any more.
+  case lose(grant: UInt64)
+  /// Whoever would not wait is told that the lock is busy.
+  case answerImpatient(QueueView)
+  /// Everybody in line is told the error.
+  case fail(UInt64)
+  case delete(QueueNode)
+  /// The delete of this key is done, or is now being seen to in the background.
+  case releaseSettled(QueueNode)
+}
+#endif

@@ -1,0 +1,153 @@
+#if Etcd
+internal import EtcdAPI
+internal import Latchkey
+internal import Logging
+internal import NIOCore
+
+/// All watches of a client, on one stream, which is opened when there is something to watch.
+final class Watches: Sendable {
+  enum Event: Sendable {
+    /// The watch is set: look now, for what was deleted before. Told again after the stream has been replaced.
+    case set
+    /// What is watched has happened: the key was deleted.
+    case happened
+    case refused(EtcdError)
+  }
+
+  private struct Stream {
+    let number: UInt64
+    let requests: AsyncStream<EtcdWatchRequest>.Continuation
+    let task: Task<Void, Never>
+  }
+
+  private struct State {
+    var table = WatchTable()
+    var handlers: [WatchTable.ID: @Sendable (Event) -> Void] = [:]
+    var stream: Stream?
+    var nextStream: UInt64 = 1
+    var failures = 0
+    var isClosed = false
+  }
+
+  private let connections: EtcdConnections
+  private let logger: Logger
+  private let state = Locked(State())
+
+  init(connections: EtcdConnections, logger: Logger) {
+    self.connections = connections
+    self.logger = logger
+  }
+
+  /// Watches for something, from now on.
+  ///
+  /// - Parameter handler: Told from a thread of the connection; it must not block.
+  func add(_ target: WatchTable.Target, _ handler: @escaping @Sendable (Event) -> Void) -> WatchTable.ID {
+    self.state.withLock { state in
+      let (id, requests) = state.table.add(target)
+      state.handlers[id] = handler
+      Self.send(requests, state)
+      if state.stream == nil { self.open(&state, after: .zero) }
+      return id
+    }
+  }
+
+  /// Ends a watch; its handler may be running at this moment, and is not called again.
+  func remove(_ id: WatchTable.ID) {
+    self.state.withLock { state in
+      state.handlers[id] = nil
+      Self.send(state.table.remove(id), state)
+    }
+  }
+
+  func close() {
+    let (stream, handlers) = self.state.withLock { state in
+      state.isClosed = true
+      defer { (state.stream, state.handlers) = (nil, [:]) }
+      return (state.stream, Array(state.handlers.values))
+    }
+    stream?.task.cancel()
+    for handler in handlers { handler(.refused(.closed)) }
+  }
+
+  // MARK: The stream
+
+  private static func send(_ requests: [WatchTable.Request], _ state: State) {
+    guard let stream = state.stream else { return }
+    for request in requests { stream.requests.yield(Self.message(request)) }
+  }
+
+  private func open(_ state: inout State, after pause: Duration) {
+    guard !state.isClosed else { return }
+    let number = state.nextStream
+    state.nextStream += 1
+    let (requests, continuation) = AsyncStream.makeStream(of: EtcdWatchRequest.self)
+    let task = Task.detached(executorPreference: self.connections.executor) { [weak self] in
+      if pause > .zero {
+        // Cancelled when the client is closed, and then the stream that follows fails at once.
+        try? await Task.sleep(for: pause)
+      }
+      guard let connections = self?.connections, let logger = self?.logger else { return }
+      do throws(EtcdError) {
+        try await connections.stream(EtcdMethods.watch, requests) { [weak self] answer in
+          self?.received(answer, on: number)
+        }
+      } catch {
+        logger.debug("the stream of watches ended", metadata: ["error": "\(error)"])
+      }
+      self?.ended(number)
+    }
+    state.stream = Stream(number: number, requests: continuation, task: task)
+    // They wait in the stream's line of requests until it is connected.
+    Self.send(state.table.streamOpened(), state)
+  }
+
+  private func ended(_ number: UInt64) {
+    self.state.withLock { state in
+      guard state.stream?.number == number else { return }
+      state.stream = nil
+      state.table.streamClosed()
+      guard !state.table.isEmpty else { return }
+      state.failures += 1
+      self.open(&state, after: state.failures == 1 ? .zero : .milliseconds(min(500, 5 << min(state.failures, 10))))
+    }
+  }
+
+  private func received(_ answer: EtcdWatchResponse, on number: UInt64) {
+    let told = self.state.withLock { state -> (@Sendable (Event) -> Void, Event)? in
+      guard state.stream?.number == number else { return nil }
+      var outcome: WatchTable.Outcome?
+      if answer.created {
+        state.failures = 0
+        let refusal = answer.canceled ? answer.cancelReason : nil
+        let (created, requests) = state.table.created(streamID: answer.watchID, refusal: refusal)
+        outcome = created
+        Self.send(requests, state)
+      } else if answer.canceled {
+        Self.send(state.table.canceled(streamID: answer.watchID), state)
+      } else if !answer.events.isEmpty {
+        outcome = state.table.happened(streamID: answer.watchID)
+      }
+      switch outcome {
+      case nil: return nil
+      case .set(let id): return state.handlers[id].map { ($0, .set) }
+      case .happened(let id): return state.handlers[id].map { ($0, .happened) }
+      case .refused(let id, let reason):
+        let error = EtcdError(.notAuthorized, "a key cannot be watched: \(reason)")
+        return state.handlers.removeValue(forKey: id).map { ($0, .refused(error)) }
+      }
+    }
+    if let (handler, event) = told { handler(event) }
+  }
+
+  private static func message(_ request: WatchTable.Request) -> EtcdWatchRequest {
+    var message = EtcdWatchRequest()
+    switch request {
+    case .watch(let target): message.createRequest = EtcdWatchCreateRequest(target)
+    case .cancel(let id):
+      message.cancelRequest = EtcdWatchCancelRequest()
+      message.cancelRequest.watchID = id
+    }
+    return message
+  }
+}
+#endif

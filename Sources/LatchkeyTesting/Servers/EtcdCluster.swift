@@ -1,0 +1,64 @@
+/// Several throw-away etcd servers, three unless asked otherwise, that form one cluster.
+public final class EtcdCluster: Sendable {
+  /// The members in the order of their numbers.
+  public let members: [EtcdServer]
+
+  private init(members: [EtcdServer]) {
+    self.members = members
+  }
+
+  /// Starts the members side by side and waits until all of them answer and one leads.
+  ///
+  /// - Throws: ``ServerError``, which says what to install or shows the end of a server's log; `CancellationError`.
+  public static func start(_ configuration: EtcdConfiguration = .init(), count: Int = 3) async throws -> EtcdCluster {
+    try await withFreshPorts(3 * count) { ports in
+      let members = (0..<count).map { index in
+        EtcdConfiguration.Member(number: index + 1, ports: ports[(3 * index)..<(3 * index + 3)])
+      }
+      let cluster = EtcdCluster(
+        members: try members.map { try EtcdServer(configuration, member: $0, members: members) }
+      )
+      do {
+        for server in cluster.members { try server.launch() }
+        try await cluster.waitUntilReady()
+      } catch {
+        await cluster.stop()
+        throw error
+      }
+      return cluster
+    }
+  }
+
+  /// The addresses of all members for clients, each as `host:port`.
+  public var endpoints: [String] { self.members.map(\.endpoint) }
+
+  /// Waits until every member answers and knows its leader; a member that does not run is an error.
+  public func waitUntilReady() async throws {
+    for member in self.members { try await member.waitUntilReady() }
+  }
+
+  /// The member that leads.
+  ///
+  /// - Parameter limit: How long to wait for one; members that are down or paused are passed over.
+  /// - Throws: ``ServerError`` when there is none within the limit; `CancellationError`.
+  public func leader(within limit: Duration = .seconds(30)) async throws -> EtcdServer {
+    var found: EtcdServer?
+    let isFound = try await eventually(within: limit, every: .milliseconds(20)) {
+      for member in self.members where member.processID != nil {
+        if (try? await member.isLeader(within: .seconds(1))) == true { found = member }
+      }
+      return found != nil
+    }
+    guard isFound, let found else {
+      throw ServerError(.notReady, "The etcd cluster has had no leader for \(limit).")
+    }
+    return found
+  }
+
+  /// Ends all members in good order and removes their folders.
+  public func stop() async {
+    await withTaskGroup(of: Void.self) { group in
+      for member in self.members { group.addTask { await member.stop() } }
+    }
+  }
+}

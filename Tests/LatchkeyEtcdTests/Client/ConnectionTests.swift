@@ -1,0 +1,92 @@
+import Latchkey
+import LatchkeyTesting
+import Testing
+
+@testable import LatchkeyEtcd
+
+@Suite("An etcd client", .serialized, .timeLimit(.minutes(5)))
+struct ConnectionTests {
+  private static func error(_ change: (inout EtcdClient.Configuration) -> Void) async throws -> EtcdError? {
+    var configuration = EtcdClient.Configuration(endpoints: ["127.0.0.1:1"])
+    configuration.connectTimeout = .seconds(2)
+    change(&configuration)
+    do {
+      try await EtcdClient.withClient(configuration) { _ in }
+      return nil
+    } catch let error as EtcdError {
+      return error
+    }
+  }
+
+  @Test("says what it has tried when no server is there, within the connect timeout")
+  func nobody() async throws {
+    let start = ContinuousClock.now
+    let error = try #require(try await Self.error { $0.endpoints = ["127.0.0.1:1", "127.0.0.1:2"] })
+    #expect(error.code == .unreachable)
+    #expect(error.message.contains("127.0.0.1:1") && error.message.contains("127.0.0.1:2"))
+    #expect(ContinuousClock.now - start < .seconds(6))
+  }
+
+  @Test("goes on to the next endpoint when the first is dead")
+  func failOver() async throws {
+    let endpoint = try await TestServers.shared.value.endpoints[0]
+    let error = try await Self.error { $0.endpoints = ["127.0.0.1:1", endpoint] }
+    #expect(error == nil)
+  }
+
+  @Test("refuses a configuration that cannot work", arguments: ["", "host:port", "a:b:c", "host:70000"])
+  func configuration(endpoint: String) async throws {
+    #expect(try await Self.error { $0.endpoints = [endpoint] }?.code == .invalidConfiguration)
+  }
+
+  @Test("makes more calls in a second than HTTP/2 takes PINGs for an attack")
+  func pings() async throws {
+    try await TestClient.with(try await TestServers.shared.value) { client in
+      let lock = client.lock(try uniqueName())
+      for _ in 0..<300 { try await lock.acquire(within: .seconds(5)).release() }
+      #expect(await client.proxies[0].counters.accepted == 1)
+    }
+  }
+
+  @Test("a user with a wrong password is told so at once; with the right one, a token that runs out is renewed")
+  func users() async throws {
+    try await withEtcd(EtcdConfiguration { $0.options = ["--auth-token-ttl=1"] }) { server in
+      for command in ["user add root:secret", "user add worker:pass", "role add locks"] {
+        _ = try await Etcdctl.run(command.split(separator: " ").map(String.init), endpoint: server.endpoint)
+      }
+      let grants = [
+        ["role", "grant-permission", "locks", "--prefix=true", "readwrite", "app/"],
+        ["user", "grant-role", "worker", "locks"], ["user", "grant-role", "root", "root"], ["auth", "enable"],
+      ]
+      for command in grants { _ = try await Etcdctl.run(command, endpoint: server.endpoint) }
+
+      let refused = try await Self.error {
+        $0.endpoints = [server.endpoint]
+        $0.credentials = .init(user: "worker", password: "wrong")
+      }
+      #expect(refused?.code == .notAuthorized)
+      #expect(refused?.message.contains("wrong") == false)
+      let nobody = try await Self.error { $0.endpoints = [server.endpoint] }
+      #expect(nobody == nil || nobody?.code == .notAuthorized)
+
+      try await TestClient.with(
+        TestServers(members: [server]),
+        change: { $0.credentials = .init(user: "worker", password: "pass") }
+      ) { client in
+        let lock = client.lock(try LockName("app/orders"))
+        let lease = try await lock.acquire(within: .seconds(5))
+        // Longer than a token lives that nobody uses.
+        try await Task.sleep(for: .seconds(3))
+        #expect(lease.held.isHeld)
+        try await lease.release()
+        try await lock.acquire(within: .seconds(5)).release()
+        #expect(await failure(of: client.lock(try LockName("other")), within: .seconds(5))?.code == .notAuthorized)
+        // What was refused to one does no harm to others that went along.
+        async let allowed: Void = lock.acquire(within: .seconds(5)).release()
+        async let denied = failure(of: client.lock(try LockName("another")), within: .seconds(5))
+        try await allowed
+        #expect(try await denied?.code == .notAuthorized)
+      }
+    }
+  }
+}

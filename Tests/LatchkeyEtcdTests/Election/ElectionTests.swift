@@ -1,0 +1,89 @@
+import Latchkey
+import LatchkeyEtcd
+import LatchkeyTesting
+import Testing
+
+@Suite("An election", .serialized, .timeLimit(.minutes(5)))
+struct ElectionTests {
+  @Test("has one leader at a time, and the next has a greater token")
+  func succession() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers) { one in
+      try await TestClient.with(servers) { two in
+        let name = try uniqueName("election")
+        let first = try await EtcdElection(client: one.client, name: name).campaign(value: "one", within: .seconds(5))
+        let token = try #require(first.held.token)
+        let late = EtcdElection(client: two.client, name: name)
+        do {
+          try await late.campaign(value: "two", within: .milliseconds(200)).resign()
+          Issue.record("two leaders")
+        } catch {
+          #expect(error.code == .timedOut)
+        }
+        try await first.resign()
+        let second = try await late.campaign(value: "two", within: .seconds(5))
+        #expect(try #require(second.held.token) > token)
+        try await second.resign()
+        #expect(try await late.leader() == nil)
+      }
+    }
+  }
+
+  @Test("two candidates of one client exclude each other")
+  func oneClient() async throws {
+    try await TestClient.with(try await TestServers.shared.value) { client in
+      let election = EtcdElection(client: client.client, name: try uniqueName("election"))
+      let first = try await election.campaign(value: "a", within: .seconds(5))
+      do {
+        try await election.campaign(value: "b", within: .milliseconds(200)).resign()
+        Issue.record("two leaders")
+      } catch {
+        #expect(error.code == .timedOut)
+      }
+      try await first.resign()
+    }
+  }
+
+  @Test("tells who leads: the present one, each change, and when nobody does")
+  func observation() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers) { client in
+      let election = EtcdElection(client: client.client, name: try uniqueName("election"))
+      let seen = Shared<[String?]>([])
+      let watching = Task {
+        for await leader in election.leaders { seen.change { $0.append(leader?.value) } }
+      }
+      try await waitUntil(within: .seconds(5)) { seen.value == [nil] }
+      let leadership = try await election.campaign(value: "a", within: .seconds(5))
+      try await waitUntil(within: .seconds(5)) { seen.value == [nil, "a"] }
+      try await leadership.proclaim("b")
+      try await waitUntil(within: .seconds(5)) { seen.value == [nil, "a", "b"] }
+      await client.cutOff()
+      await client.heal()
+      try await leadership.resign()
+      try await waitUntil(within: .seconds(10)) { seen.value == [nil, "a", "b", nil] }
+      watching.cancel()
+      await watching.value
+    }
+  }
+
+  @Test("a leadership that is over proclaims nothing")
+  func lost() async throws {
+    try await TestClient.with(try await TestServers.shared.value) { client in
+      let election = EtcdElection(client: client.client, name: try uniqueName("election"))
+      let leadership = try await election.campaign(value: "a", within: .seconds(5))
+      try await client.revoke(client.lease)
+      do throws(LockError) {
+        try await leadership.proclaim("b")
+        Issue.record("it was proclaimed")
+      } catch {
+        #expect(error.code == .lockLost)
+      }
+      do throws(LockError) {
+        try await leadership.resign()
+      } catch {
+        #expect(error.code == .lockLost)
+      }
+    }
+  }
+}
