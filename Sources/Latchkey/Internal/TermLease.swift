@@ -35,6 +35,11 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     var isReleased = false
   }
 
+  private enum Registration {
+    case registered(UInt64)
+    case over(LeaseEnding)
+  }
+
   package let name: LockName
   package let backend: LockBackend
   package let node: Owner.Node
@@ -107,11 +112,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   package func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     // An answer of false from the clock also tells the term's handlers, this lease among them.
     _ = self.term.isLive
-    enum Outcome {
-      case registered(UInt64)
-      case over(LeaseEnding)
-    }
-    let outcome = self.state.withLock { state -> Outcome in
+    let outcome = self.state.withLock { state -> Registration in
       if let ending = state.ending { return .over(ending) }
       defer { state.nextHandler += 1 }
       state.handlers[state.nextHandler] = handler

@@ -17,6 +17,7 @@ final class LockQueue: TermLeaseOwner {
     case failed(LockError)
   }
 
+  typealias Node = QueueNode
   typealias Line = WaitLine<Answer>
 
   struct State: Sendable {

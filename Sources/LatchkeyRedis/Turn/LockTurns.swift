@@ -17,6 +17,7 @@ final class LockTurns: Sendable {
     case failed(LockError)
   }
 
+  typealias Node = UInt64
   typealias Line = WaitLine<Answer>
 
   struct State: Sendable {

@@ -15,6 +15,7 @@ final class LockQueue: TermLeaseOwner {
     case failed(LockError)
   }
 
+  typealias Node = QueueNode
   typealias Line = WaitLine<Answer>
 
   /// A watch or hook, and the session it was registered with.
