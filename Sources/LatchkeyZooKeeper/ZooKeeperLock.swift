@@ -74,7 +74,7 @@ public struct ZooKeeperLock: FencedLock {
   }
 
   private enum Attempt {
-    case leased(ZooKeeperLease)
+    case leased(TermLease)
     case busy(place: Int?)
   }
 
@@ -116,7 +116,7 @@ public struct ZooKeeperLock: FencedLock {
     }
   }
 
-  private func releaseUnwanted(_ lease: ZooKeeperLease) async {
+  private func releaseUnwanted(_ lease: TermLease) async {
     do throws(LockError) {
       try await lease.release(lease.grant)
     } catch {

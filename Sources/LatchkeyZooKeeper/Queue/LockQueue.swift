@@ -8,7 +8,7 @@ internal import ZooKeeper
 /// and what it asks for is done after the lock.
 final class LockQueue: Sendable {
   enum Answer: Sendable {
-    case granted(ZooKeeperLease)
+    case granted(TermLease)
     case busy(place: Int?)
     case timedOut(LockError.Wait)
     case cancelled
@@ -31,7 +31,9 @@ final class LockQueue: Sendable {
     var impatient: Set<Line.ID> = []
     /// How many in line may run out of time, and will then want to know who holds the lock.
     var timed: Set<Line.ID> = []
-    var lease: ZooKeeperLease?
+    var lease: TermLease?
+    /// The node of the lease.
+    var heldNode: QueueNode?
     var releases: [QueueNode: CheckedContinuation<Void, Never>] = [:]
     var errors: [UInt64: LockError] = [:]
     var nextError: UInt64 = 1
@@ -100,42 +102,6 @@ final class LockQueue: Sendable {
     self.perform(steps)
   }
 
-  func release(_ lease: ZooKeeperLease) async {
-    await withCheckedContinuation { continuation in
-      let steps = self.state.withLock { state -> [Step] in
-        guard state.lease === lease else { return [.settle(continuation)] }
-        state.lease = nil
-        state.releases[lease.node] = continuation
-        return self.apply(.released(grant: lease.grant), &state)
-      }
-      self.perform(steps)
-    }
-  }
-
-  func releaseInBackground(_ lease: ZooKeeperLease) {
-    let steps = self.state.withLock { state -> [Step] in
-      guard state.lease === lease else { return [] }
-      state.lease = nil
-      return self.apply(.released(grant: lease.grant), &state)
-    }
-    self.perform(steps)
-  }
-
-  /// Asks the server whether a node of ours still stands.
-  func confirm(_ node: QueueNode) async throws(LockError) {
-    guard let session = self.state.withLock({ $0.session }), session.generation == node.session else {
-      throw .lost(self.name, because: "its session is over")
-    }
-    let result: Result<Stat?, ZooKeeperError> = await withCheckedContinuation { continuation in
-      session.exists(self.path(node.name)) { continuation.resume(returning: $0) }
-    }
-    switch result {
-    case .success(.some): return
-    case .success(nil): self.handle(.ownGone(node))
-    case .failure(let error): throw LockError(self.name, error)
-    }
-  }
-
   /// Whether nobody in this process holds the lock or is on the way to it; nil if the queue has been swept.
   var isFreeLocally: Bool? {
     self.state.withLock { state in state.isRetired ? nil : state.machine.isFreeLocally }
@@ -173,8 +139,8 @@ final class LockQueue: Sendable {
   enum Step: Sendable {
     case request(QueueAction, ZKSession?)
     case answer(Line.Departure, Answer)
-    case watchTerm(ZooKeeperLease)
-    case lose(ZooKeeperLease)
+    case watchTerm(TermLease)
+    case lose(TermLease)
     case settle(CheckedContinuation<Void, Never>)
     case removeWatch(Registration)
     case cancelHook(Registration)
@@ -215,8 +181,17 @@ final class LockQueue: Sendable {
       guard let head = state.line.head, let session = state.session else {
         preconditionFailure("a grant without anybody in line or without a session")
       }
-      let lease = ZooKeeperLease(queue: self, node: node, grant: grant, term: session.term)
+      let lease = TermLease(
+        name: self.name,
+        backend: self.backend,
+        grant: grant,
+        term: session.term,
+        // The czxid as a number that grows with every grant, over deletion of the directory and change of leader.
+        token: FencingToken(major: UInt64(bitPattern: node.czxid)),
+        keeper: self
+      )
       state.lease = lease
+      state.heldNode = node
       state.holder = nil
       state.timed.remove(head)
       let isPatient = state.impatient.remove(head) == nil
@@ -227,6 +202,7 @@ final class LockQueue: Sendable {
     case .lose:
       guard let lease = state.lease else { return }
       state.lease = nil
+      state.heldNode = nil
       steps.append(.lose(lease))
     case .answerImpatient(let place):
       let answer = Answer.busy(place: place.ahead)
@@ -256,7 +232,7 @@ final class LockQueue: Sendable {
     }
   }
 
-  private func perform(_ steps: [Step]) {
+  func perform(_ steps: [Step]) {
     for step in steps {
       switch step {
       case .request(let action, let session): self.request(action, session)
