@@ -46,8 +46,8 @@ struct RedisPyTests {
     let program = contenders.appendingPathComponent("Contenders/redis_py_contender.py").path
     // Debian's Python, which is the one that Debian's redis-py is installed for.
     let result = try await Subprocess.run(
-      .path("/usr/bin/python3"),
-      arguments: Arguments([program] + arguments),
+      .name("env"),
+      arguments: Arguments(["/usr/bin/python3", program] + arguments),
       output: .string(limit: 1 << 16),
       error: .string(limit: 1 << 16)
     )
