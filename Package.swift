@@ -25,7 +25,7 @@ let package = Package(
   traits: [
     .trait(name: "ZooKeeper", description: "The ZooKeeper backend of the `latchkey` command; needs libzookeeper_mt."),
     .trait(name: "Redis", description: "The Redis and Redlock backends of the `latchkey` command."),
-    .trait(name: "Etcd", description: "The etcd backend: gRPC is resolved and compiled only where this is on."),
+    .trait(name: "Etcd", description: "The etcd backend; without it Protobuf and HTTP/2 are not even resolved."),
     .default(enabledTraits: ["ZooKeeper", "Redis", "Etcd"]),
   ],
   dependencies: [

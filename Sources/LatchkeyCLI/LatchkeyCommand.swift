@@ -18,6 +18,8 @@ struct LatchkeyCommand: AsyncParsableCommand {
         local:orders                             in this process
         channel:orders                           the same, a channel try-lock
         zookeeper://zk1:2181,zk2:2181/app/orders  the directory /app/orders
+        etcd://e1:2379,e2:2379/orders             what "etcdctl lock orders" locks
+                                                  (etcds:// with TLS)
       A user and a password may stand before the hosts, as in user:secret@zk1;
       better in LATCHKEY_PASSWORD or --password-file. Options follow a "?":
       chroot=/path, ttl=10s (session timeout), timeout=5s (to connect), label=me.

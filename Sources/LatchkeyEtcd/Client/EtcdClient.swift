@@ -34,7 +34,11 @@ public final class EtcdClient: Sendable {
     self.configuration = configuration
     self.loop = MultiThreadedEventLoopGroup.singleton.next()
     self.connections = try EtcdConnections(configuration, loop: self.loop)
-    self.transactions = TransactionQueue(connections: self.connections, timeout: configuration.requestTimeout)
+    self.transactions = TransactionQueue(
+      connections: self.connections,
+      timeout: configuration.requestTimeout,
+      hasIdentity: configuration.credentials != nil || configuration.tls?.certificateFile != nil
+    )
     self.watches = Watches(connections: self.connections, logger: configuration.logger)
     self.keeper = SessionKeeper(configuration, connections: self.connections)
     // Locks are told of an end by observers of their own, which were added later; what they then send is refused.

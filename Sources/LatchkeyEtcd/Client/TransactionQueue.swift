@@ -37,16 +37,22 @@ final class TransactionQueue: Sendable {
     var closed: EtcdError?
   }
 
-  /// The servers take at most 128 operations in one transaction, and those of the inner ones count for one path at a time.
-  private static let maximumBatch = 64
-
   private let connections: EtcdConnections
   private let timeout: Duration
+  private let maximumBatch: Int
   private let state = Locked(State())
 
-  init(connections: EtcdConnections, timeout: Duration) {
+  /// - Parameters:
+  ///   - connections: Where to send them.
+  ///   - timeout: How long one attempt waits for its answer.
+  ///   - hasIdentity: Whether the servers may know us as a user. Servers (3.4.23 at least) check the permissions of the
+  ///     operations of a transaction, but not of those inside an inner one: then each goes by itself, so that nobody gets a
+  ///     lock that is not allowed to them.
+  init(connections: EtcdConnections, timeout: Duration, hasIdentity: Bool) {
     self.connections = connections
     self.timeout = timeout
+    // The servers take at most 128 operations in one transaction, counting along each path into inner ones.
+    self.maximumBatch = hasIdentity ? 1 : 64
   }
 
   /// Whether the last attempt got no answer.
@@ -100,7 +106,7 @@ final class TransactionQueue: Sendable {
   private func fly() async {
     while true {
       let batch = self.state.withLock { state in
-        let batch = Self.takeBatch(&state)
+        let batch = self.takeBatch(&state)
         if batch.isEmpty { state.isFlying = false }
         return batch
       }
@@ -109,7 +115,7 @@ final class TransactionQueue: Sendable {
     }
   }
 
-  private static func takeBatch(_ state: inout State) -> [Entry] {
+  private func takeBatch(_ state: inout State) -> [Entry] {
     var batch: [Entry] = []
     var prefixes: Set<[UInt8]> = []
     var rest: [Entry] = []

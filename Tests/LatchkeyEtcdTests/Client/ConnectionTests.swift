@@ -81,7 +81,8 @@ struct ConnectionTests {
         try await lease.release()
         try await lock.acquire(within: .seconds(5)).release()
         #expect(await failure(of: client.lock(try LockName("other")), within: .seconds(5))?.code == .notAuthorized)
-        // What was refused to one does no harm to others that went along.
+        // What is allowed is not refused for the sake of others that are asked for at the same time, nor the other way round:
+        // the server does not look into a transaction inside a transaction.
         async let allowed: Void = lock.acquire(within: .seconds(5)).release()
         async let denied = failure(of: client.lock(try LockName("another")), within: .seconds(5))
         try await allowed

@@ -14,7 +14,7 @@ struct ElectionTests {
         let first = try await EtcdElection(client: one.client, name: name).campaign(value: "one", within: .seconds(5))
         let token = try #require(first.held.token)
         let late = EtcdElection(client: two.client, name: name)
-        do {
+        do throws(LockError) {
           try await late.campaign(value: "two", within: .milliseconds(200)).resign()
           Issue.record("two leaders")
         } catch {
@@ -34,7 +34,7 @@ struct ElectionTests {
     try await TestClient.with(try await TestServers.shared.value) { client in
       let election = EtcdElection(client: client.client, name: try uniqueName("election"))
       let first = try await election.campaign(value: "a", within: .seconds(5))
-      do {
+      do throws(LockError) {
         try await election.campaign(value: "b", within: .milliseconds(200)).resign()
         Issue.record("two leaders")
       } catch {

@@ -1,3 +1,4 @@
+import EtcdAPI
 import Latchkey
 import LatchkeyTesting
 import Testing

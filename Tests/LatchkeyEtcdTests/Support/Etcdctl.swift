@@ -16,7 +16,7 @@ final class Etcdctl {
     self.folder = FileManager.default.temporaryDirectory.appendingPathComponent("etcdctl-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
     let output = self.folder.appendingPathComponent("output")
-    FileManager.default.createFile(atPath: output.path, contents: nil)
+    try Data().write(to: output)
     self.process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     self.process.arguments = ["etcdctl", "--endpoints=\(endpoint)"] + arguments
     self.process.environment = ProcessInfo.processInfo.environment.merging(["ETCDCTL_API": "3"]) { $1 }
