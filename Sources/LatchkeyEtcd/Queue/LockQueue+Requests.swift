@@ -11,7 +11,7 @@ extension LockQueue {
     switch action {
     case .enter(let attempt, let generation, let slot, let onlyIfEmpty):
       guard let session, session.generation == generation else {
-        return self.handle(.entered(attempt: attempt, .failure(.sessionOver), isDoubtful: false))
+        return self.handle(.entered(attempt: attempt, .failure(.sessionOver), inDoubt: nil))
       }
       transactions.append(self.enter(attempt, slot, session, onlyIfEmpty: onlyIfEmpty))
     case .check(let attempt, let node):
@@ -52,7 +52,8 @@ extension LockQueue {
     return Entry(request: request, session: session.generation, creates: self.prefix, onDelay: {}) { answer, isDoubtful in
       let done = { @Sendable (result: Result<QueueEntry, EtcdError>) in
         if case .failure(let error) = result, error.code == .leaseNotFound { self.client.keeper.leaseGone(session) }
-        self.handle(.entered(attempt: attempt, self.reduced(result), isDoubtful: isDoubtful))
+        let node = QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session.generation)
+        self.handle(.entered(attempt: attempt, self.reduced(result), inDoubt: isDoubtful ? node : nil))
       }
       switch answer {
       case .failure(let error): done(.failure(error))

@@ -14,7 +14,8 @@ struct SessionMachineTests {
   private static func live(_ rules: Machine.Rules = Machine.Rules()) -> (Machine, [Machine.Action]) {
     var machine = Machine(requested: .seconds(5), rules: rules)
     #expect(machine.handle(.started, at: self.at(0)) == [.grant(attempt: 1)])
-    return (machine, machine.handle(.granted(attempt: 1, lease: 7, timeToLive: .seconds(10)), at: self.at(100)))
+    let actions = machine.handle(.granted(attempt: 1, lease: 7, timeToLive: .seconds(10)), at: self.at(100))
+    return (machine, actions)
   }
 
   private static func deadline(_ actions: [Machine.Action]) -> ContinuousClock.Instant? {
