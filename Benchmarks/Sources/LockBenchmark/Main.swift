@@ -5,9 +5,9 @@ import Logging
 import ZooKeeper
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// One workload on ZooKeeper, or on etcd (a peer whose name begins so), through the public API, as a program of the peer

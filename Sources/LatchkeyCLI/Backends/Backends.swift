@@ -7,19 +7,19 @@ enum Backends {
   static let servers: [any ServerKind] = zooKeeperServers + etcdServers
 
   #if ZooKeeper
-    private static let zooKeeper: [any Backend] = [ZooKeeperBackend()]
-    private static let zooKeeperServers: [any ServerKind] = [ZooKeeperServers()]
+  private static let zooKeeper: [any Backend] = [ZooKeeperBackend()]
+  private static let zooKeeperServers: [any ServerKind] = [ZooKeeperServers()]
   #else
-    private static let zooKeeper: [any Backend] = []
-    private static let zooKeeperServers: [any ServerKind] = []
+  private static let zooKeeper: [any Backend] = []
+  private static let zooKeeperServers: [any ServerKind] = []
   #endif
 
   #if Etcd
-    private static let etcd: [any Backend] = [EtcdBackend()]
-    private static let etcdServers: [any ServerKind] = [EtcdServers()]
+  private static let etcd: [any Backend] = [EtcdBackend()]
+  private static let etcdServers: [any ServerKind] = [EtcdServers()]
   #else
-    private static let etcd: [any Backend] = []
-    private static let etcdServers: [any ServerKind] = []
+  private static let etcd: [any Backend] = []
+  private static let etcdServers: [any ServerKind] = []
   #endif
 
   /// The backend of a URL.

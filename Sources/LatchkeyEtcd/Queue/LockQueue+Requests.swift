@@ -49,7 +49,9 @@ extension LockQueue {
       then: [.put(key, self.value, lease: session.lease), .range(.prefix(self.prefix, .newest, limit: 2))],
       else: [.range(.key(key)), .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true))]
     )
-    return Entry(request: request, session: session.generation, creates: self.prefix, onDelay: {}) { answer, isDoubtful in
+    return Entry(request: request, session: session.generation, creates: self.prefix, onDelay: {}) {
+      answer,
+      isDoubtful in
       let done = { @Sendable (result: Result<QueueEntry, EtcdError>) in
         if case .failure(let error) = result, error.code == .leaseNotFound { self.client.keeper.leaseGone(session) }
         let node = QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session.generation)
@@ -144,7 +146,8 @@ extension LockQueue {
   }
 
   /// The same by a list of everything below the prefix: names of other locks begin with ours.
-  private func checkAmongNested(_ node: QueueNode, _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void) {
+  private func checkAmongNested(_ node: QueueNode, _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void)
+  {
     guard let session = self.state.withLock({ $0.session }), session.generation == node.session else {
       return done(.failure(.sessionOver))
     }

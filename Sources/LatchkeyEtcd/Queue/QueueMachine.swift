@@ -210,7 +210,8 @@ package struct QueueMachine: Sendable {
   ) -> [QueueAction] {
     guard case .checking(let attempt, let node, _, let again) = self.phase, attempt.number == number else { return [] }
     switch result {
-    case .success(.gone): return self.rules.heedsOwnDeletion ? self.restart() : self.ripen(attempt, node, termIsLive: termIsLive)
+    case .success(.gone):
+      return self.rules.heedsOwnDeletion ? self.restart() : self.ripen(attempt, node, termIsLive: termIsLive)
     case .success(.standing(let view)):
       if again, view.predecessor != nil, view.predecessor == attempt.watched { return self.check(attempt, node, view) }
       return self.placed(attempt, node, view, termIsLive: termIsLive)

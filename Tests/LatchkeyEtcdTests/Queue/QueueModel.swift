@@ -199,7 +199,9 @@ struct QueueModel {
     }
     // A key that was deleted by hand before its answer was heard may be granted; that it is gone is found out right after.
     if self.server.has(node) {
-      guard node.revision > self.lastToken else { throw Violation(description: "the token \(node.revision) does not grow") }
+      guard node.revision > self.lastToken else {
+        throw Violation(description: "the token \(node.revision) does not grow")
+      }
       self.lastToken = node.revision
     } else if !client.isHarmed {
       throw Violation(description: "\(index) was granted a key that is gone")
