@@ -2,9 +2,9 @@ internal import Latchkey
 internal import LatchkeyTesting
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// What the command says to the script that called it.

@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import Logging
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// `latchkey`.

@@ -9,7 +9,10 @@ extension LockError {
       case .cancelled: (.cancelled, "the wait was cancelled; nothing is left behind")
       case .closed: (.closed, "the etcd client is closed; use the lock while the client runs")
       case .notAuthorized:
-        (.notAuthorized, "the cluster refuses this client; check user, password, and the role's permission on the lock's prefix")
+        (
+          .notAuthorized,
+          "the cluster refuses this client; check user, password, and the role's permission on the lock's prefix"
+        )
       case .unreachable, .timedOut, .leaseNotFound:
         (.unreachable, "the cluster could not be asked; check the endpoints, and that a majority of the members runs")
       case .invalidConfiguration: (.invalidConfiguration, "the client's configuration cannot work")

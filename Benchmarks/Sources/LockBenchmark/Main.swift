@@ -1,9 +1,9 @@
 import Latchkey
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// One workload on one backend through the public API, as a program of the peer comparison.

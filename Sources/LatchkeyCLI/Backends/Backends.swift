@@ -7,27 +7,27 @@ enum Backends {
   static let servers: [any ServerKind] = zooKeeperServers + redisServers + etcdServers
 
   #if ZooKeeper
-    private static let zooKeeper: [any Backend] = [ZooKeeperBackend()]
-    private static let zooKeeperServers: [any ServerKind] = [ZooKeeperServers()]
+  private static let zooKeeper: [any Backend] = [ZooKeeperBackend()]
+  private static let zooKeeperServers: [any ServerKind] = [ZooKeeperServers()]
   #else
-    private static let zooKeeper: [any Backend] = []
-    private static let zooKeeperServers: [any ServerKind] = []
+  private static let zooKeeper: [any Backend] = []
+  private static let zooKeeperServers: [any ServerKind] = []
   #endif
 
   #if Redis
-    private static let redis: [any Backend] = [RedisBackend(), RedlockBackend()]
-    private static let redisServers: [any ServerKind] = [RedisServers()]
+  private static let redis: [any Backend] = [RedisBackend(), RedlockBackend()]
+  private static let redisServers: [any ServerKind] = [RedisServers()]
   #else
-    private static let redis: [any Backend] = []
-    private static let redisServers: [any ServerKind] = []
+  private static let redis: [any Backend] = []
+  private static let redisServers: [any ServerKind] = []
   #endif
 
   #if Etcd
-    private static let etcd: [any Backend] = [EtcdBackend()]
-    private static let etcdServers: [any ServerKind] = [EtcdServers()]
+  private static let etcd: [any Backend] = [EtcdBackend()]
+  private static let etcdServers: [any ServerKind] = [EtcdServers()]
   #else
-    private static let etcd: [any Backend] = []
-    private static let etcdServers: [any ServerKind] = []
+  private static let etcd: [any Backend] = []
+  private static let etcdServers: [any ServerKind] = []
   #endif
 
   /// The backend of a URL.

@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// The part of a contention that runs in several processes: copies of this command, started together.

@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import Latchkey
 
 #if canImport(FoundationEssentials)
-  internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-  internal import Foundation
+internal import Foundation
 #endif
 
 /// How to reach the backend: the options that all commands with a URL share.

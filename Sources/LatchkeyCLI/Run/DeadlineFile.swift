@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// Tells the command until when the lock is safe: a file of one line, in seconds on the clock of `/proc/uptime`.

@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// The signals of `latchkey run`: before the command runs they end the wait, then they are the command's.

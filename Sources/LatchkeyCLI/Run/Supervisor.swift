@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// Runs a command under a lease: passes signals on, ends the command when the lock is lost.

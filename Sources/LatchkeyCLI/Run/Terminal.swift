@@ -1,8 +1,8 @@
 // Its macros for `ioctl` and its inline functions are not visible to Swift; the functions used here are.
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// The terminal that this process belongs to, for lending it to the command as a shell does.

@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import Latchkey
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// One process of `contend --processes`; see ``ContendMessage`` for what it hears and says.

@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import Latchkey
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// `latchkey run`: a command under a lock.

@@ -2,9 +2,9 @@ internal import Latchkey
 
 // `environ` is a variable of the C library that nothing in this program changes.
 #if canImport(Glibc)
-  @preconcurrency internal import Glibc
+@preconcurrency internal import Glibc
 #else
-  @preconcurrency internal import Darwin
+@preconcurrency internal import Darwin
 #endif
 
 /// A process that this one has started.
@@ -39,10 +39,10 @@ struct ChildProcess: Sendable {
   static let spawnLock = Locked(())
 
   #if canImport(Glibc)
-    /// `POSIX_SPAWN_SETSID`, which the C library shows only to programs that ask for its extensions.
-    private static let setSession: Int32 = 0x80
+  /// `POSIX_SPAWN_SETSID`, which the C library shows only to programs that ask for its extensions.
+  private static let setSession: Int32 = 0x80
   #else
-    private static let setSession = Int32(POSIX_SPAWN_SETSID)
+  private static let setSession = Int32(POSIX_SPAWN_SETSID)
   #endif
 
   /// Starts a program, looked up in `PATH` if its name has no slash. The child has no descriptors but 0, 1 and 2, no blocked

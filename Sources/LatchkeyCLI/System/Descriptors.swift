@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// Whole reads and writes on file descriptors.
@@ -16,9 +16,9 @@ enum Descriptors {
       var rest = UnsafeRawBufferPointer(bytes)
       while let start = rest.baseAddress, rest.count > 0 {
         #if canImport(Glibc)
-          let count = Glibc.write(descriptor, start, rest.count)
+        let count = Glibc.write(descriptor, start, rest.count)
         #else
-          let count = Darwin.write(descriptor, start, rest.count)
+        let count = Darwin.write(descriptor, start, rest.count)
         #endif
         if count >= 0 {
           rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))

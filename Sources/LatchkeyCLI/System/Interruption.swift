@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// Ctrl-C and its like: the first signal cancels the work, so that it can clean up; the second ends the process at once.

@@ -1,9 +1,9 @@
 internal import Synchronization
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// An array of atomic words in a file that several processes map; zero at first.

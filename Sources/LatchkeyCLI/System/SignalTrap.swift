@@ -1,9 +1,9 @@
 internal import Synchronization
 
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// The end of the pipe into which the signal handler writes; -1 until ``SignalTrap`` is installed.

@@ -1,15 +1,15 @@
 #if canImport(Glibc)
-  internal import Glibc
+internal import Glibc
 #else
-  internal import Darwin
+internal import Darwin
 #endif
 
 /// The clock of `/proc/uptime`: the same for all processes, counts on while the machine sleeps, and is never set.
 enum Uptime {
   #if canImport(Glibc)
-    private static let clock = CLOCK_BOOTTIME
+  private static let clock = CLOCK_BOOTTIME
   #else
-    private static let clock = CLOCK_MONOTONIC_RAW
+  private static let clock = CLOCK_MONOTONIC_RAW
   #endif
 
   static var nanoseconds: UInt64 {

@@ -98,7 +98,8 @@ final class CallHandler: ChannelInboundHandler {
     case .settings: self.ready.succeed()
     case .headers(let headers): self.received(headers, on: frame.streamID)
     case .data(let data): self.received(data, on: frame.streamID, context)
-    case .rstStream(let code): self.end(frame.streamID, CallStatus(.unavailable, "the server broke the call off: \(code)"))
+    case .rstStream(let code):
+      self.end(frame.streamID, CallStatus(.unavailable, "the server broke the call off: \(code)"))
     case .goAway:
       // It will answer nothing that comes later, so others take over now.
       self.endAll(CallStatus(.unavailable, "the server is about to close the connection"))

@@ -146,7 +146,9 @@ public final class EtcdClient: Sendable {
   /// were started together do not ask together.
   func every(_ interval: Duration, _ body: @escaping @Sendable () -> Void) -> Ticker {
     let first = interval * Double.random(in: 0.5...1)
-    let task = self.loop.scheduleRepeatedTask(initialDelay: TimeAmount(first), delay: TimeAmount(interval)) { _ in body() }
+    let task = self.loop.scheduleRepeatedTask(initialDelay: TimeAmount(first), delay: TimeAmount(interval)) { _ in
+      body()
+    }
     return Ticker(task: task)
   }
 }

@@ -227,7 +227,10 @@ final class EtcdConnections: Sendable {
       }
       return try NIOSSLContext(configuration: configuration)
     } catch {
-      throw EtcdError(.invalidConfiguration, "the files for TLS cannot be used: \(error); check their paths and contents")
+      throw EtcdError(
+        .invalidConfiguration,
+        "the files for TLS cannot be used: \(error); check their paths and contents"
+      )
     }
   }
 }

@@ -11,7 +11,7 @@ extension LockQueue {
     switch action {
     case .enter(let attempt, let generation, let slot, let onlyIfEmpty):
       guard let session, session.generation == generation else {
-        return self.handle(.entered(attempt: attempt, .failure(.sessionOver), isDoubtful: false))
+        return self.handle(.entered(attempt: attempt, .failure(.sessionOver), inDoubt: nil))
       }
       transactions.append(self.enter(attempt, slot, session, onlyIfEmpty: onlyIfEmpty))
     case .check(let attempt, let node):
@@ -49,10 +49,13 @@ extension LockQueue {
       then: [.put(key, self.value, lease: session.lease), .range(.prefix(self.prefix, .newest, limit: 2))],
       else: [.range(.key(key)), .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true))]
     )
-    return Entry(request: request, session: session.generation, creates: self.prefix, onDelay: {}) { answer, isDoubtful in
+    return Entry(request: request, session: session.generation, creates: self.prefix, onDelay: {}) {
+      answer,
+      isDoubtful in
       let done = { @Sendable (result: Result<QueueEntry, EtcdError>) in
         if case .failure(let error) = result, error.code == .leaseNotFound { self.client.keeper.leaseGone(session) }
-        self.handle(.entered(attempt: attempt, self.reduced(result), isDoubtful: isDoubtful))
+        let node = QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session.generation)
+        self.handle(.entered(attempt: attempt, self.reduced(result), inDoubt: isDoubtful ? node : nil))
       }
       switch answer {
       case .failure(let error): done(.failure(error))
@@ -143,7 +146,8 @@ extension LockQueue {
   }
 
   /// The same by a list of everything below the prefix: names of other locks begin with ours.
-  private func checkAmongNested(_ node: QueueNode, _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void) {
+  private func checkAmongNested(_ node: QueueNode, _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void)
+  {
     guard let session = self.state.withLock({ $0.session }), session.generation == node.session else {
       return done(.failure(.sessionOver))
     }

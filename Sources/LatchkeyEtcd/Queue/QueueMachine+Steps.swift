@@ -3,7 +3,8 @@ extension QueueMachine {
   var attempt: Attempt? {
     switch self.phase {
     case .idle, .needSession, .held: nil
-    case .entering(let attempt), .watching(let attempt, _, _), .checking(let attempt, _, _, _), .ripe(let attempt, _): attempt
+    case .entering(let attempt), .watching(let attempt, _, _), .checking(let attempt, _, _, _), .ripe(let attempt, _):
+      attempt
     }
   }
 

@@ -127,8 +127,8 @@ package struct QueueMachine: Sendable {
       return []
     case .sessionEnded(let session): return self.sessionEnded(session)
     case .closed(let error): return self.closed(error)
-    case .entered(let number, let result, let isDoubtful):
-      return self.entered(number, result, isDoubtful: isDoubtful, termIsLive: termIsLive)
+    case .entered(let number, let result, let inDoubt):
+      return self.entered(number, result, inDoubt: inDoubt, termIsLive: termIsLive)
     case .checked(let number, let result): return self.checked(number, result, termIsLive: termIsLive)
     case .predecessorWatched(let number, let key): return self.predecessorWatched(number, key)
     case .predecessorGone(let number, let key): return self.predecessorGone(number, key, termIsLive: termIsLive)
@@ -181,12 +181,11 @@ package struct QueueMachine: Sendable {
   private mutating func entered(
     _ number: UInt64,
     _ result: Result<QueueEntry, QueueFailure>,
-    isDoubtful: Bool,
+    inDoubt: QueueNode?,
     termIsLive: Bool
   ) -> [QueueAction] {
-    if case .success(.entered(let node, _)) = result, isDoubtful, self.rules.sweepsDoubtfulKeys {
-      self.litter.doubt(node)
-    }
+    // When the session is over, no copy can create anything any more.
+    if let inDoubt, inDoubt.session == self.session, self.rules.sweepsDoubtfulKeys { self.litter.doubt(inDoubt) }
     guard case .entering(let attempt) = self.phase, attempt.number == number else {
       return self.litter.lateEntry(number, result)
     }
@@ -211,7 +210,8 @@ package struct QueueMachine: Sendable {
   ) -> [QueueAction] {
     guard case .checking(let attempt, let node, _, let again) = self.phase, attempt.number == number else { return [] }
     switch result {
-    case .success(.gone): return self.rules.heedsOwnDeletion ? self.restart() : self.ripen(attempt, node, termIsLive: termIsLive)
+    case .success(.gone):
+      return self.rules.heedsOwnDeletion ? self.restart() : self.ripen(attempt, node, termIsLive: termIsLive)
     case .success(.standing(let view)):
       if again, view.predecessor != nil, view.predecessor == attempt.watched { return self.check(attempt, node, view) }
       return self.placed(attempt, node, view, termIsLive: termIsLive)
@@ -284,9 +284,9 @@ package struct QueueMachine: Sendable {
     guard self.rules.rechecks else { return [] }
     let sweeps = self.litter.sweep(except: self.node)
     switch self.phase {
-    case .watching(let attempt, let node, let view) where attempt.isWatching:
-      return sweeps + self.check(attempt, node, view)
-    case .held(_, let node, let isOwnWatched) where isOwnWatched: return sweeps + [.confirm(node)]
+    // Whether or not the watches are known to be set: that answer may be what was lost.
+    case .watching(let attempt, let node, let view): return sweeps + self.check(attempt, node, view)
+    case .held(_, let node, _): return sweeps + [.confirm(node)]
     default: return sweeps
     }
   }

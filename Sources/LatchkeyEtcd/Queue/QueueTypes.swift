@@ -74,8 +74,9 @@ package enum QueueEvent: Sendable {
   case sessionEnded(UInt64)
   /// No session will come any more.
   case closed(UInt64)
-  /// The attempt to enter was answered; doubtful if a copy of the request may still be on its way.
-  case entered(attempt: UInt64, Result<QueueEntry, QueueFailure>, isDoubtful: Bool)
+  /// The attempt to enter was answered. If a copy of the request may still be on its way, whatever the answer was, the key
+  /// that it would create is in doubt.
+  case entered(attempt: UInt64, Result<QueueEntry, QueueFailure>, inDoubt: QueueNode?)
   /// Our place was read.
   case checked(attempt: UInt64, Result<QueueCheck, QueueFailure>)
   /// The watch on the predecessor is set: what was deleted before, it does not tell.

@@ -132,7 +132,9 @@ package struct SessionMachine: Sendable {
     case .closed:
       defer { self.phase = .closed }
       guard case .live(let live) = self.phase else { return [] }
-      return Self.close(live.stream) + [.end(lease: live.lease, reason: "the client was closed"), .revoke(lease: live.lease)]
+      return Self.close(live.stream) + [
+        .end(lease: live.lease, reason: "the client was closed"), .revoke(lease: live.lease),
+      ]
     }
   }
 

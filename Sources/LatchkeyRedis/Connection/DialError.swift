@@ -3,9 +3,9 @@ internal import NIOPosix
 internal import NIOSSL
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// Why no connection was made, in words that say what was tried and what to look at.

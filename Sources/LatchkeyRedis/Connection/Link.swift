@@ -1,9 +1,9 @@
 internal import NIOCore
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// One connection to a server that has been made, encrypted and accepted.
@@ -37,9 +37,9 @@ struct Link: Sendable {
 ///   learns.
 func writeWithoutWaiting(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) -> Int {
   #if canImport(Darwin)
-    let flags = CInt(MSG_DONTWAIT)  // NIO has switched the signal off for the socket.
+  let flags = CInt(MSG_DONTWAIT)  // NIO has switched the signal off for the socket.
   #else
-    let flags = CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
+  let flags = CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)
   #endif
   while true {
     let count = send(descriptor, bytes.baseAddress, bytes.count, flags)

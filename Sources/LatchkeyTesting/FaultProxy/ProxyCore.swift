@@ -2,9 +2,9 @@ internal import NIOCore
 internal import NIOPosix
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// The error number of a port that is taken.

@@ -2,9 +2,9 @@ internal import Foundation
 internal import Latchkey
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// A process that we have started, with the group it leads.

@@ -72,7 +72,8 @@ extension EtcdConfiguration {
 
   /// The command that runs a server.
   func command(_ member: Member, of members: [Member], data: String) throws(ServerError) -> [String] {
-    let program = self.program.contains("/") ? self.program : try Programs.path(of: self.program, package: "etcd-server")
+    let program =
+      self.program.contains("/") ? self.program : try Programs.path(of: self.program, package: "etcd-server")
     try Programs.require(file: program, package: "etcd-server")
     let clientURL = "\(self.tls == nil ? "http" : "https")://127.0.0.1:\(member.clientPort)"
     var arguments = [
@@ -95,7 +96,9 @@ extension EtcdConfiguration {
     ]
     if let tls = self.tls {
       arguments += ["--cert-file=\(tls.certificateFile)", "--key-file=\(tls.keyFile)"]
-      if let authority = tls.clientAuthorityFile { arguments += ["--client-cert-auth", "--trusted-ca-file=\(authority)"] }
+      if let authority = tls.clientAuthorityFile {
+        arguments += ["--client-cert-auth", "--trusted-ca-file=\(authority)"]
+      }
     }
     return arguments + self.options
   }

@@ -2,9 +2,9 @@ internal import Latchkey
 internal import NIOCore
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// Loopback ports that nobody listens on.
@@ -47,9 +47,9 @@ enum FreePorts {
 
   private static func isFree(_ port: Int) -> Bool {
     #if canImport(Darwin)
-      let socket = socket(AF_INET, SOCK_STREAM, 0)
+    let socket = socket(AF_INET, SOCK_STREAM, 0)
     #else
-      let socket = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    let socket = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
     #endif
     guard socket >= 0 else { return false }
     defer { close(socket) }

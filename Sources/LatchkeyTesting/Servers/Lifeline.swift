@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// The parent's end of a connection to a child, which the child sees closed when the parent ends, whichever way it ends.
@@ -18,17 +18,17 @@ final class Lifeline: Sendable {
   init(start: (_ childEnd: CInt) throws(ServerError) -> Void) throws(ServerError) {
     var ends: [CInt] = [-1, -1]
     #if canImport(Darwin)
-      let made = socketpair(AF_UNIX, SOCK_STREAM, 0, &ends)
+    let made = socketpair(AF_UNIX, SOCK_STREAM, 0, &ends)
     #else
-      let made = socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends)
+    let made = socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends)
     #endif
     guard made == 0 else { throw .system("Cannot make a pair of sockets") }
     #if canImport(Darwin)
-      var on: CInt = 1
-      for end in ends {
-        _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-        setsockopt(end, SOL_SOCKET, SO_NOSIGPIPE, &on, socklen_t(MemoryLayout<CInt>.size))
-      }
+    var on: CInt = 1
+    for end in ends {
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+      setsockopt(end, SOL_SOCKET, SO_NOSIGPIPE, &on, socklen_t(MemoryLayout<CInt>.size))
+    }
     #endif
     defer { close(ends[1]) }
     do throws(ServerError) {
@@ -47,9 +47,9 @@ final class Lifeline: Sendable {
   /// Sends one line; a child that has gone is no error, since nobody is left to be told.
   func say(_ line: String) {
     #if canImport(Darwin)
-      let flags: CInt = 0
+    let flags: CInt = 0
     #else
-      let flags = CInt(MSG_NOSIGNAL)
+    let flags = CInt(MSG_NOSIGNAL)
     #endif
     self.descriptor.withLock { descriptor in
       guard let descriptor else { return }

@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// A certificate that vouches for itself, with its key.

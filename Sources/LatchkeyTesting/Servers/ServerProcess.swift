@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// The process of a throw-away server with its folders and its watchdog: what all kinds of servers have in common.

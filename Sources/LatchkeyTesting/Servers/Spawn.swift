@@ -1,17 +1,17 @@
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 #if !canImport(Darwin)
-  private typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, CInt) -> CInt
+private typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, CInt) -> CInt
 
-  /// `posix_spawn_file_actions_addclosefrom_np`, which the headers show only to programs that ask for all of GNU.
-  private let closeFrom = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np").map {
-    // Safe: this is the function's type in glibc's <spawn.h>.
-    unsafeBitCast($0, to: CloseFrom.self)
-  }
+/// `posix_spawn_file_actions_addclosefrom_np`, which the headers show only to programs that ask for all of GNU.
+private let closeFrom = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np").map {
+  // Safe: this is the function's type in glibc's <spawn.h>.
+  unsafeBitCast($0, to: CloseFrom.self)
+}
 #endif
 
 /// Starts a process in a process group of its own, which gets no descriptor of ours but the one given as its input.
@@ -25,13 +25,13 @@
 /// - Returns: The identifier of the process, which is that of its group too.
 func spawn(_ arguments: [String], input: CInt, output: String) throws(ServerError) -> pid_t {
   #if canImport(Darwin)
-    var actions: posix_spawn_file_actions_t?
-    var attributes: posix_spawnattr_t?
-    let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_CLOEXEC_DEFAULT
+  var actions: posix_spawn_file_actions_t?
+  var attributes: posix_spawnattr_t?
+  let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_CLOEXEC_DEFAULT
   #else
-    var actions = posix_spawn_file_actions_t()
-    var attributes = posix_spawnattr_t()
-    let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
+  var actions = posix_spawn_file_actions_t()
+  var attributes = posix_spawnattr_t()
+  let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
   #endif
   posix_spawn_file_actions_init(&actions)
   posix_spawnattr_init(&attributes)
@@ -43,8 +43,8 @@ func spawn(_ arguments: [String], input: CInt, output: String) throws(ServerErro
   posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
   posix_spawn_file_actions_adddup2(&actions, 1, 2)
   #if !canImport(Darwin)
-    guard let closeFrom else { throw ServerError(.system, "Throw-away servers need glibc 2.34 or newer.") }
-    _ = closeFrom(&actions, 3)
+  guard let closeFrom else { throw ServerError(.system, "Throw-away servers need glibc 2.34 or newer.") }
+  _ = closeFrom(&actions, 3)
   #endif
   // Whatever the parent ignores or blocks, the child starts with a clean slate: SIGTERM must end a server.
   var all = sigset_t()

@@ -1,9 +1,9 @@
 internal import Latchkey
 
 #if canImport(Darwin)
-  internal import Darwin
+internal import Darwin
 #else
-  internal import Glibc
+internal import Glibc
 #endif
 
 /// A small shell that outlives us: when we end, whichever way, it kills the server and removes the server's folders.

@@ -4,9 +4,9 @@ import Testing
 @testable import LatchkeyCLI
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 @Suite("latchkey contend", .timeLimit(.minutes(2)))

@@ -8,9 +8,10 @@ import Testing
 struct EtcdCommandTests {
   @Test("starts servers of its own when asked to, loses no update between processes", arguments: ["etcd", "etcd:3"])
   func serve(servers: String) async throws {
-    let outcome = await (try Latchkey(
-      ["contend", "--serve", servers, "--processes", "2", "--workers", "2", "--count", "10", "--json"]
-    )).outcome()
+    let outcome = await
+      (try Latchkey(
+        ["contend", "--serve", servers, "--processes", "2", "--workers", "2", "--count", "10", "--json"]
+      )).outcome()
     #expect(outcome.status == 0, "\(outcome.errorText)")
     let report = try outcome.report()
     #expect(report.finalCount == 40 && report.expectedCount == 40)

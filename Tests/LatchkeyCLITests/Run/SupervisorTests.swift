@@ -5,9 +5,9 @@ import Testing
 @testable import LatchkeyCLI
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 @Suite("A command under a lease", .timeLimit(.minutes(1)))

@@ -4,9 +4,9 @@ import LatchkeyTesting
 @testable import LatchkeyCLI
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// The real command, as a script would call it.

@@ -82,10 +82,13 @@ struct EtcdctlTests {
     try await listener.waitForOutput("ours")
     try await leadership.proclaim("ours, later")
     try await listener.waitForOutput("ours, later")
-    #expect(try await election.leader() == EtcdElection.Leader(
-      value: "ours, later",
-      token: try #require(leadership.held.token)
-    ))
+    #expect(
+      try await election.leader()
+        == EtcdElection.Leader(
+          value: "ours, later",
+          token: try #require(leadership.held.token)
+        )
+    )
     let next = try Etcdctl(["elect", "\(name)", "next"], endpoint: server.endpoint)
     try await waitUntil(within: .seconds(10)) { try await client.keys("\(name)/").count == 2 }
     try await leadership.resign()

@@ -27,21 +27,29 @@ struct ModelServer {
     return self.keys.filter { $0.session == session }.map(\.name)
   }
 
-  mutating func enter(_ name: [UInt8], slot: UInt64, session: UInt64, onlyIfEmpty: Bool) -> Result<QueueEntry, QueueFailure> {
+  mutating func enter(_ name: [UInt8], slot: UInt64, session: UInt64, onlyIfEmpty: Bool) -> Result<
+    QueueEntry, QueueFailure
+  > {
     guard self.sessions.contains(session) else { return .failure(.sessionOver) }
     if let own = self.keys.first(where: { $0.name == name }) {
-      return .success(.entered(QueueNode(key: name, slot: slot, revision: own.revision, session: session), self.view(of: own)))
+      return .success(
+        .entered(QueueNode(key: name, slot: slot, revision: own.revision, session: session), self.view(of: own))
+      )
     }
     guard self.keys.isEmpty || !onlyIfEmpty else { return .success(.busy(QueueView(ahead: self.keys.count))) }
     self.revision += 1
     let key = Key(name: name, revision: self.revision, session: session)
     self.keys.append(key)
-    return .success(.entered(QueueNode(key: name, slot: slot, revision: key.revision, session: session), self.view(of: key)))
+    return .success(
+      .entered(QueueNode(key: name, slot: slot, revision: key.revision, session: session), self.view(of: key))
+    )
   }
 
   func check(_ node: QueueNode) -> Result<QueueCheck, QueueFailure> {
     guard self.sessions.contains(node.session) else { return .failure(.sessionOver) }
-    guard let own = self.keys.first(where: { $0.name == node.key && $0.revision == node.revision }) else { return .success(.gone) }
+    guard let own = self.keys.first(where: { $0.name == node.key && $0.revision == node.revision }) else {
+      return .success(.gone)
+    }
     return .success(.standing(self.view(of: own)))
   }
 

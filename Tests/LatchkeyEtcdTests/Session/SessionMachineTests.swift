@@ -14,7 +14,8 @@ struct SessionMachineTests {
   private static func live(_ rules: Machine.Rules = Machine.Rules()) -> (Machine, [Machine.Action]) {
     var machine = Machine(requested: .seconds(5), rules: rules)
     #expect(machine.handle(.started, at: self.at(0)) == [.grant(attempt: 1)])
-    return (machine, machine.handle(.granted(attempt: 1, lease: 7, timeToLive: .seconds(10)), at: self.at(100)))
+    let actions = machine.handle(.granted(attempt: 1, lease: 7, timeToLive: .seconds(10)), at: self.at(100))
+    return (machine, actions)
   }
 
   private static func deadline(_ actions: [Machine.Action]) -> ContinuousClock.Instant? {
@@ -87,7 +88,11 @@ struct SessionMachineTests {
     let late = machine.handle(.granted(attempt: 1, lease: 9, timeToLive: .seconds(2)), at: Self.at(3_000))
     #expect(late == [.grant(attempt: 2), .revoke(lease: 9)])
     _ = machine.handle(.closed, at: Self.at(3_100))
-    #expect(machine.handle(.granted(attempt: 2, lease: 10, timeToLive: .seconds(2)), at: Self.at(3_200)) == [.revoke(lease: 10)])
+    #expect(
+      machine.handle(.granted(attempt: 2, lease: 10, timeToLive: .seconds(2)), at: Self.at(3_200)) == [
+        .revoke(lease: 10)
+      ]
+    )
   }
 
   @Test("asks again after a refusal, with pauses that grow")
@@ -120,14 +125,19 @@ struct SessionMachineTests {
     var inFlight: [(due: Int, event: Machine.Event)] = []
     var isSafe = true
     var deafStreams: Set<UInt64> = []
-    func delay() -> Int { Int.random(in: 0..<10, using: &random) == 0 ? Int.random(in: 0..<2_500, using: &random) : Int.random(in: 1..<40, using: &random) }
+    func delay() -> Int {
+      Int.random(in: 0..<10, using: &random) == 0
+        ? Int.random(in: 0..<2_500, using: &random) : Int.random(in: 1..<40, using: &random)
+    }
     func perform(_ actions: [Machine.Action]) {
       for action in actions {
         switch action {
         case .grant(let attempt):
           let arrival = now + delay()
           leaseEnds = arrival + granted
-          inFlight.append((arrival + delay(), .granted(attempt: attempt, lease: Int64(attempt), timeToLive: .milliseconds(granted))))
+          inFlight.append(
+            (arrival + delay(), .granted(attempt: attempt, lease: Int64(attempt), timeToLive: .milliseconds(granted)))
+          )
         case .begin(_, let end), .extend(_, let end): deadline = end
         case .end: deadline = nil
         case .openStream(let stream): if Int.random(in: 0..<4, using: &random) == 0 { deafStreams.insert(stream) }
@@ -136,7 +146,9 @@ struct SessionMachineTests {
           let arrival = now + delay()
           let isAlive = arrival < leaseEnds
           if isAlive { leaseEnds = max(leaseEnds, arrival + granted) }
-          inFlight.append((arrival + delay(), .kept(stream: stream, timeToLive: isAlive ? .milliseconds(granted) : .zero)))
+          inFlight.append(
+            (arrival + delay(), .kept(stream: stream, timeToLive: isAlive ? .milliseconds(granted) : .zero))
+          )
         case .revoke, .closeStream, .suspectConnection: break
         }
       }

@@ -2,9 +2,9 @@ import LatchkeyTesting
 import Testing
 
 #if canImport(Darwin)
-  import Darwin
+import Darwin
 #else
-  import Glibc
+import Glibc
 #endif
 
 /// Rules for frames, with an echo server that speaks in frames as ZooKeeper does: each reply is its request.

@@ -2,9 +2,9 @@ import LatchkeyTesting
 import Testing
 
 #if canImport(Darwin)
-  import Darwin
+import Darwin
 #else
-  import Glibc
+import Glibc
 #endif
 
 extension RealServerTests {
@@ -113,8 +113,8 @@ extension RealServerTests {
         let process = try #require(server.processID)
         #expect(getpgid(process) == process)
         #if !canImport(Darwin)
-          #expect(exists("/proc/\(process)/fd/0"))
-          #expect(!exists("/proc/\(process)/fd/900"))
+        #expect(exists("/proc/\(process)/fd/0"))
+        #expect(!exists("/proc/\(process)/fd/900"))
         #endif
       }
     }

@@ -2,9 +2,9 @@ import Foundation
 import Latchkey
 
 #if canImport(Darwin)
-  import Darwin
+import Darwin
 #else
-  import Glibc
+import Glibc
 #endif
 
 /// Sends everything back, and remembers what it has received and how its connections have ended.

@@ -1,19 +1,19 @@
 #if canImport(Darwin)
-  import Darwin
+import Darwin
 #else
-  import Glibc
+import Glibc
 #endif
 
 /// Whether a process is there and is more than a remainder that nobody has asked for its exit status.
 func isAlive(_ pid: Int32) -> Bool {
   guard kill(pid, 0) == 0 else { return false }
   #if canImport(Darwin)
-    return true
+  return true
   #else
-    guard let stat = contents(ofFile: "/proc/\(pid)/stat") else { return false }
-    // The state follows the name in parentheses, which may hold spaces of its own.
-    let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
-    return fields.count > 1 && fields[1] != "Z"
+  guard let stat = contents(ofFile: "/proc/\(pid)/stat") else { return false }
+  // The state follows the name in parentheses, which may hold spaces of its own.
+  let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+  return fields.count > 1 && fields[1] != "Z"
   #endif
 }
 

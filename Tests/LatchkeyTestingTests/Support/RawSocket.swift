@@ -1,7 +1,7 @@
 #if canImport(Darwin)
-  import Darwin
+import Darwin
 #else
-  import Glibc
+import Glibc
 #endif
 
 /// A blocking loopback connection whose reads give up after a while.
@@ -98,11 +98,11 @@ final class RawSocket {
 }
 
 #if canImport(Darwin)
-  let streamType = SOCK_STREAM
-  private let sendFlags: CInt = 0
+let streamType = SOCK_STREAM
+private let sendFlags: CInt = 0
 #else
-  let streamType = CInt(SOCK_STREAM.rawValue)
-  private let sendFlags = CInt(MSG_NOSIGNAL)
+let streamType = CInt(SOCK_STREAM.rawValue)
+private let sendFlags = CInt(MSG_NOSIGNAL)
 #endif
 
 func loopback(_ port: Int) -> sockaddr_in {

@@ -35,7 +35,10 @@ private enum RedisServers {
     var connections: [RedisConnection] = []
     for server in arguments.text("server", "127.0.0.1:6379").split(separator: ",") {
       let parts = server.split(separator: ":")
-      var configuration = RedisConnection.Configuration(host: String(parts[0]), port: parts.last.flatMap { Int($0) } ?? 6379)
+      var configuration = RedisConnection.Configuration(
+        host: String(parts[0]),
+        port: parts.last.flatMap { Int($0) } ?? 6379
+      )
       configuration.tracksServer = true
       configuration.logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
       connections.append(try await RedisConnection.connect(configuration))

@@ -1,50 +1,50 @@
 #if ZooKeeper
-  internal import Latchkey
-  internal import LatchkeyZooKeeper
-  internal import Logging
-  internal import ZooKeeper
+internal import Latchkey
+internal import LatchkeyZooKeeper
+internal import Logging
+internal import ZooKeeper
 
-  /// An ensemble of ZooKeeper servers, `zookeeper://`.
-  struct ZooKeeperBackend: Backend {
-    let schemes: [LockURL.Scheme] = [.zookeeper]
+/// An ensemble of ZooKeeper servers, `zookeeper://`.
+struct ZooKeeperBackend: Backend {
+  let schemes: [LockURL.Scheme] = [.zookeeper]
 
-    func withLocks<Result: Sendable>(
-      at url: LockURL,
-      tick: Duration?,
-      _ body: @Sendable (any LockProvider) async throws -> Result
-    ) async throws -> Result {
-      var locking = ZooKeeperLocks.Configuration()
-      locking.label = url.label
-      do {
-        return try await ZooKeeperClient.withClient(self.configuration(of: url, tick: tick)) { client in
-          try await body(ZooKeeperLocks(client: client, configuration: locking))
-        }
-      } catch let error as ZooKeeperError {
-        throw Self.failure(error)
+  func withLocks<Result: Sendable>(
+    at url: LockURL,
+    tick: Duration?,
+    _ body: @Sendable (any LockProvider) async throws -> Result
+  ) async throws -> Result {
+    var locking = ZooKeeperLocks.Configuration()
+    locking.label = url.label
+    do {
+      return try await ZooKeeperClient.withClient(self.configuration(of: url, tick: tick)) { client in
+        try await body(ZooKeeperLocks(client: client, configuration: locking))
       }
-    }
-
-    private func configuration(of url: LockURL, tick: Duration?) -> ZooKeeperClient.Configuration {
-      var configuration = ZooKeeperClient.Configuration(servers: url.hosts.map(\.description), chroot: url.chroot ?? "")
-      if let timeout = url.timeToLive { configuration.sessionTimeout = timeout }
-      if let timeout = url.connectTimeout { configuration.connectTimeout = timeout }
-      if let tick { configuration.tick = tick }
-      if let password = url.password {
-        configuration.credentials = [.digest(user: url.user ?? "", password: password)]
-      }
-      return configuration
-    }
-
-    /// What a failure to connect means, in the words that all backends share.
-    private static func failure(_ error: ZooKeeperError) -> any Error {
-      let what = error.detail ?? error.description
-      return switch error.code {
-      case .cancelled: CancellationError()
-      case .invalidConfiguration, .notSupported: LockError(.invalidConfiguration, message: what)
-      case .authFailed, .noAuth: LockError(.notAuthorized, message: "\(what); check user, password and the ACLs")
-      case .noNode: LockError(.backendFailure, message: "\(what); make the chroot's node first")
-      default: LockError(.unreachable, message: "\(what); check the addresses, and that the servers run")
-      }
+    } catch let error as ZooKeeperError {
+      throw Self.failure(error)
     }
   }
+
+  private func configuration(of url: LockURL, tick: Duration?) -> ZooKeeperClient.Configuration {
+    var configuration = ZooKeeperClient.Configuration(servers: url.hosts.map(\.description), chroot: url.chroot ?? "")
+    if let timeout = url.timeToLive { configuration.sessionTimeout = timeout }
+    if let timeout = url.connectTimeout { configuration.connectTimeout = timeout }
+    if let tick { configuration.tick = tick }
+    if let password = url.password {
+      configuration.credentials = [.digest(user: url.user ?? "", password: password)]
+    }
+    return configuration
+  }
+
+  /// What a failure to connect means, in the words that all backends share.
+  private static func failure(_ error: ZooKeeperError) -> any Error {
+    let what = error.detail ?? error.description
+    return switch error.code {
+    case .cancelled: CancellationError()
+    case .invalidConfiguration, .notSupported: LockError(.invalidConfiguration, message: what)
+    case .authFailed, .noAuth: LockError(.notAuthorized, message: "\(what); check user, password and the ACLs")
+    case .noNode: LockError(.backendFailure, message: "\(what); make the chroot's node first")
+    default: LockError(.unreachable, message: "\(what); check the addresses, and that the servers run")
+    }
+  }
+}
 #endif
