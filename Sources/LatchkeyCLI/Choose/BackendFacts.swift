@@ -4,12 +4,16 @@ struct BackendFacts: Codable, Hashable, Sendable {
   enum Verdict: String, Codable, Hashable, Sendable {
     /// Two holders are impossible, under the conditions of the backend.
     case safe
-    /// A holder that is late can go on by mistake, but the resource that checks tokens refuses it.
+    /// Granted to one at a time; what a holder still sends after its time is refused where tokens are checked.
     case token
-    /// Two can hold the lock, and nothing tells them apart.
+    /// It can be granted twice at once; where tokens are checked, only the newer grant gets through.
+    case twice
+    /// Two can act under it at once, and nothing tells them apart.
     case exposed
     /// It cannot happen.
     case none
+
+    var allowsTwoHolders: Bool { self == .twice || self == .exposed }
   }
 
   /// A verdict and its reason in a sentence.

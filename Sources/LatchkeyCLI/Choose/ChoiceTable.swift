@@ -5,8 +5,8 @@ struct ChoiceTable: Sendable {
   /// What was measured on this machine, by backend.
   let latencies: [String: MeasuredLatency]
 
-  private static let columnWidth = 12
-  private static let nameWidth = 24
+  private static let columnWidth = 14
+  private static let nameWidth = 26
 
   var text: String {
     ([self.table, self.legend] + (self.needs.isEmpty ? [self.advice] : [self.verdict])).joined(separator: "\n\n")
@@ -15,7 +15,7 @@ struct ChoiceTable: Sendable {
   // MARK: The table
 
   private var table: String {
-    let rows: [(String, (BackendFacts) -> String)] = [
+    var rows: [(String, (BackendFacts) -> String)] = [
       ("", \.backend),
       ("between processes", { $0.acrossProcesses ? "yes" : "no" }),
       ("holder paused", { Self.word($0.pause) }),
@@ -27,8 +27,8 @@ struct ChoiceTable: Sendable {
       ("minority of servers gone", { $0.needsServers ? $0.survivesMinority ? "goes on" : "stops" : "-" }),
       ("to run", { $0.needsServers ? Self.shortToRun($0) : "nothing" }),
       ("acquire here, p50", { self.latency($0) { $0.p50 } }),
-      ("acquire here, p99", { self.latency($0) { $0.p99 } }),
     ]
+    if !self.latencies.isEmpty { rows.append(("acquire here, p99", { self.latency($0) { $0.p99 } })) }
     return rows.map { name, cell in
       let cells = self.choices.map { Self.padded(cell($0.facts), Self.columnWidth) }
       return (Self.padded(name, Self.nameWidth) + cells.joined()).trimmingEnd()
@@ -40,8 +40,7 @@ struct ChoiceTable: Sendable {
   }
 
   private static func shortToRun(_ facts: BackendFacts) -> String {
-    "\(facts.toRun.prefix { $0 != " " })"
-      + (facts.backend == "redlock" ? " (3)" : facts.survivesMinority ? " or 5" : "")
+    String(facts.toRun.prefix(upTo: facts.toRun.firstRange(of: " server")?.lowerBound ?? facts.toRun.endIndex))
   }
 
   private func latency(_ facts: BackendFacts, _ figure: (MeasuredLatency) -> Double) -> String {
@@ -49,7 +48,7 @@ struct ChoiceTable: Sendable {
   }
 
   private static func padded(_ text: String, _ width: Int) -> String {
-    text + String(repeating: " ", count: max(text.count < width ? 0 : 2, width - text.count))
+    text + String(repeating: " ", count: max(2, width - text.count))
   }
 
   // MARK: Words
@@ -57,8 +56,9 @@ struct ChoiceTable: Sendable {
   private var legend: String {
     var lines = [
       "safe     two cannot hold the lock at once, under the conditions that the documentation names",
-      "token    a holder that comes too late is refused, if what it writes to checks fencing tokens",
-      "exposed  two can hold the lock at once, and nothing tells them apart",
+      "token    granted to one at a time; what comes too late is refused where fencing tokens are checked",
+      "twice    can be granted twice at once; where tokens are checked, only the newer grant gets through",
+      "exposed  two can act under it at once, and nothing tells them apart",
     ]
     let missing = self.choices.map(\.facts).filter { self.latencies[$0.backend] == nil }.map(\.backend)
     if !missing.isEmpty {
@@ -82,7 +82,7 @@ struct ChoiceTable: Sendable {
   private var verdict: String {
     let fitting = self.choices.filter(\.fits)
     var lines = fitting.map { choice in
-      "fits: \(choice.facts.backend), \(choice.facts.summary); run \(choice.facts.toRun); \(choice.facts.cost)"
+      "fits: \(choice.facts.backend); run \(choice.facts.toRun); an acquire costs \(choice.facts.cost)"
     }
     if lines.isEmpty { lines.append("Nothing fits all of this; drop a need, or run servers for it.") }
     for choice in self.choices where !choice.fits {

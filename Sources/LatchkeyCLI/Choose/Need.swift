@@ -20,8 +20,8 @@ enum Need: String, CaseIterable, Codable, Hashable, Sendable {
     case .fair: facts.isFair ? nil : "is not fair: \(facts.fairness)"
     case .surviveMinority: facts.survivesMinority ? nil : "stops with its one server"
     case .surviveRestart:
-      facts.crash.verdict == .exposed ? "does not survive the loss of a server: \(facts.crash.because)" : nil
-    case .clockJumps: facts.clockJump.verdict == .exposed ? "trusts clocks: \(facts.clockJump.because)" : nil
+      facts.crash.verdict.allowsTwoHolders ? "does not survive the loss of a server: \(facts.crash.because)" : nil
+    case .clockJumps: facts.clockJump.verdict.allowsTwoHolders ? "trusts clocks: \(facts.clockJump.because)" : nil
     case .noExtraServers:
       // By the backend's name: a Redis server that runs anyway is no quorum of independent ones.
       facts.needsServers && !have.contains(facts.backend) ? "needs servers: \(facts.toRun)" : nil

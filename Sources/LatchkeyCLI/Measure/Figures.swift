@@ -12,7 +12,7 @@ enum Figures {
   /// A time in the unit that suits it.
   static func time(microseconds: Double) -> String {
     switch microseconds {
-    case ..<1000: "\(self.number(microseconds)) us"
+    case ..<1000: "\(self.number(microseconds)) µs"
     case ..<1_000_000: "\(self.number(microseconds / 1000)) ms"
     default: "\(self.number(microseconds / 1_000_000)) s"
     }

@@ -113,22 +113,20 @@ struct BenchPage: Sendable {
   /// The pictures of a workload.
   private func charts(_ workload: BenchWorkload) -> [Chart] {
     let results = self.outcome.results(of: workload)
-    var charts = [
-      ThroughputChart(workload: workload, bars: results.map { self.bar($0) }).chart,
-      LatencyChart(
-        workload: workload,
-        lines: results.map { LatencyChart.Line(series: self.series(of: $0), latency: $0.latency) }
-      ).chart,
-    ]
+    var charts = [ThroughputChart(workload: workload, bars: results.map { self.bar($0) }).chart]
+    if workload == .crowd {
+      // How long each waited is the same curve, turned round.
+      let lines = results.map { DrainChart.Line(series: self.series(of: $0), times: $0.typicalRun?.drain ?? []) }
+      charts.append(DrainChart(waiters: workload.workers, lines: lines).chart)
+    } else {
+      let lines = results.map { LatencyChart.Line(series: self.series(of: $0), latency: $0.latency) }
+      charts.append(LatencyChart(workload: workload, lines: lines).chart)
+    }
     if workload == .handoff {
       charts += results.compactMap { result in
         guard let holds = result.typicalRun?.timeline, !holds.isEmpty else { return nil }
         return TimelineChart(series: self.series(of: result), workers: workload.workers, holds: holds).chart
       }
-    }
-    if workload == .crowd {
-      let lines = results.map { DrainChart.Line(series: self.series(of: $0), times: $0.typicalRun?.drain ?? []) }
-      charts.append(DrainChart(waiters: workload.workers, lines: lines).chart)
     }
     return charts
   }

@@ -26,7 +26,8 @@ struct LatencyChart: Sendable {
       y: .decades(around: curves.flatMap { $0.points.map(\.y) }, ends: CurveFrame.yEnds)
     )
     let frame = axes.marks(
-      xTicks: axes.x.ticks { $0 == 0 ? "fastest" : "\(Self.percent($0)) %" },
+      // Zero has no label: there is no room for it beside that of the median.
+      xTicks: axes.x.ticks { $0 == 0 ? "" : "\(Self.percent($0)) %" },
       yTicks: axes.y.ticks { AxisText.time(nanoseconds: $0) },
       xTitle: "share of all attempts that took no longer",
       yTitle: "time (logarithmic)"
@@ -35,7 +36,7 @@ struct LatencyChart: Sendable {
       id: "\(self.workload.rawValue)-latency",
       title: "Latency",
       caption: "\(self.workload.latencyMeaning.capitalizedStart), lower is better; each curve ends at its slowest "
-        + "attempt. Both axes are logarithmic, the lower one towards 100 %.",
+        + "attempt, or at 99.999 %. Both axes are logarithmic, the lower one towards 100 %.",
       width: CurveFrame.width,
       height: CurveFrame.height,
       marks: frame + "\n" + CurveFrame(axes: axes, curves: curves).marks,

@@ -25,7 +25,7 @@ enum PageStyle {
     dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 1rem 0; font-size: .9rem; }
     dd { margin: 0; }
     .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 1rem; \
-    margin-top: 1rem; align-items: start; }
+    margin-top: 1rem; align-items: stretch; }
     figure { margin: 0; padding: 1rem; background: var(--panel); border: 1px solid var(--grid); border-radius: 10px; }
     figcaption p { font-size: .85rem; }
     .picture { overflow-x: auto; margin-top: .5rem; }

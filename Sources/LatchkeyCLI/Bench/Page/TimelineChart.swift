@@ -11,7 +11,7 @@ struct TimelineChart: Sendable {
   private static let top = 30.0
   private static let row = 10.0
   /// A hold that would be thinner than this could not be seen.
-  private static let thinnest = 1.2
+  private static let thinnest = 2.0
 
   var chart: Chart {
     let bottom = Self.top + Double(self.workers) * Self.row

@@ -19,6 +19,9 @@ enum BenchWorkload: String, CaseIterable, Hashable, Sendable {
   /// How many locks they use.
   var names: Int { self == .manylocks ? 1000 : 1 }
 
+  /// How long an acquire may wait: a backend that answers no more is an error, not a hang.
+  var patience: Duration { self == .crowd ? .seconds(30) : .seconds(10) }
+
   /// The workload in a line.
   var summary: String {
     switch self {

@@ -11,13 +11,14 @@ final class Timeline: Sendable {
 
   /// What one worker remembers.
   struct Recorder: Sendable {
-    let worker: Int
+    private let worker: Int
     /// Grants before this are not remembered.
-    var start: UInt64 = .max
+    private let start: UInt64
     fileprivate var holds: [Hold] = []
 
-    init(worker: Int) {
+    fileprivate init(worker: Int, start: UInt64) {
       self.worker = worker
+      self.start = start
       self.holds.reserveCapacity(Timeline.capacity)
     }
 
@@ -31,7 +32,23 @@ final class Timeline: Sendable {
   /// them all.
   private static let capacity = 48
 
+  private let start = Locked<UInt64?>(nil)
   private let recorded = Locked<[Hold]>([])
+
+  /// Makes the memory of a worker. All begin to remember at one instant, that of the first call: a worker that began later
+  /// would be missing from the picture.
+  ///
+  /// - Parameters:
+  ///   - worker: The worker's place.
+  ///   - delay: Nanoseconds from the first call of this to what is remembered.
+  func recorder(worker: Int, after delay: UInt64) -> Recorder {
+    let start = self.start.withLock { start in
+      let chosen = start ?? Uptime.nanoseconds + delay
+      start = chosen
+      return chosen
+    }
+    return Recorder(worker: worker, start: start)
+  }
 
   func add(_ recorder: Recorder) {
     self.recorded.withLock { $0 += recorder.holds }

@@ -30,7 +30,7 @@ extension WorkloadRun {
 
   private func holdBack(_ crowd: Crowd) async {
     var holder = Samples()
-    let attempt = await holder.attempt(.wait(Self.patience), for: self.locks[0]) { held in
+    let attempt = await holder.attempt(.wait(self.workload.patience), for: self.locks[0]) { held in
       _ = await crowd.gate.arrive()
       for await _ in crowd.allHaveAsked {}
       // Interrupted: the waiters are, too.
@@ -49,7 +49,9 @@ extension WorkloadRun {
     guard await crowd.gate.arrive() else { return nil }
     var samples = Samples()
     crowd.noteAsking()
-    let attempt = await samples.attempt(.wait(Self.patience), for: self.locks[0]) { self.sections[0].visit($0) }
+    let attempt = await samples.attempt(.wait(self.workload.patience), for: self.locks[0]) {
+      self.sections[0].visit($0)
+    }
     if case .busy = attempt { samples.note(error: self.tooLate(0)) }
     samples.end()
     samples.flush(into: self.tally.value)

@@ -2,9 +2,6 @@ internal import Latchkey
 
 /// Lets one workload run once on one backend.
 struct WorkloadRun: Sendable {
-  /// How long an acquire may wait: a backend that answers no more is an error, not a hang.
-  static let patience: Duration = .seconds(20)
-
   let workload: BenchWorkload
   let target: BenchTarget
   let locks: [any DistributedLock]
@@ -57,19 +54,17 @@ struct WorkloadRun: Sendable {
   private func takeTurns(worker: Int, visitingAll: Bool) async -> Int {
     var samples = Samples()
     var random = Scatter(seed: UInt64(worker) + 1)
-    var recorder = Timeline.Recorder(worker: worker)
+    var recorder = self.timeline.recorder(worker: worker, after: UInt64(self.limit.nanoseconds) / 2)
     var grants = 0
     samples.start()
-    let start = Uptime.nanoseconds
-    let end = start + UInt64(self.limit.nanoseconds)
-    recorder.start = start + UInt64(self.limit.nanoseconds) / 2
+    let end = Uptime.nanoseconds + UInt64(self.limit.nanoseconds)
     let firstVisits = visitingAll ? Array(stride(from: worker, to: self.locks.count, by: self.workload.workers)) : []
     while !Task.isCancelled, grants < firstVisits.count || Uptime.nanoseconds < end {
       let place =
         grants < firstVisits.count
         ? firstVisits[grants] : self.locks.count == 1 ? 0 : Int(random.next() % UInt64(self.locks.count))
       let section = self.sections[place]
-      let attempt = await samples.attempt(.wait(Self.patience), for: self.locks[place]) { section.visit($0) }
+      let attempt = await samples.attempt(.wait(self.workload.patience), for: self.locks[place]) { section.visit($0) }
       guard case .granted(let granted, let released) = attempt else {
         if case .busy = attempt { samples.note(error: self.tooLate(place)) }
         break
@@ -92,7 +87,7 @@ struct WorkloadRun: Sendable {
       try await self.target.withLocks { other in
         var holder = Samples()
         let lock = other.lock(self.locks[0].name)
-        let attempt = await holder.attempt(.wait(Self.patience), for: lock) { _ in
+        let attempt = await holder.attempt(.wait(self.workload.patience), for: lock) { _ in
           await self.tryAgainAndAgain()
           return true
         }
@@ -132,7 +127,8 @@ struct WorkloadRun: Sendable {
     LockError(
       .timedOut,
       name: self.locks[place].name,
-      message: "no grant within \(Self.patience); look at the servers, and whether somebody else uses the same locks"
+      message:
+        "no grant within \(self.workload.patience); look at the servers, and whether somebody else uses the same locks"
     )
   }
 
