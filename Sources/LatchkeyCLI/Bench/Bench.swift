@@ -4,32 +4,12 @@ internal import Latchkey
 ///
 /// A backend that cannot be reached, or goes away, is left out of the rest; the others are measured all the same.
 actor Bench {
-  /// Where a backend comes from.
-  enum Source: Sendable {
-    case url(LockURL, tick: Duration?)
-    case servers(any ServerKind, count: Int)
-
-    var kind: String {
-      switch self {
-      case .url(let url, _): url.scheme.backendKind
-      case .servers(let kind, _): kind.name
-      }
-    }
-
-    var name: String {
-      switch self {
-      case .url(let url, _): url.description
-      case .servers(let kind, let count): count == kind.counts.lowerBound ? kind.name : "\(kind.name):\(count)"
-      }
-    }
-  }
-
   private struct Connection: Sendable {
     let target: BenchTarget
     let locks: OpenScope<any LockProvider>
   }
 
-  private let sources: [Source]
+  private let sources: [BenchSource]
   /// Puts the options of the command line into the URL of servers that were started.
   private let adjust: @Sendable (LockURL) throws -> LockURL
   private let progress: BenchProgress
@@ -41,7 +21,7 @@ actor Bench {
   private var isGone: Set<Int> = []
 
   init(
-    _ sources: [Source],
+    _ sources: [BenchSource],
     settings: BenchSettings,
     progress: BenchProgress,
     adjust: @escaping @Sendable (LockURL) throws -> LockURL
@@ -83,9 +63,8 @@ actor Bench {
         let target = try await self.target(of: source)
         let locks = try await OpenScope<any LockProvider>.open { body in try await target.withLocks(body) }
         self.connections.append(Connection(target: target, locks: locks))
-      } catch is CancellationError {
-        return
       } catch {
+        guard !Task.isCancelled else { return }
         self.give(up: source.name, kind: source.kind, error)
       }
     }
@@ -97,7 +76,7 @@ actor Bench {
     }
   }
 
-  private func target(of source: Source) async throws -> BenchTarget {
+  private func target(of source: BenchSource) async throws -> BenchTarget {
     switch source {
     case .url(let url, let tick): return BenchTarget(url: url, tick: tick)
     case .servers(let kind, let count):

@@ -14,7 +14,8 @@ struct BenchCommand: AsyncParsableCommand {
     abstract: "Measure backends side by side, in turns, so that noise falls on all of them.",
     discussion: """
       Every workload runs on every backend for --duration, after a warm-up, --repetitions times over; the backends take \
-      turns. Shown are medians of the repetitions, the best of each row marked with *.
+      turns. Shown are medians of the repetitions, the best of each row marked with *: among the in-process locks, and \
+      among those of servers.
 
         uncontended  1 worker takes and gives back 1 lock
         handoff      16 workers take turns with 1 lock
@@ -129,9 +130,9 @@ struct BenchCommand: AsyncParsableCommand {
     return settings
   }
 
-  private func sources() throws -> [Bench.Source] {
+  private func sources() throws -> [BenchSource] {
     let inProcess = self.noLocal ? [] : ["local:bench", "channel:bench"]
-    return try Bench.Source.all(urls: inProcess + self.urls, serve: self.serve, connection: self.connection)
+    return try BenchSource.all(urls: inProcess + self.urls, serve: self.serve, connection: self.connection)
   }
 
   /// A page that cannot be written is to be known before minutes have gone into it.
@@ -157,7 +158,7 @@ struct BenchCommand: AsyncParsableCommand {
     var lines = [
       "\(outcome.machine.summary); \(outcome.machine.build)",
       "medians of \(count) \(count == 1 ? "repetition" : "repetitions") of \(DurationText.format(settings.duration)) after a "
-        + "warm-up, in turns; * is the best of its row",
+        + "warm-up, in turns; * is the best of its row, in-process and networked locks apart",
       "",
       BenchTable(outcome).text,
     ]
@@ -169,19 +170,3 @@ struct BenchCommand: AsyncParsableCommand {
 }
 
 extension BenchWorkload: ExpressibleByArgument {}
-
-extension Bench.Source {
-  /// Checks everything that can be checked before anything is started.
-  static func all(urls: [String], serve: [String], connection: ConnectionOptions) throws -> [Bench.Source] {
-    let given = try urls.map { text -> Bench.Source in
-      let url = try connection.apply(to: LockURL(text))
-      _ = try Backends.backend(for: url)
-      return .url(url, tick: connection.tick)
-    }
-    let served = try serve.map { text -> Bench.Source in
-      let (kind, count) = try Backends.servers(text)
-      return .servers(kind, count: count)
-    }
-    return given + served
-  }
-}

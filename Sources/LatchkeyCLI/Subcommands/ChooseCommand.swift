@@ -100,7 +100,7 @@ struct ChooseCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let sources = try Bench.Source.all(
+    let sources = try BenchSource.all(
       urls: (self.measure ? ["local:choose", "channel:choose"] : []) + self.urls,
       serve: self.serve,
       connection: self.connection
@@ -139,7 +139,7 @@ struct ChooseCommand: AsyncParsableCommand {
 
   /// Measures an uncontended acquire for half a second on each backend that was named, and on no other.
   private func latencies(
-    _ sources: [Bench.Source]
+    _ sources: [BenchSource]
   ) async throws -> (latencies: [String: MeasuredLatency], failure: CommandFailure?) {
     guard !sources.isEmpty else { return ([:], nil) }
     let interruption = try Interruption()

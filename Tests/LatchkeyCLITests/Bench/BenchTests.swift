@@ -86,15 +86,19 @@ struct BenchTests {
     let folder = try LatchkeyCLI.TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
-      ["bench", "--serve", "zookeeper", "--duration", "10s", "--json"],
+      ["bench", "--serve", "zookeeper", "--duration", "1m"],
       settings: ["TMPDIR": folder.path]
     )
-    #expect(try await eventually(within: .seconds(30)) { children(of: command.process.pid).count == 2 })
+    // Measuring has begun.
+    #expect(
+      try await eventually(within: .seconds(60)) { command.errorsSoFar.contains { $0.contains("warm-up") } }
+    )
     let processes = children(of: command.process.pid)
+    #expect(processes.count == 2)
     command.process.signal(SIGINT)
     let outcome = await command.outcome()
     #expect(outcome.status == 130)
-    #expect(outcome.output.count == 1)
+    #expect(outcome.errorText.contains("interrupted"))
     #expect(try await eventually { processes.allSatisfy { !isAlive($0) } })
     #expect(try await eventually { entries(of: folder.path) == [] })
   }

@@ -31,7 +31,7 @@ struct BenchPage: Sendable {
     <main>
     <section>
     <h2>At a glance</h2>
-    <p class="quiet">\(Markup.escape(self.method)) ★ marks the best of its row.</p>
+    <p class="quiet">\(Markup.escape(self.method)) ★ marks the best of its row, in-process and networked locks apart.</p>
     <div class="scroll">\(self.summary)</div>
     </section>
     \(self.outcome.workloads.map(self.section).joined(separator: "\n"))

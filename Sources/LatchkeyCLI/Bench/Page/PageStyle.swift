@@ -34,7 +34,7 @@ enum PageStyle {
     svg .name, svg .value { fill: var(--ink); font-size: 13px; }
     svg .name { font-weight: 600; }
     .grid { stroke: var(--grid); } .axis { stroke: var(--axis); } .stripe { fill: var(--stripe); }
-    .range { stroke: var(--ink); stroke-width: 1.5; }
+    .range { stroke: var(--ink); stroke-width: 1.5; } .halo { stroke: var(--panel); stroke-width: 4; }
     .bar, .dot { fill: var(--c); } .away { fill: var(--c); opacity: .35; }
     .curve { fill: none; stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round; }
     .leader { fill: none; stroke: var(--c); stroke-width: 1; opacity: .5; }

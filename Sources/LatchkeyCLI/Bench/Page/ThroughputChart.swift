@@ -66,7 +66,9 @@ struct ThroughputChart: Sendable {
           title: title
         )
       )
-      marks.append(Draw.line(scale(bar.least), middle, scale(bar.greatest), middle, class: "range"))
+      for style in ["range halo", "range"] {
+        marks.append(Draw.line(scale(bar.least), middle, scale(bar.greatest), middle, class: style))
+      }
       marks.append(Draw.text(Figures.number(bar.median), x: scale(bar.greatest) + 8, y: middle + 4, class: "value"))
     }
     marks.append(Draw.line(scale(0), top, scale(0), bottom, class: "axis"))

@@ -1,4 +1,6 @@
 /// The results of a bench for a terminal: a row for each figure, a column for each backend, the best of a row marked.
+///
+/// In-process locks compete among themselves, and so do those of servers: that the former are faster is no news.
 struct BenchTable: Sendable {
   /// One figure on all backends.
   struct Row: Sendable {
@@ -11,15 +13,20 @@ struct BenchTable: Sendable {
     var name: String
     /// In the order of the targets; nil where it was not measured.
     var values: [Double?]
+    /// The places of values that compete with each other.
+    var groups: [[Int]]
     var best: Best
     var format: @Sendable (Double) -> String
 
-    /// The places of the best value. Values that print alike are equally good; among fewer than two, none is the best.
+    /// The places of the best value of each group. Values that print alike are equally good; among fewer than two, none is the
+    /// best.
     var bestPlaces: Set<Int> {
-      let known = self.values.compactMap { $0 }
-      guard known.count > 1, let best = self.best == .greatest ? known.max() : known.min() else { return [] }
-      let text = self.format(best)
-      return Set(self.values.indices.filter { place in self.values[place].map { self.format($0) == text } ?? false })
+      self.groups.reduce(into: []) { places, group in
+        let known = group.compactMap { self.values[$0] }
+        guard known.count > 1, let best = self.best == .greatest ? known.max() : known.min() else { return }
+        let text = self.format(best)
+        places.formUnion(group.filter { place in self.values[place].map { self.format($0) == text } ?? false })
+      }
     }
   }
 
@@ -28,20 +35,30 @@ struct BenchTable: Sendable {
 
   init(_ outcome: BenchOutcome) {
     self.targets = outcome.targets.map(\.name)
+    let groups = [true, false].map { isInProcess in
+      outcome.targets.indices.filter { outcome.targets[$0].isInProcess == isInProcess }
+    }
     self.rows = outcome.workloads.flatMap { workload in
       let reports = outcome.results.filter { $0.workload == workload }.map { $0.isMeasured ? $0.report.workload : nil }
-      return Self.rows(workload, reports)
+      return Self.rows(workload, reports, groups)
     }
   }
 
-  private static func rows(_ workload: BenchWorkload, _ reports: [WorkloadReport?]) -> [Row] {
+  private static func rows(_ workload: BenchWorkload, _ reports: [WorkloadReport?], _ groups: [[Int]]) -> [Row] {
     func row(
       _ name: String,
       _ best: Row.Best,
       _ format: @escaping @Sendable (Double) -> String,
       _ value: (WorkloadReport) -> Double
     ) -> Row {
-      Row(workload: workload, name: name, values: reports.map { $0.map(value) }, best: best, format: format)
+      Row(
+        workload: workload,
+        name: name,
+        values: reports.map { $0.map(value) },
+        groups: groups,
+        best: best,
+        format: format
+      )
     }
     let time: @Sendable (Double) -> String = { Figures.time(microseconds: $0) }
     var rows = [
