@@ -20,6 +20,7 @@ let package = Package(
       name: "LockBenchmark",
       dependencies: [
         .product(name: "Latchkey", package: "latchkey"),
+        .product(name: "LatchkeyRedis", package: "latchkey"),
         .product(name: "LatchkeyZooKeeper", package: "latchkey"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ZooKeeper", package: "latchkey"),

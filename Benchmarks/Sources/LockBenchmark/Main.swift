@@ -27,7 +27,7 @@ struct Main {
   }
 
   private static let backends: [String: any Backend] = [
-    "zk": ZooKeeperBackend()
+    "zk": ZooKeeperBackend(), "redis1": RedisBackend(), "redis5": RedlockBackend(),
   ]
 
   private static func run(_ arguments: Arguments, on backend: some Backend) async throws {

@@ -2,9 +2,9 @@ internal import Latchkey
 
 /// The backends that this command was built with.
 enum Backends {
-  static let all: [any Backend] = [LocalBackend()] + zooKeeper
+  static let all: [any Backend] = [LocalBackend()] + zooKeeper + redis
 
-  static let servers: [any ServerKind] = zooKeeperServers
+  static let servers: [any ServerKind] = zooKeeperServers + redisServers
 
   #if ZooKeeper
     private static let zooKeeper: [any Backend] = [ZooKeeperBackend()]
@@ -12,6 +12,14 @@ enum Backends {
   #else
     private static let zooKeeper: [any Backend] = []
     private static let zooKeeperServers: [any ServerKind] = []
+  #endif
+
+  #if Redis
+    private static let redis: [any Backend] = [RedisBackend(), RedlockBackend()]
+    private static let redisServers: [any ServerKind] = [RedisServers()]
+  #else
+    private static let redis: [any Backend] = []
+    private static let redisServers: [any ServerKind] = []
   #endif
 
   /// The backend of a URL.

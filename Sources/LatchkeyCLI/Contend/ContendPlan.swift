@@ -16,6 +16,8 @@ struct ContendPlan: Codable, Sendable {
   /// The lock with its credentials: it travels through a pipe, never in an argument.
   var url: String
   var tick: Duration?
+  /// The servers that this command has started itself, and that so have no lock to forget.
+  var freshServers = FreshServers.all
   var workers: Int
   var count: Int
   var processes: Int

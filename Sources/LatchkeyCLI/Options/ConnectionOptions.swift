@@ -17,6 +17,15 @@ struct ConnectionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How long Redis keeps a lock that its holder does not extend (default: 30s).",
+      valueName: "duration"
+    ),
+    transform: durationOption
+  )
+  var ttl: Duration?
+
+  @Option(
+    help: ArgumentHelp(
       "The servers' tickTime; a session timeout must be at least four of it (default: 2s).",
       valueName: "duration"
     ),
@@ -32,6 +41,10 @@ struct ConnectionOptions: ParsableArguments {
 
   func validate() throws {
     if let sessionTimeout, sessionTimeout <= .zero { throw ValidationError("--session-timeout must be above zero") }
+    if let ttl, ttl <= .zero { throw ValidationError("--ttl must be above zero") }
+    if self.ttl != nil, self.sessionTimeout != nil {
+      throw ValidationError("--ttl is of Redis and --session-timeout of ZooKeeper: leave out one of them")
+    }
     if let tick, tick <= .zero { throw ValidationError("--tick must be above zero") }
   }
 
@@ -39,7 +52,7 @@ struct ConnectionOptions: ParsableArguments {
   func apply(to url: LockURL) throws -> LockURL {
     var url = url
     if let label { url.label = label }
-    if let sessionTimeout { url.timeToLive = sessionTimeout }
+    if let timeToLive = self.ttl ?? self.sessionTimeout { url.timeToLive = timeToLive }
     if let passwordFile {
       guard let text = try? String(contentsOfFile: passwordFile, encoding: .utf8) else {
         throw CommandFailure(.usage, "cannot read the password file \(passwordFile); check its path and permissions")

@@ -21,6 +21,7 @@ struct ContendChildCommand: AsyncParsableCommand {
     var orders = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()
     guard let line = await orders.next() else { return }
     let plan = try JSON.decode(ContendPlan.self, from: line)
+    for run in plan.freshServers { FreshServers.add(runID: run) }
     let start = StartOrder()
     let work = Task { try await Contention(plan).run { await Self.waitForGo(start) } }
     let listener = Task { [orders] in

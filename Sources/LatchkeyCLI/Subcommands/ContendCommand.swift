@@ -19,6 +19,9 @@ struct ContendCommand: AsyncParsableCommand {
           latchkey contend channel:orders --try --hold 1ms --count 100
         Four processes on a ZooKeeper ensemble that is started for it:
           latchkey contend --serve zookeeper:3 --processes 4 --count 100
+        One Redis server, and Redlock on five:
+          latchkey contend --serve redis --processes 4
+          latchkey contend --serve redis:5 --count 100
 
       EXIT STATUS
         0      no update lost

@@ -18,6 +18,8 @@ public struct RedisError: Error, Hashable, Sendable {
     case queueFull
     /// The connection was closed by its owner. The command was not carried out.
     case closed
+    /// The task that waited was cancelled: the command may have been carried out, or may be yet.
+    case cancelled
     /// The settings contradict themselves, or the server cannot do what they ask.
     case invalidConfiguration
   }

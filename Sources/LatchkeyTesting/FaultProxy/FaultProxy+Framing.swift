@@ -10,7 +10,7 @@ extension FaultProxy {
     /// Whether a frame from the server is the reply to a request.
     public var isReply: @Sendable (_ frame: Frame) -> Bool
 
-    /// What a request and its reply have in common; nil where only their order tells which belong together.
+    /// What a request and its reply have in common; nil where a reply says nothing of its request.
     public var correlation: (@Sendable (_ frame: Frame) -> Int64?)?
 
     /// Makes a framing.
@@ -28,6 +28,16 @@ extension FaultProxy {
 
     /// No framing: what arrives at once counts as one frame.
     public static let raw = Framing(length: { $0.isEmpty ? nil : $0.count })
+
+    /// Redis's protocol, RESP2 and RESP3: the n-th reply of a connection belongs to its n-th request.
+    ///
+    /// What a subscriber sends and is sent is neither request nor reply.
+    public static let redis = Framing(
+      length: { RedisMessage($0)?.length },
+      isRequest: { !$0.isRedisSubscription },
+      isReply: { !$0.isRedisSubscription },
+      correlation: { $0.exchange.map(Int64.init) }
+    )
 
     /// ZooKeeper's protocol: each message behind its length.
     ///

@@ -35,6 +35,8 @@ extension FaultProxy {
     public let direction: Direction
     /// Its place among the frames of its connection that go the same way, counted from 0.
     public let index: Int
+    /// Its place among the requests, or among the replies, of its connection, counted from 0; nil if it is neither.
+    public internal(set) var exchange: Int?
     /// All of its bytes, with whatever marks its length.
     public let bytes: [UInt8]
   }

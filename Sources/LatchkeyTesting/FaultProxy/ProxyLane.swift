@@ -20,6 +20,7 @@ final class ProxyLane {
   private let core: ProxyCore
   private var undivided: [UInt8] = []
   private var arrived = 0
+  private var exchanges = 0
   private var queue = CircularBuffer<(item: Item, due: NIODeadline)>()
   /// Whether no more frames are taken.
   private var isClosed = false
@@ -49,13 +50,18 @@ final class ProxyLane {
 
   private func receive(frame bytes: [UInt8]) {
     guard let link else { return }
-    let frame = FaultProxy.Frame(
+    var frame = FaultProxy.Frame(
       connection: link.number,
       direction: self.direction,
       index: self.arrived,
       bytes: bytes
     )
     self.arrived += 1
+    let framing = self.core.framing
+    if self.direction == .clientToServer ? framing.isRequest(frame) : framing.isReply(frame) {
+      frame.exchange = self.exchanges
+      self.exchanges += 1
+    }
     let (action, rule) = self.core.decide(frame)
     switch action {
     case .drop:

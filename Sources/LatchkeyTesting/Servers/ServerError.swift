@@ -14,6 +14,8 @@ public struct ServerError: Error, Hashable, Sendable {
     case notReady
     /// The server did not answer a question.
     case noAnswer
+    /// The server answered a question with an error.
+    case refused
   }
 
   /// The kind of the error.

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
+internal import Latchkey
 
 /// What our nodes are called and what they say.
 ///
@@ -36,10 +32,7 @@ enum ContenderIdentity {
 
   /// Node data: who holds or wants the lock, for people who look.
   static func data(label: String?) -> [UInt8] {
-    var host = [CChar](repeating: 0, count: 256)
-    gethostname(&host, host.count - 1)
-    let name = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    var text = "host=\(Self.quoted(name)) pid=\(getpid())"
+    var text = "host=\(Self.quoted(ThisProcess.host)) pid=\(ThisProcess.id)"
     if let label { text += " label=\(Self.quoted(label))" }
     return Array(text.utf8)
   }

@@ -1,0 +1,153 @@
+/// Whoever granted a lease with a deadline and takes it back.
+package protocol TermLeaseKeeper: AnyObject, Sendable {
+  /// Asks the backend now whether the lease still stands, and moves its deadline where that is how deadlines move.
+  func extend(_ lease: TermLease) async throws(LockError)
+
+  /// Frees what the lease holds; returns when that is done, or can only be finished in the background.
+  func release(_ lease: TermLease) async
+
+  /// Frees what the lease holds, without anybody waiting for it.
+  func releaseInBackground(_ lease: TermLease)
+
+  /// The lease's term has ended while nobody had released it: the holder has been told.
+  func termEnded(_ lease: TermLease)
+}
+
+/// One grant with a deadline: the term that proves it, and those who want to know how it ends.
+package final class TermLease: LeaseDriver {
+  private struct State {
+    var ending: LeaseEnding?
+    var handlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
+    var nextHandler: UInt64 = 1
+    var termHandler: UInt64?
+    var isReleased = false
+  }
+
+  package let name: LockName
+  package let backend: LockBackend
+  package let grant: UInt64
+  package let term: LeaseTerm
+  package let token: FencingToken?
+  private let keeper: any TermLeaseKeeper
+  private let state = Locked(State())
+
+  package init(
+    name: LockName,
+    backend: LockBackend,
+    grant: UInt64,
+    term: LeaseTerm,
+    token: FencingToken?,
+    keeper: any TermLeaseKeeper
+  ) {
+    self.name = name
+    self.backend = backend
+    self.grant = grant
+    self.term = term
+    self.token = token
+    self.keeper = keeper
+  }
+
+  /// Begins to listen for the end of the term. Not done at construction, which may happen under a lock of the keeper's.
+  package func watchTerm() {
+    let handler = self.term.onEnd { [weak self] end in
+      guard let self else { return }
+      guard self.lose(because: end.reason) else { return }
+      self.keeper.termEnded(self)
+    }
+    guard let handler else { return }
+    let isOver = self.state.withLock { state in
+      state.termHandler = handler
+      return state.ending != nil
+    }
+    if isOver { self.term.removeHandler(handler) }
+  }
+
+  package func makeLease() -> Lease { Lease(driver: self, grant: self.grant, token: self.token) }
+
+  /// Ends the lease as lost.
+  ///
+  /// - Returns: False if it had ended before.
+  @discardableResult
+  package func lose(because reason: String) -> Bool {
+    self.finish(.lost(.lost(self.name, because: reason))) == nil
+  }
+
+  /// - Returns: How the lease had ended before, if it had.
+  @discardableResult
+  private func finish(_ ending: LeaseEnding) -> LeaseEnding? {
+    let (before, handlers, termHandler) = self.state.withLock { state in
+      let before = state.ending
+      guard before == nil else { return (before, [@Sendable (LeaseEnding) -> Void](), UInt64?.none) }
+      state.ending = ending
+      defer { state.handlers = [:] }
+      return (before, Array(state.handlers.values), state.termHandler)
+    }
+    if let termHandler { self.term.removeHandler(termHandler) }
+    for handler in handlers { handler(ending) }
+    return before
+  }
+
+  // MARK: LeaseDriver
+
+  package func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.term.deadline }
+
+  package func isHeld(_ grant: UInt64) -> Bool {
+    self.state.withLock { $0.ending == nil } && self.term.isLive
+  }
+
+  package func isReleased(_ grant: UInt64) -> Bool { self.state.withLock { $0.isReleased } }
+
+  package func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
+    // An answer of false from the clock also tells the term's handlers, this lease among them.
+    _ = self.term.isLive
+    enum Outcome {
+      case registered(UInt64)
+      case over(LeaseEnding)
+    }
+    let outcome = self.state.withLock { state -> Outcome in
+      if let ending = state.ending { return .over(ending) }
+      defer { state.nextHandler += 1 }
+      state.handlers[state.nextHandler] = handler
+      return .registered(state.nextHandler)
+    }
+    switch outcome {
+    case .registered(let id): return id
+    case .over(let ending):
+      handler(ending)
+      return nil
+    }
+  }
+
+  package func removeEndingHandler(_ id: UInt64, of grant: UInt64) {
+    self.state.withLock { state in _ = state.handlers.removeValue(forKey: id) }
+  }
+
+  package func extend(_ grant: UInt64) async throws(LockError) {
+    try self.ensureHeld()
+    try await self.keeper.extend(self)
+    try self.ensureHeld()
+  }
+
+  package func release(_ grant: UInt64) async throws(LockError) {
+    _ = self.term.isLive
+    let before = self.finish(.released)
+    self.state.withLock { $0.isReleased = true }
+    await self.keeper.release(self)
+    if case .lost(let error) = before { throw error }
+  }
+
+  package func abandon(_ grant: UInt64) {
+    self.finish(.released)
+    self.state.withLock { $0.isReleased = true }
+    self.keeper.releaseInBackground(self)
+  }
+
+  private func ensureHeld() throws(LockError) {
+    _ = self.term.isLive
+    switch self.state.withLock({ $0.ending }) {
+    case nil: return
+    case .lost(let error): throw error
+    case .released: throw .lost(self.name, because: "it was released")
+    }
+  }
+}

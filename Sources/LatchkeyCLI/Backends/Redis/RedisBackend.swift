@@ -1,0 +1,67 @@
+#if Redis
+  internal import Latchkey
+  internal import LatchkeyRedis
+
+  /// One Redis server, `redis://` and `rediss://`.
+  struct RedisBackend: Backend {
+    let schemes: [LockURL.Scheme] = [.redis, .rediss]
+
+    func withLocks<Result: Sendable>(
+      at url: LockURL,
+      tick: Duration?,
+      _ body: @Sendable (any LockProvider) async throws -> Result
+    ) async throws -> Result {
+      var locking = RedisLocks.Configuration()
+      locking.label = url.label
+      if let timeToLive = url.timeToLive { locking.timeToLive = timeToLive }
+      do {
+        return try await withConnections(to: url) { connections in
+          try await connections[0].waitUntilConnected()
+          return try await body(RedisLocks(executor: connections[0], configuration: locking))
+        }
+      } catch let error as RedisError {
+        throw error.asFailure
+      }
+    }
+  }
+
+  /// Opens a connection to each server of a URL, lends them, and closes them whichever way the body ends.
+  func withConnections<Result: Sendable>(
+    to url: LockURL,
+    tracksServer: Bool = false,
+    _ body: ([RedisConnection]) async throws -> Result
+  ) async throws -> Result {
+    var connections: [RedisConnection] = []
+    for host in url.hosts {
+      var configuration = RedisConnection.Configuration(host: host.name, port: host.port)
+      configuration.database = url.database ?? 0
+      configuration.tracksServer = tracksServer
+      if url.scheme == .rediss { configuration.tls = RedisConnection.Configuration.TLS() }
+      if let timeout = url.connectTimeout { configuration.connectTimeout = timeout }
+      if let password = url.password {
+        configuration.credential = RedisConnection.Configuration.Credential(user: url.user, password: password)
+      }
+      connections.append(try RedisConnection(configuration))
+    }
+    do {
+      let result = try await body(connections)
+      for connection in connections { await connection.close() }
+      return result
+    } catch {
+      for connection in connections { await connection.close() }
+      throw error
+    }
+  }
+
+  extension RedisError {
+    /// What a failure to connect means, in the words that all backends share.
+    var asFailure: any Error {
+      switch self.code {
+      case .cancelled: CancellationError()
+      case .invalidConfiguration: LockError(.invalidConfiguration, message: self.message)
+      case .notAuthorized: LockError(.notAuthorized, message: "\(self.message); check user and password")
+      default: LockError(.unreachable, message: "\(self.message); check the addresses, and that the servers run")
+      }
+    }
+  }
+#endif

@@ -1,0 +1,22 @@
+#if Redis
+  internal import LatchkeyTesting
+
+  /// Throw-away Redis servers: one alone, or several independent ones for Redlock.
+  struct RedisServers: ServerKind {
+    let name = "redis"
+    let counts = 1...9
+
+    func withServers<Result: Sendable>(
+      count: Int,
+      _ body: @Sendable (ServedBackend) async throws -> Result
+    ) async throws -> Result {
+      guard count != 2 else {
+        throw CommandFailure(.usage, "--serve redis:2: two servers survive no failure; write redis, redis:3 or redis:5")
+      }
+      return try await withRedisServers(count: count) { servers in
+        let hosts = servers.map(\.connectString).joined(separator: ",")
+        return try await body(ServedBackend(base: "\(count == 1 ? "redis" : "redlock")://\(hosts)/", tick: nil))
+      }
+    }
+  }
+#endif

@@ -1,0 +1,36 @@
+#if Redis
+  internal import Latchkey
+  internal import LatchkeyRedis
+
+  /// A majority of independent Redis servers, `redlock://`.
+  struct RedlockBackend: Backend {
+    let schemes: [LockURL.Scheme] = [.redlock]
+
+    func withLocks<Result: Sendable>(
+      at url: LockURL,
+      tick: Duration?,
+      _ body: @Sendable (any LockProvider) async throws -> Result
+    ) async throws -> Result {
+      var locking = RedlockLocks.Configuration()
+      locking.label = url.label
+      if let timeToLive = url.timeToLive { locking.timeToLive = timeToLive }
+      do {
+        return try await withConnections(to: url, tracksServer: true) { connections in
+          // A minority may be down.
+          var failures: [RedisError] = []
+          for connection in connections {
+            do throws(RedisError) {
+              try await connection.waitUntilConnected()
+            } catch {
+              failures.append(error)
+            }
+          }
+          if failures.count * 2 >= connections.count, let failure = failures.first { throw failure }
+          return try await body(RedlockLocks(servers: connections, configuration: locking))
+        }
+      } catch let error as RedisError {
+        throw error.asFailure
+      }
+    }
+  }
+#endif

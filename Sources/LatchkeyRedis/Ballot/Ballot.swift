@@ -1,0 +1,248 @@
+internal import Latchkey
+
+/// The shell of one ``BallotMachine``: one owner's requests to the servers, and what they answered.
+final class Ballot: Sendable {
+  /// What was granted.
+  struct Grant: Sendable {
+    let sentAt: ContinuousClock.Instant
+    let deadline: ContinuousClock.Instant
+    /// What the server minted; nil where there is no token.
+    let token: FencingToken?
+  }
+
+  /// How asking came out.
+  enum Outcome: Sendable {
+    case granted(Grant)
+    case late
+    case busy(remaining: Duration?, holders: [[UInt8]])
+    case unavailable(RedisError, isTransient: Bool, inDoubt: Bool)
+  }
+
+  private struct State {
+    var machine: BallotMachine
+    var sentAt = ContinuousClock.now
+    var deadline = ContinuousClock.now
+    var token: FencingToken?
+    var alarm: AlarmClock.ID?
+    /// What each server answered that was no yes.
+    var holders: [[UInt8]?]
+    var errors: [RedisError?]
+  }
+
+  /// What is left to do after the lock.
+  private enum Step {
+    case action(BallotAction)
+    case tell(Outcome)
+    case cancel(AlarmClock.ID)
+  }
+
+  let attempt: UInt64
+  let owner: [UInt8]
+  private let keys: LockKeys
+  private let servers: LockServers
+  private let turns: LockTurns
+  private let state: Locked<State>
+
+  init(attempt: UInt64, keys: LockKeys, servers: LockServers, turns: LockTurns) {
+    self.attempt = attempt
+    self.owner = servers.owners.next()
+    self.keys = keys
+    self.servers = servers
+    self.turns = turns
+    let count = servers.ports.count
+    let machine = BallotMachine(nodes: count, timeToLive: servers.settings.timeToLive)
+    self.state = Locked(
+      State(
+        machine: machine,
+        holders: Array(repeating: nil, count: count),
+        errors: Array(repeating: nil, count: count)
+      )
+    )
+  }
+
+  /// Asks for the lock; the outcome is told to the turns.
+  func ask() {
+    // Taken before anything is sent, and counted from.
+    let now = ContinuousClock.now
+    let deadline = LeaseTime.deadline(sentAt: now, timeToLive: self.servers.settings.timeToLive)
+    let steps = self.state.withLock { state -> [Step] in
+      state.sentAt = now
+      state.deadline = deadline
+      return self.apply(.ask(deadline: deadline), &state, now)
+    }
+    if let timeout = self.servers.settings.answerTimeout { self.setAlarm(after: timeout) }
+    self.perform(steps)
+  }
+
+  /// Gives back what the servers may hold; settling is told to the turns.
+  func release() {
+    let steps = self.state.withLock { self.apply(.release, &$0, .now) }
+    if let timeout = self.servers.settings.answerTimeout { self.setAlarm(after: timeout) }
+    self.perform(steps)
+  }
+
+  /// Whether nothing of it can be at a server any more.
+  var isOver: Bool { self.state.withLock { $0.machine.isOver } }
+
+  /// What each server has answered, by its address.
+  var votes: [String: String] {
+    let (votes, holders, errors) = self.state.withLock { ($0.machine.votes, $0.holders, $0.errors) }
+    var texts: [String: String] = [:]
+    for (node, port) in self.servers.ports.enumerated() {
+      texts[port.address] =
+        switch votes[node] {
+        case .yes: "granted"
+        case .no: holders[node].map { "held by \(OwnerIdentity.describe($0))" } ?? "held"
+        case .untrusted, .failed: errors[node].map(\.message) ?? "no answer"
+        case nil: "no answer in time"
+        }
+    }
+    return texts
+  }
+
+  // MARK: Events and what follows
+
+  private func handle(_ event: BallotEvent) {
+    self.perform(self.state.withLock { self.apply(event, &$0, .now) })
+  }
+
+  private func apply(_ event: BallotEvent, _ state: inout State, _ now: ContinuousClock.Instant) -> [Step] {
+    var steps: [Step] = []
+    for action in state.machine.handle(event, at: now) {
+      guard case .decide(let decision) = action else {
+        steps.append(.action(action))
+        continue
+      }
+      if let alarm = state.alarm {
+        state.alarm = nil
+        steps.append(.cancel(alarm))
+      }
+      steps.append(.tell(self.outcome(of: decision, state)))
+    }
+    return steps
+  }
+
+  private func outcome(of decision: BallotDecision, _ state: State) -> Outcome {
+    switch decision {
+    case .granted: return .granted(Grant(sentAt: state.sentAt, deadline: state.deadline, token: state.token))
+    case .late: return .late
+    case .busy(let remaining): return .busy(remaining: remaining, holders: state.holders.compactMap { $0 })
+    case .unavailable:
+      let errors = state.errors.compactMap { $0 }
+      // Only what all agree on is final.
+      let error = errors.first { $0.isTransient } ?? errors.first ?? .noAnswer
+      return .unavailable(error, isTransient: error.isTransient, inDoubt: state.machine.isDoubtful)
+    }
+  }
+
+  private func perform(_ steps: [Step]) {
+    for step in steps {
+      switch step {
+      case .action(.request(let node)): self.request(node)
+      case .action(.release(let node)): self.sendRelease(node)
+      case .action(.retryLater(let node, let delay)):
+        self.servers.clock.set(after: delay) { self.handle(.retry(node: node)) }
+      case .action(.settle(let told)): self.turns.settled(self, told: told)
+      case .action(.decide): preconditionFailure("resolved under the lock")
+      case .tell(let outcome): self.turns.answered(self, outcome)
+      case .cancel(let alarm): self.servers.clock.cancel(alarm)
+      }
+    }
+  }
+
+  private func setAlarm(after timeout: Duration) {
+    let alarm = self.servers.clock.set(after: timeout) { self.handle(.timedOut) }
+    let last = self.state.withLock { state in
+      defer { state.alarm = alarm }
+      return state.alarm
+    }
+    if let last { self.servers.clock.cancel(last) }
+  }
+
+  // MARK: Requests
+
+  private func request(_ node: Int) {
+    let isFenced = self.servers.settings.isFenced
+    let keys = isFenced ? [self.keys.lock, self.keys.counter] : [self.keys.lock]
+    let arguments =
+      isFenced
+      ? [self.owner, self.servers.timeToLiveWord, self.servers.counterTimeToLiveWord]
+      : [self.owner, self.servers.timeToLiveWord]
+    self.servers.ports[node].run(isFenced ? .acquire : .vote, keys: keys, arguments: arguments) { reply in
+      self.received(reply, from: node)
+    }
+  }
+
+  private func received(_ reply: PortReply, from node: Int) {
+    var answer = Self.read(reply)
+    switch answer.error?.code {
+    // Where a connection was lost, there was one.
+    case nil, .server, .connectionLost: self.servers.noteAnswer(of: node)
+    default: break
+    }
+    if case .yes = answer.vote, let reason = self.servers.distrust(of: node, reply.identity) {
+      answer.vote = .untrusted
+      answer.error = RedisError(.unreachable, reason)
+    }
+    let steps = self.state.withLock { [answer] state -> [Step] in
+      if let token = answer.token { state.token = token }
+      state.holders[node] = answer.holder
+      state.errors[node] = answer.error
+      return self.apply(.voted(node: node, answer.vote), &state, .now)
+    }
+    self.perform(steps)
+  }
+
+  private struct VoteAnswer: Sendable {
+    var vote: Vote
+    var token: FencingToken?
+    var holder: [UInt8]?
+    var error: RedisError?
+  }
+
+  /// Reads the answer of the scripts `acquire` and `vote`.
+  private static func read(_ reply: PortReply) -> VoteAnswer {
+    switch reply.result {
+    case .failure(let error): return VoteAnswer(vote: .failed(error.voteFailure), error: error)
+    case .success(.array(let values)):
+      switch (values.first, values.count) {
+      case (.integer(1), 1): return VoteAnswer(vote: .yes)
+      case (.integer(1), 2):
+        guard case .string(let digits) = values[1], let major = UInt64(String(decoding: digits, as: UTF8.self)) else {
+          break
+        }
+        return VoteAnswer(vote: .yes, token: FencingToken(major: major))
+      case (.integer(0), 3):
+        guard case .integer(let left) = values[1], case .string(let holder) = values[2] else { break }
+        // A key without a TTL answers -1.
+        return VoteAnswer(vote: .no(remaining: left < 0 ? nil : .milliseconds(left)), holder: holder)
+      default: break
+      }
+    case .success: break
+    }
+    let error = RedisError(
+      .protocolViolation,
+      "The server answered a lock's script with something else than the script does."
+    )
+    return VoteAnswer(vote: .failed(.inDoubt), error: error)
+  }
+
+  private func sendRelease(_ node: Int) {
+    let channel = self.servers.settings.turns.usesWakeUps ? Array(self.keys.channel.utf8) : []
+    self.servers.ports[node].run(.release, keys: [self.keys.lock], arguments: [self.owner, channel]) { reply in
+      let told: Int? =
+        switch reply.result {
+        case .success(.integer(let number)): max(0, Int(number) - 1)
+        case .success: 0
+        // Refused for good: trying again would not help.
+        case .failure(let error): error.isTransient ? nil : 0
+        }
+      self.handle(.released(node: node, told: told))
+      if self.isOver { self.turns.forget(self) }
+    }
+  }
+}
+
+extension RedisError {
+  fileprivate static let noAnswer = RedisError(.timedOut, "Too few servers answered in time.")
+}

@@ -1,0 +1,180 @@
+internal import Latchkey
+internal import NIOCore
+
+extension ConnectionCore {
+  /// With at most so many replies awaited, the thread that sends writes by itself, which saves waking the event loop; with more,
+  /// the event loop writes what many have sent at once.
+  private static let quiet = 2
+
+  private enum Sent {
+    case refused(RedisError)
+    case sent(flush: Int?, setTimer: Bool)
+  }
+
+  /// Sends a command; its place among all commands is taken when this returns.
+  ///
+  /// - Parameters:
+  ///   - command: The command.
+  ///   - answer: Told the outcome, once, on the event loop, never before this returns.
+  func send(_ command: RedisCommand, _ answer: @escaping Answer) {
+    if let problem = command.problem { return self.refuse(answer, problem) }
+    let now = NIODeadline.now()
+    let isOnLoop = self.loop.inEventLoop
+    let sent = self.state.withLock { state -> Sent in
+      let isConnected: Bool
+      switch state.machine.admission {
+      case .send: isConnected = true
+      case .wait: isConnected = false
+      case .refuse(let error): return .refused(error)
+      }
+      let waiting = state.line.count
+      guard waiting < self.configuration.commandLimit else { return .refused(self.queueFull) }
+      state.line.append(answer, at: now)
+      command.encode(into: &state.out)
+      var flush: Int?
+      if isConnected, !state.isFlushing {
+        // What is sent on the event loop often comes in groups, and it is not asleep.
+        let isWritten = !isOnLoop && waiting < Self.quiet && state.writeAll()
+        if !isWritten {
+          state.isFlushing = true
+          flush = state.machine.number
+        }
+      }
+      defer { state.timerIsSet = true }
+      return .sent(flush: flush, setTimer: !state.timerIsSet)
+    }
+    switch sent {
+    case .refused(let error): self.refuse(answer, error)
+    case .sent(let flush, let setTimer):
+      if let flush { self.loop.execute { self.flush(flush) } }
+      if setTimer { self.loop.scheduleTask(deadline: now + self.commandTimeout) { self.checkTime() } }
+    }
+  }
+
+  private func refuse(_ answer: @escaping Answer, _ error: RedisError) {
+    self.loop.execute { answer(.failure(error), nil) }
+  }
+
+  private var queueFull: RedisError {
+    RedisError(
+      .queueFull,
+      "\(self.configuration.commandLimit) commands wait for \(self.configuration.address) already. Send fewer at a time, or "
+        + "raise commandLimit."
+    )
+  }
+
+  /// Writes all that has been encoded, in order; must be called on the event loop, and only if it was asked to.
+  ///
+  /// - Parameter number: The connection that it was asked for.
+  func flush(_ number: Int) {
+    while true {
+      let (bytes, link, descriptor) = self.state.withLock { state -> (ByteBuffer?, Link?, CInt?) in
+        guard state.machine.number == number, let link = state.link else { return (nil, nil, nil) }
+        guard state.out.readableBytes > 0 else {
+          state.isFlushing = false
+          return (nil, nil, nil)
+        }
+        defer { state.out = ByteBuffer() }
+        return (state.out, link, state.descriptor)
+      }
+      guard var bytes, let link else { return }
+      if let descriptor {
+        // Not under the lock: others may go on encoding. The descriptor is closed on this event loop alone.
+        let count = bytes.withUnsafeReadableBytes { writeWithoutWaiting($0, to: descriptor) }
+        bytes.moveReaderIndex(forwardBy: count)
+        if bytes.readableBytes == 0 { continue }
+      }
+      // The channel waits for room, and until then nobody writes past it.
+      let written = link.channel.writeAndFlush(bytes)
+      written.assumeIsolated().whenSuccess { self.flush(number) }
+      return
+    }
+  }
+
+  /// Hands out replies.
+  func received(_ frames: [RESPFrame], from link: Link) {
+    let now = NIODeadline.now()
+    var isOutOfOrder = false
+    let answers = self.state.withLock { state -> [(Answer, RedisValue)] in
+      state.line.heard(at: now)
+      var answers: [(Answer, RedisValue)] = []
+      answers.reserveCapacity(frames.count)
+      for case .reply(let value) in frames {
+        let arrival = state.line.reply()
+        if !arrival.wasAwaited { isOutOfOrder = true }
+        if let answer = arrival.answer { answers.append((answer, value)) }
+      }
+      return answers
+    }
+    for (answer, value) in answers {
+      if case .error(let text) = value {
+        answer(.failure(.reply(text)), link.server)
+      } else {
+        answer(.success(value), link.server)
+      }
+    }
+    // After a close nobody is in the line, and replies still come.
+    if isOutOfOrder, !self.state.withLock({ $0.machine.isClosed }) {
+      link.end(.malformed("a reply that nobody has asked for"))
+    }
+  }
+
+  /// Gives up those who have waited too long, and the connection if the server has been silent for too long; must be called on
+  /// the event loop.
+  func checkTime() {
+    let now = NIODeadline.now()
+    let silenceLimit = TimeAmount(self.configuration.silenceLimit)
+    let (expired, silent, next) = self.state.withLock { state -> ([Answer], Link?, NIODeadline?) in
+      let expired = state.line.expire(after: self.commandTimeout, at: now)
+      var next = state.line.nextExpiry(after: self.commandTimeout)
+      var silent: Link?
+      if let link = state.link, let since = state.line.silentSince {
+        let end = since + silenceLimit
+        if end <= now { silent = link }
+        next = min(end, next ?? end)
+      }
+      if silent != nil { next = nil }
+      state.timerIsSet = next != nil
+      return (expired, silent, next)
+    }
+    for answer in expired { answer(.failure(self.timedOut), nil) }
+    if let next { self.loop.scheduleTask(deadline: next) { self.checkTime() } }
+    silent?.end(
+      RedisError(
+        .connectionLost,
+        "The server at \(self.configuration.address) has said nothing for \(self.configuration.silenceLimit). "
+          + unknownOutcome
+      )
+    )
+  }
+
+  private var timedOut: RedisError {
+    RedisError(
+      .timedOut,
+      "The server at \(self.configuration.address) has not replied within \(self.configuration.commandTimeout). The command "
+        + "may have been carried out, or may be yet."
+    )
+  }
+}
+
+extension ConnectionCore.State {
+  /// Writes as much as the system takes at once.
+  ///
+  /// - Returns: Whether that was all.
+  mutating func writeAll() -> Bool {
+    guard let descriptor = self.descriptor else { return false }
+    let count = self.out.withUnsafeReadableBytes { writeWithoutWaiting($0, to: descriptor) }
+    self.out.moveReaderIndex(forwardBy: count)
+    guard self.out.readableBytes == 0 else { return false }
+    self.out.clear()
+    return true
+  }
+}
+
+extension RedisError {
+  /// An error reply.
+  static func reply(_ text: String) -> RedisError {
+    let isRefusal = text.hasPrefix("NOAUTH") || text.hasPrefix("WRONGPASS") || text.hasPrefix("NOPERM")
+    return RedisError(isRefusal ? .notAuthorized : .server, text)
+  }
+}

@@ -1,0 +1,87 @@
+internal import NIOCore
+internal import NIOPosix
+internal import NIOSSL
+
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// Why no connection was made, in words that say what was tried and what to look at.
+enum DialError {
+  /// There was no connection below the protocol.
+  static func connecting(_ error: any Error, _ configuration: RedisConnection.Configuration) -> RedisError {
+    let reason =
+      switch error {
+      case let error as NIOConnectionError: Self.reason(error)
+      case let error as IOError: Self.text(of: error)
+      default: String(describing: error)
+      }
+    return .unreachable("Cannot connect to Redis at \(configuration.address): \(reason). Does the server run there?")
+  }
+
+  /// The connection was made, and then something went wrong before the server had accepted it.
+  static func greeting(_ error: any Error, _ configuration: RedisConnection.Configuration) -> RedisError {
+    guard configuration.tls != nil else { return Self.hungUp(configuration) }
+    let text = String(describing: error)
+    let advice =
+      if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("unableToValidateCertificate")
+        || text.contains("failedToValidateHostname")
+      {
+        "its certificate is not to be trusted; give the file of the authority that signed it, and a name that it has"
+      } else if text.contains("WRONG_VERSION_NUMBER") {
+        "it does not speak TLS on this port; give its TLS port, or switch TLS off"
+      } else {
+        "TLS failed"
+      }
+    return .unreachable("Cannot connect to Redis at \(configuration.address): \(advice) (\(text)).")
+  }
+
+  /// The server has closed the connection, or reset it, before it had accepted it.
+  static func hungUp(_ configuration: RedisConnection.Configuration) -> RedisError {
+    let advice =
+      configuration.tls == nil
+      ? "If it speaks TLS on this port, switch TLS on." : "If it does not speak TLS on this port, switch TLS off."
+    return .unreachable(
+      "The server at \(configuration.address) closed the connection before it had answered anything. \(advice)"
+    )
+  }
+
+  /// The time was up.
+  ///
+  /// - Parameter isConnected: Whether there was a connection by then.
+  static func timedOut(isConnected: Bool, _ configuration: RedisConnection.Configuration) -> RedisError {
+    let limit = configuration.connectTimeout
+    guard isConnected else {
+      return .unreachable("No connection to Redis at \(configuration.address) could be made within \(limit).")
+    }
+    let advice =
+      configuration.tls == nil
+      ? "It may be overloaded, or speak TLS on this port." : "It may be overloaded, or not speak TLS on this port."
+    return .unreachable(
+      "The server at \(configuration.address) took the connection and has answered nothing within \(limit). \(advice)"
+    )
+  }
+
+  private static func reason(_ error: NIOConnectionError) -> String {
+    if !error.connectionErrors.isEmpty {
+      let tried = error.connectionErrors.map {
+        "\($0.target): \(($0.error as? IOError).map(Self.text) ?? "\($0.error)")"
+      }
+      return tried.joined(separator: "; ")
+    }
+    return "there is no address for the name"
+  }
+
+  private static func text(of error: IOError) -> String {
+    // The description of NIO names its own functions; people want the system's words.
+    String(cString: strerror(error.errnoCode))
+  }
+}
+
+extension RedisError {
+  static func unreachable(_ message: String) -> RedisError {
+    RedisError(.unreachable, message)
+  }
+}

@@ -1,0 +1,153 @@
+internal import NIOCore
+internal import NIOSSL
+
+/// The end of a channel's pipeline: goes through the handshake, then hands messages to whoever has taken the link.
+final class LinkHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private enum Phase {
+    /// One of several addresses that are tried at once.
+    case fresh
+    case greeting(Handshake)
+    case live(Link.Listener)
+    case over
+  }
+
+  private let configuration: RedisConnection.Configuration
+  private var greeted: ((Result<RedisServerIdentity?, RedisError>) -> Link.Listener?)?
+  private var phase = Phase.fresh
+  private var parser = RESPParser()
+  private var unread = ByteBuffer()
+  private var channel: (any Channel)?
+
+  init(_ configuration: RedisConnection.Configuration) {
+    self.configuration = configuration
+  }
+
+  /// Begins the handshake: the channel is connected.
+  ///
+  /// - Parameter greeted: Called once, with the handshake's outcome; returns who takes the link, nil if nobody does.
+  func begin(
+    on channel: any Channel,
+    greeted: @escaping (Result<RedisServerIdentity?, RedisError>) -> Link.Listener?
+  ) {
+    self.channel = channel
+    self.greeted = greeted
+    var handshake = Handshake(self.configuration)
+    let step = handshake.start()
+    self.phase = .greeting(handshake)
+    guard channel.isActive else { return self.end(DialError.hungUp(self.configuration)) }
+    self.perform(step)
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var data = self.unwrapInboundIn(data)
+    if self.unread.readableBytes == 0 {
+      self.unread = data
+    } else {
+      self.unread.writeBuffer(&data)
+    }
+    do throws(RedisError) {
+      try self.readFrames()
+    } catch {
+      self.end(self.explained(error))
+    }
+  }
+
+  private func readFrames() throws(RedisError) {
+    while case .greeting(var handshake) = self.phase {
+      guard let frame = try self.parser.next(&self.unread) else { return }
+      guard case .reply(let reply) = frame else { continue }
+      let step = handshake.received(reply)
+      self.phase = .greeting(handshake)
+      self.perform(step)
+    }
+    guard case .live(let listener) = self.phase else { return }
+    var frames: [RESPFrame] = []
+    defer { if !frames.isEmpty { listener.received(frames) } }
+    while let frame = try self.parser.next(&self.unread) { frames.append(frame) }
+  }
+
+  private func perform(_ step: Handshake.Step) {
+    switch step {
+    case .wait: break
+    case .failed(let error): self.end(error)
+    case .send(let commands):
+      var bytes = ByteBuffer()
+      for command in commands { command.encode(into: &bytes) }
+      self.channel?.writeAndFlush(bytes, promise: nil)
+    case .done(let info):
+      let server = info.flatMap { RedisServerIdentity(info: $0, readAt: .now) }
+      guard server != nil || !self.configuration.tracksServer else {
+        let reason =
+          "The server at \(self.configuration.address) does not say which run it is, which Redlock must know."
+        return self.end(RedisError(.server, reason))
+      }
+      self.phase = .over
+      let greeted = self.greeted
+      self.greeted = nil
+      if let listener = greeted?(.success(server)) {
+        self.phase = .live(listener)
+      } else {
+        self.channel?.close(promise: nil)
+      }
+    }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // The end of a server without the farewell of TLS is an end like others.
+    if let error = error as? NIOSSLError, case .uncleanShutdown = error { return }
+    switch self.phase {
+    case .fresh: context.close(promise: nil)
+    case .greeting:
+      self.end(DialError.greeting(error, self.configuration))
+    case .live, .over:
+      self.end(
+        RedisError(
+          .connectionLost,
+          "The connection to \(self.configuration.address) broke (\(error)). \(unknownOutcome)"
+        )
+      )
+    }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    switch self.phase {
+    case .fresh: break
+    case .greeting: self.end(DialError.hungUp(self.configuration))
+    case .live, .over:
+      self.end(
+        RedisError(
+          .connectionLost,
+          "The server at \(self.configuration.address) closed the connection. \(unknownOutcome)"
+        )
+      )
+    }
+  }
+
+  /// Ends the connection with an error, unless it has ended.
+  func end(_ error: RedisError) {
+    let phase = self.phase
+    self.phase = .over
+    switch phase {
+    case .greeting:
+      let greeted = self.greeted
+      self.greeted = nil
+      _ = greeted?(.failure(error))
+    case .live(let listener): listener.ended(error)
+    case .fresh, .over: break
+    }
+    self.channel?.close(promise: nil)
+  }
+
+  private func explained(_ error: RedisError) -> RedisError {
+    var error = error
+    error.message += " Is there a Redis server at \(self.configuration.address)"
+    error.message += self.configuration.tls == nil ? ", and does it take connections without TLS on this port?" : "?"
+    return error
+  }
+}
+
+/// What those are told whose replies cannot come any more.
+let unknownOutcome = "Commands that were not answered may have been carried out."

@@ -1,0 +1,116 @@
+public import Logging
+
+extension RedisConnection {
+  /// Where the server is and how to talk to it. Its descriptions never show a password.
+  public struct Configuration: Sendable {
+    /// Who the client says it is.
+    public struct Credential: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
+      /// The user; nil for the default user.
+      public var user: String?
+      /// The password; never shown.
+      public var password: String
+
+      /// Names a user.
+      ///
+      /// - Parameters:
+      ///   - user: The user; nil for the default user, which is the only one before Redis 6.
+      ///   - password: The password.
+      public init(user: String? = nil, password: String) {
+        self.user = user
+        self.password = password
+      }
+
+      /// The user's name.
+      public var description: String { "\(self.user ?? "default"):<hidden>" }
+
+      /// The user's name alone, so that dumps do not show the password.
+      public var customMirror: Mirror { Mirror(self, children: ["user": self.user ?? "default"]) }
+    }
+
+    /// Which version of the protocol to speak.
+    public enum ProtocolVersion: Hashable, Sendable {
+      /// RESP3, or RESP2 with a server that does not know the former.
+      case newest
+      /// RESP2, for what lies between and understands nothing else.
+      case resp2
+    }
+
+    /// The server's name or address.
+    public var host: String
+    /// The server's port.
+    public var port: Int
+    /// Encryption; nil for none.
+    public var tls: TLS?
+    /// Who the client says it is; nil to say nothing.
+    public var credential: Credential?
+    /// The number of the database.
+    public var database = 0
+    /// Which version of the protocol to speak.
+    public var protocolVersion = ProtocolVersion.newest
+    /// How long it may take until a connection is made, encrypted, and accepted by the server.
+    public var connectTimeout = Duration.seconds(2)
+    /// How long the reply to a command may take, its wait for a connection included.
+    public var commandTimeout = Duration.seconds(5)
+    /// How long a server may say nothing at all to commands that it owes replies to, until the connection counts as broken and
+    /// another is made.
+    public var silenceLimit = Duration.seconds(15)
+    /// The shortest and the longest pause before another attempt to connect. The pause doubles with each failure, and half of
+    /// it is left to chance, so that clients do not all come back at the same moment.
+    public var reconnectPause = Duration.milliseconds(20)...Duration.seconds(1)
+    /// How many commands may wait for their replies, or for a connection; one more is refused.
+    public var commandLimit = 16_384
+    /// Where the connection logs.
+    public var logger = Logger(label: "redis")
+    /// Whether each connection asks the server at its beginning which run it is, for Redlock.
+    public var tracksServer = false
+
+    /// Names the server.
+    ///
+    /// - Parameters:
+    ///   - host: Its name or address.
+    ///   - port: Its port.
+    public init(host: String, port: Int = 6379) {
+      self.host = host
+      self.port = port
+    }
+
+    /// The server, as `host:port`.
+    public var address: String { self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)" }
+
+    /// Checks what can be checked without a server.
+    ///
+    /// - Throws: ``RedisError`` with the code `invalidConfiguration` and what to do about it.
+    public func validate() throws(RedisError) {
+      guard !self.host.isEmpty else {
+        throw .invalid("There is no host; name the server, such as localhost.")
+      }
+      guard (1...65_535).contains(self.port) else {
+        throw .invalid("The port is \(self.port); give a number from 1 to 65535.")
+      }
+      guard self.database >= 0 else {
+        throw .invalid("The database is \(self.database); databases are numbered from 0.")
+      }
+      for (name, value) in [
+        ("connectTimeout", self.connectTimeout), ("commandTimeout", self.commandTimeout),
+        ("silenceLimit", self.silenceLimit), ("reconnectPause", self.reconnectPause.lowerBound),
+      ] where value <= .zero || value > .seconds(86_400) {
+        throw .invalid("\(name) is \(value); give a positive duration of at most a day.")
+      }
+      guard self.silenceLimit >= self.commandTimeout else {
+        throw .invalid(
+          "silenceLimit (\(self.silenceLimit)) is shorter than commandTimeout (\(self.commandTimeout)); "
+            + "a command would end with its connection instead of its own timeout."
+        )
+      }
+      guard self.commandLimit > 0 else {
+        throw .invalid("commandLimit is \(self.commandLimit); at least one command must have room.")
+      }
+    }
+  }
+}
+
+extension RedisError {
+  static func invalid(_ message: String) -> RedisError {
+    RedisError(.invalidConfiguration, message)
+  }
+}

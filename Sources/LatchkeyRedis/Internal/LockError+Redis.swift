@@ -1,0 +1,43 @@
+internal import Latchkey
+
+extension RedisError {
+  /// Whether asking again may help.
+  var isTransient: Bool {
+    switch self.code {
+    case .unreachable, .connectionLost, .timedOut, .protocolViolation, .queueFull, .cancelled: true
+    case .closed, .notAuthorized, .invalidConfiguration: false
+    case .server: Self.passing.contains { self.message.hasPrefix($0) }
+    }
+  }
+
+  /// What the error means for a ballot.
+  var voteFailure: VoteFailure {
+    switch self.code {
+    case .connectionLost, .timedOut, .protocolViolation, .cancelled: .inDoubt
+    case .unreachable, .queueFull, .closed, .notAuthorized, .invalidConfiguration, .server: .notDone
+    }
+  }
+
+  /// The errors of a server that starts, is busy, or has just lost or changed its place among others.
+  private static let passing = [
+    "LOADING", "BUSY ", "MASTERDOWN", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MOVED", "ASK", "NOREPLICAS", "OOM",
+  ]
+}
+
+extension LockError {
+  /// What a Redis error means for a lock.
+  init(_ name: LockName, _ error: RedisError) {
+    let (code, message): (Code, String) =
+      switch error.code {
+      case .closed: (.closed, "the Redis connection is closed; use the lock while it is open")
+      case .notAuthorized:
+        (.notAuthorized, "the server refuses this client; check user, password, and what its ACL allows")
+      case .invalidConfiguration: (.invalidConfiguration, "the connection's settings cannot work")
+      case .server where error.message.hasPrefix("WRONGTYPE"):
+        (.backendFailure, "the lock's key holds something else than a lock; choose another name, or a prefix")
+      case .server where !error.isTransient: (.backendFailure, "the server answered with an error")
+      default: (.unreachable, "the server could not be asked; check its address and that it runs")
+      }
+    self.init(code, name: name, message: message, underlying: error)
+  }
+}

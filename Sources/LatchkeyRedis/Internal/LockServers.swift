@@ -1,0 +1,71 @@
+internal import Latchkey
+internal import Synchronization
+
+/// What all locks of one client share: the servers, how long a key stands, and who keeps the leases alive.
+final class LockServers: Sendable {
+  /// How locks are made on the servers.
+  struct Settings: Sendable {
+    var backend: LockBackend
+    var prefix: String
+    var timeToLive: Duration
+    var label: String?
+    /// Whether grants carry a token that the server mints.
+    var isFenced: Bool
+    /// How long servers are waited for that do not answer; nil for as long as the client waits.
+    var answerTimeout: Duration?
+    /// How long a server must have run until it is believed; nil where there is no quorum to protect.
+    var probation: Duration?
+    var turns: TurnMachine.Rules
+    var renewal: RenewalMachine.Rules
+  }
+
+  let settings: Settings
+  let ports: [any RedisPort]
+  let clock = AlarmClock()
+  let owners: OwnerIdentity
+  /// The TTL, as the scripts take it.
+  let timeToLiveWord: [UInt8]
+  /// The TTL of a counter, as the scripts take it: a day after its last use, and never before its lock.
+  let counterTimeToLiveWord: [UInt8]
+  let renewals: Renewals
+  private let reached: Locked<[Bool]>
+  private let probations: [Probation]
+  private let grants = Atomic<UInt64>(0)
+
+  init(ports: [any RedisPort], settings: Settings) {
+    self.ports = ports
+    self.settings = settings
+    self.owners = OwnerIdentity(label: settings.label)
+    let milliseconds = settings.timeToLive.milliseconds
+    self.timeToLiveWord = Array("\(milliseconds)".utf8)
+    self.counterTimeToLiveWord = Array("\(max(86_400_000, milliseconds * 2))".utf8)
+    self.reached = Locked(Array(repeating: false, count: ports.count))
+    self.probations = ports.map { _ in Probation(settings.probation) }
+    self.renewals = Renewals(
+      rules: settings.renewal,
+      batch: ExtensionBatch(
+        ports: ports,
+        clock: self.clock,
+        probations: self.probations,
+        answerTimeout: settings.answerTimeout,
+        counterTimeToLive: settings.isFenced ? self.counterTimeToLiveWord : []
+      ),
+      clock: self.clock
+    )
+  }
+
+  /// A number for a lease that no other has.
+  func nextGrant() -> UInt64 { self.grants.add(1, ordering: .relaxed).newValue }
+
+  /// Whether as many servers as are needed have answered at least once: later outages are ridden out.
+  var hasBeenReached: Bool {
+    self.reached.withLock { reached in reached.count { $0 } > reached.count / 2 }
+  }
+
+  func noteAnswer(of node: Int) {
+    self.reached.withLock { $0[node] = true }
+  }
+
+  /// Why a server's yes does not count yet; nil if it does.
+  func distrust(of node: Int, _ identity: RedisServerIdentity?) -> String? { self.probations[node].distrust(identity) }
+}

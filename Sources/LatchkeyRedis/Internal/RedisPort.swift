@@ -1,0 +1,95 @@
+internal import Latchkey
+
+/// How a request to one server ended.
+struct PortReply: Sendable {
+  let result: Result<RedisValue, RedisError>
+  /// Which run of the server it came from, where the client can tell.
+  let identity: RedisServerIdentity?
+
+  init(_ result: Result<RedisValue, RedisError>, identity: RedisServerIdentity? = nil) {
+    self.result = result
+    self.identity = identity
+  }
+}
+
+/// One server as the locks see it: requests whose replies come to a closure, on whichever thread brings them.
+///
+/// No task is started per request where the client can do without.
+protocol RedisPort: AnyObject, Sendable {
+  /// What the server is called by people; holds no credentials.
+  var address: String { get }
+
+  /// Sends a command. The bytes are handed over before this returns, in the order of the calls, where the client can do that.
+  func send(_ command: RedisCommand, then: @escaping @Sendable (PortReply) -> Void)
+
+  /// Listens to a channel: `told` is called for every message, and once with nil when the subscription could not be made or is
+  /// lost. `confirmed` is called when the server has confirmed it.
+  func listen(
+    to channel: String,
+    confirmed: @escaping @Sendable () -> Void,
+    told: @escaping @Sendable (String?) -> Void
+  ) -> Listening
+}
+
+/// A subscription that can be given up.
+struct Listening: Sendable {
+  let end: @Sendable () -> Void
+}
+
+extension RedisPort {
+  /// Carries out a script, by its name first, which a server that has not seen it does not know.
+  func run(
+    _ script: RedisScript,
+    keys: [[UInt8]],
+    arguments: [[UInt8]],
+    then: @escaping @Sendable (PortReply) -> Void
+  ) {
+    self.send(script.shortCommand(keys: keys, arguments: arguments)) { reply in
+      if case .failure(let error) = reply.result, error.isUnknownScript {
+        self.send(script.fullCommand(keys: keys, arguments: arguments), then: then)
+      } else {
+        then(reply)
+      }
+    }
+  }
+}
+
+/// A server behind whichever client a service runs: a task for each request, so the order of requests is not kept. What rests
+/// on order waits for replies instead.
+final class ExecutorPort: RedisPort {
+  let address: String
+  private let executor: any RedisExecutor
+
+  init(_ executor: any RedisExecutor, address: String) {
+    self.executor = executor
+    self.address = address
+  }
+
+  func send(_ command: RedisCommand, then: @escaping @Sendable (PortReply) -> Void) {
+    Task.detached { [executor] in
+      do throws(RedisError) {
+        then(PortReply(.success(try await executor.send(command))))
+      } catch {
+        then(PortReply(.failure(error)))
+      }
+    }
+  }
+
+  func listen(
+    to channel: String,
+    confirmed: @escaping @Sendable () -> Void,
+    told: @escaping @Sendable (String?) -> Void
+  ) -> Listening {
+    let task = Task.detached { [executor] in
+      do throws(RedisError) {
+        let messages = try await executor.subscribe(to: channel)
+        confirmed()
+        for await message in messages { told(message) }
+      } catch {
+        // Told below like a subscription that is lost: the poll goes on, and another is tried.
+      }
+      told(nil)
+    }
+    return Listening { task.cancel() }
+  }
+}

@@ -1,0 +1,124 @@
+public import Latchkey
+
+/// The locks on one Redis server.
+///
+/// ```swift
+/// let locks = try RedisLocks(executor: connection)
+/// try await locks.lock(LockName("orders")).withLock { held in
+///   try await orders.save(order, fencedBy: held.token)
+/// }
+/// ```
+///
+/// Leases are extended when a third of their TTL has gone by, all that are due together in one request. Tasks of one client that
+/// want the same lock stand in a line within the process, and only for the first of them the server is asked. While another
+/// process holds a lock, a published release wakes one attempt per process; behind that lies a poll, for releases that nobody
+/// publishes.
+public final class RedisLocks: LockProvider {
+  /// How locks are mapped to keys, and how long a key stands.
+  public struct Configuration: Sendable {
+    /// What stands before the lock's name in its key; nothing by default.
+    public var prefix = ""
+
+    /// How long a key stands that its owner does not extend: after a crash, others wait so long. At least 10 ms.
+    public var timeToLive = Duration.seconds(30)
+
+    /// Whether leases are extended by themselves for as long as they are held.
+    public var renews = true
+
+    /// How long a lease is kept alive at most, from its grant on; nil for as long as it is held. It is lost then, so that a
+    /// holder that is stuck does not keep everybody out. At least the TTL.
+    public var longestHold: Duration?
+
+    /// The longest time between two tries for a lock that another process holds: so late, at most, a release is noticed that
+    /// its holder did not publish.
+    public var pollCeiling = Duration.seconds(1)
+
+    /// A word about this contender, which is in the key's value for people who look.
+    public var label: String?
+
+    /// What the server is called in errors and logs, without credentials; `host:port/database` of a ``RedisConnection``.
+    /// Locks are taken for the same only if this and the prefix are.
+    public var server: String?
+
+    /// The defaults.
+    public init() {}
+  }
+
+  private let turns: TurnTaking
+
+  /// Makes the locks of a client.
+  ///
+  /// - Parameters:
+  ///   - executor: The client; it must outlive every lease.
+  ///   - configuration: How locks are mapped to keys, and how long a key stands.
+  /// - Throws: ``LockError`` with the code `invalidConfiguration`.
+  public init(executor: any RedisExecutor, configuration: Configuration = Configuration()) throws(LockError) {
+    try LeaseTime.check(
+      timeToLive: configuration.timeToLive,
+      longestHold: configuration.longestHold,
+      pollCeiling: configuration.pollCeiling
+    )
+    let (port, address) = Self.port(of: executor, named: configuration.server)
+    var turns = TurnMachine.Rules()
+    turns.pollCeiling = configuration.pollCeiling
+    var renewal = RenewalMachine.Rules(timeToLive: configuration.timeToLive)
+    renewal.renews = configuration.renews
+    renewal.longestHold = configuration.longestHold
+    let prefix = configuration.prefix.isEmpty ? "" : " \(configuration.prefix)"
+    self.turns = TurnTaking(
+      LockServers(
+        ports: [port],
+        settings: LockServers.Settings(
+          backend: LockBackend(kind: "redis", instance: address + prefix),
+          prefix: configuration.prefix,
+          timeToLive: configuration.timeToLive,
+          label: configuration.label,
+          isFenced: true,
+          answerTimeout: nil,
+          probation: nil,
+          turns: turns,
+          renewal: renewal
+        )
+      )
+    )
+  }
+
+  /// How the locks talk to an executor, and what they call its server.
+  static func port(of executor: any RedisExecutor, named name: String?) -> (port: any RedisPort, address: String) {
+    guard let connection = executor as? RedisConnection else {
+      // Two clients whose servers have no name might be of different servers.
+      let address = name ?? "unnamed \(String(UInt64.random(in: 0 ... .max), radix: 36))"
+      return (ExecutorPort(executor, address: address), address)
+    }
+    let port = ConnectionPort(connection, address: name)
+    return (port, name ?? "\(port.address)/\(connection.configuration.database)")
+  }
+
+  /// The lock of a name; its key is the prefix and the name.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func lock(_ name: LockName) -> any DistributedLock { self.fencedLock(name) }
+
+  /// The lock of a name, with its type.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func fencedLock(_ name: LockName) -> RedisLock { RedisLock(name: name, turns: self.turns) }
+}
+
+extension LeaseTime {
+  /// Refuses what could never be held, or contradicts itself.
+  static func check(timeToLive: Duration, longestHold: Duration?, pollCeiling: Duration) throws(LockError) {
+    func refuse(_ message: String) -> LockError { LockError(.invalidConfiguration, message: message) }
+    guard timeToLive >= self.shortest, timeToLive <= .seconds(366 * 86_400) else {
+      throw refuse("the TTL is \(timeToLive); give from \(self.shortest) to a year, some round trips and pauses long")
+    }
+    if let longestHold, longestHold < timeToLive {
+      throw refuse("the longest hold, \(longestHold), is shorter than the TTL, \(timeToLive); give at least the TTL")
+    }
+    guard pollCeiling >= .milliseconds(1) else {
+      throw refuse("the poll ceiling is \(pollCeiling); give at least a millisecond")
+    }
+  }
+}

@@ -1,0 +1,47 @@
+internal import Latchkey
+
+/// What a lock's key holds: `<32 hex>:<host>:<pid>:<label>`, where the number is drawn anew for each turn at a lock. Compared
+/// whole, so nobody takes another's value for their own.
+struct OwnerIdentity: Sendable {
+  /// What follows the number, the same for all locks of a client.
+  private let tail: [UInt8]
+
+  init(label: String?) {
+    let parts = [ThisProcess.host, "\(ThisProcess.id)", label ?? ""]
+    self.tail = Array(parts.map { ":" + Self.plain($0) }.joined().utf8)
+  }
+
+  /// The value of a new owner.
+  func next() -> [UInt8] {
+    var generator = SystemRandomNumberGenerator()
+    var value: [UInt8] = []
+    value.reserveCapacity(32 + self.tail.count)
+    for word in [generator.next(), generator.next()] {
+      for shift in stride(from: 60, through: 0, by: -4) {
+        let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 0xF
+        value.append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10)
+      }
+    }
+    value += self.tail
+    return value
+  }
+
+  /// Who holds the lock, for people: ours without its number, another client's value as it is.
+  static func describe(_ value: [UInt8]) -> String {
+    let text = Self.plain(String(decoding: value.prefix(256), as: UTF8.self))
+    let parts = text.split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
+    let isOurs = parts.count == 4 && parts[0].utf8.count == 32 && parts[0].allSatisfy(\.isHexDigit)
+    guard isOurs else { return "\"\(text)\"" }
+    let label = parts[3].isEmpty ? "" : ", \(parts[3])"
+    return "\(parts[1]), process \(parts[2])\(label)"
+  }
+
+  /// Keeps a description on one line.
+  private static func plain(_ text: String) -> String {
+    var plain = ""
+    for scalar in text.unicodeScalars {
+      plain.unicodeScalars.append(scalar.properties.generalCategory == .control ? " " : scalar)
+    }
+    return plain
+  }
+}

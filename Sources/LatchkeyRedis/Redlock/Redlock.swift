@@ -1,0 +1,44 @@
+public import Latchkey
+
+/// A lock on a majority of independent Redis servers, as Redis's author describes it (Redlock).
+///
+/// **It has no fencing token.** Any number that the servers could mint would come from those that happened to vote, and two
+/// majorities share only one server: it would not grow with every grant. So nothing but the deadline protects the resource from
+/// a holder that was stopped for longer than the TTL and goes on writing. Where that matters, take a lock with a token
+/// (``RedisLock``, ZooKeeper, etcd) and let the resource check it; Redlock is for work that is done twice in vain, not for work
+/// that must never be done twice.
+///
+/// Exclusion inside the deadline rests on a quorum that forgets nothing for one TTL, and on clocks that run at about the same
+/// rate. A server that was started again has no vote until all keys that it may have forgotten have run out. What this does not
+/// cover: `FLUSHALL`, eviction of keys under memory pressure, and steps of the servers' wall clocks. Not fair beyond the order
+/// within a process: losers of a split vote try again after a random pause.
+public struct Redlock: DistributedLock {
+  /// The name that contenders agree on.
+  public let name: LockName
+
+  private let turns: TurnTaking
+
+  init(name: LockName, turns: TurnTaking) {
+    self.name = name
+    self.turns = turns
+  }
+
+  /// `redlock`, and the servers with the keys' prefix.
+  public var backend: LockBackend { self.turns.servers.settings.backend }
+
+  /// Takes the lock if nobody has it: all servers are asked at once, and a majority must grant it.
+  ///
+  /// - Returns: The lease, or nil if others hold the lock or the votes were split.
+  /// - Throws: ``LockError``: `unreachable`, with each server's answer, if too few servers can vote; `notAuthorized`,
+  ///   `cancelled`, `closed`, `backendFailure`, `invalidName`.
+  public func tryAcquire() async throws(LockError) -> Lease? { try await self.turns.tryAcquire(self.name) }
+
+  /// Waits for the lock.
+  ///
+  /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
+  /// - Returns: The lease.
+  /// - Throws: ``LockError``: `timedOut`, with each server's answer, and what ``tryAcquire()`` throws.
+  public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    try await self.turns.acquire(self.name, within: timeout)
+  }
+}

@@ -1,0 +1,134 @@
+public import Latchkey
+
+/// The locks on a majority of independent Redis servers: an odd number of them, at least three, each a master of its own.
+///
+/// ```swift
+/// var connections: [RedisConnection] = []
+/// for host in ["r1", "r2", "r3", "r4", "r5"] {
+///   var server = RedisConnection.Configuration(host: host)
+///   server.tracksServer = true
+///   connections.append(try RedisConnection(server))
+/// }
+/// let locks = try RedlockLocks(servers: connections)
+/// ```
+///
+/// Whether a server was started again, and may have forgotten a lock, only ``RedisConnection`` can tell: it reads the server's
+/// run id on the very connection on which the votes come. With another client, keep a server that has crashed away from the
+/// others for as long as the largest TTL.
+public final class RedlockLocks: LockProvider {
+  /// How locks are mapped to keys, and how long a key stands.
+  public struct Configuration: Sendable {
+    /// What stands before the lock's name in its key; nothing by default.
+    public var prefix = ""
+
+    /// How long a key stands that its owner does not extend. At least 10 ms.
+    public var timeToLive = Duration.seconds(30)
+
+    /// The largest TTL of all clients that use these servers, on any lock; the TTL if nil. A server that was started again has
+    /// no vote for so long and a second more.
+    public var largestTimeToLive: Duration?
+
+    /// How long a server that does not answer is waited for, if its vote is needed; a tenth of the TTL, at most half a second,
+    /// if nil.
+    public var answerTimeout: Duration?
+
+    /// Whether leases are extended by themselves for as long as they are held.
+    public var renews = true
+
+    /// How long a lease is kept alive at most, from its grant on; nil for as long as it is held. At least the TTL.
+    public var longestHold: Duration?
+
+    /// A word about this contender, which is in the key's value for people who look.
+    public var label: String?
+
+    /// The defaults.
+    public init() {}
+  }
+
+  private let turns: TurnTaking
+
+  /// Makes the locks of some servers.
+  ///
+  /// - Parameters:
+  ///   - servers: One client for each server; they must outlive every lease.
+  ///   - configuration: How locks are mapped to keys, and how long a key stands.
+  /// - Throws: ``LockError`` with the code `invalidConfiguration`.
+  public init(servers: [any RedisExecutor], configuration: Configuration = Configuration()) throws(LockError) {
+    let timeToLive = configuration.timeToLive
+    let largest = configuration.largestTimeToLive ?? timeToLive
+    try LeaseTime.check(timeToLive: timeToLive, longestHold: configuration.longestHold, pollCeiling: .seconds(1))
+    try Self.check(servers, timeToLive: timeToLive, largest: largest, timeout: configuration.answerTimeout)
+    let ports = servers.enumerated().map { index, server in
+      RedisLocks.port(of: server, named: server is RedisConnection ? nil : "server \(index + 1)")
+    }
+    var turns = TurnMachine.Rules()
+    turns.usesWakeUps = false
+    turns.repeatsOwner = false
+    var renewal = RenewalMachine.Rules(timeToLive: timeToLive)
+    renewal.renews = configuration.renews
+    renewal.longestHold = configuration.longestHold
+    let prefix = configuration.prefix.isEmpty ? "" : " \(configuration.prefix)"
+    self.turns = TurnTaking(
+      LockServers(
+        ports: ports.map(\.port),
+        settings: LockServers.Settings(
+          backend: LockBackend(
+            kind: "redlock",
+            instance: ports.map(\.address).sorted().joined(separator: ",") + prefix
+          ),
+          prefix: configuration.prefix,
+          timeToLive: timeToLive,
+          label: configuration.label,
+          isFenced: false,
+          answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
+          probation: largest + .seconds(1),
+          turns: turns,
+          renewal: renewal
+        )
+      )
+    )
+  }
+
+  private static func check(
+    _ servers: [any RedisExecutor],
+    timeToLive: Duration,
+    largest: Duration,
+    timeout: Duration?
+  ) throws(LockError) {
+    func refuse(_ message: String) -> LockError { LockError(.invalidConfiguration, message: message) }
+    guard servers.count >= 2 else {
+      throw refuse("Redlock needs several servers, best three or five; for a single one there is RedisLocks")
+    }
+    guard largest >= timeToLive else {
+      throw refuse("the largest TTL, \(largest), is less than the TTL of these locks, \(timeToLive)")
+    }
+    if let timeout, timeout <= .zero || timeout >= timeToLive {
+      throw refuse("the answer timeout is \(timeout); give more than nothing and less than the TTL, \(timeToLive)")
+    }
+    var addresses: Set<String> = []
+    for case let connection as RedisConnection in servers {
+      let configuration = connection.configuration
+      guard configuration.tracksServer else {
+        throw refuse(
+          "the connection to \(configuration.address) does not tell when its server was started again; "
+            + "set tracksServer in its configuration"
+        )
+      }
+      guard addresses.insert(configuration.address).inserted else {
+        throw refuse("\(configuration.address) is named twice; the servers of a quorum must be independent")
+      }
+    }
+  }
+
+  /// The lock of a name; its key is the prefix and the name, on every server.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func lock(_ name: LockName) -> any DistributedLock { self.redlock(name) }
+
+  /// The lock of a name, with its type.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func redlock(_ name: LockName) -> Redlock { Redlock(name: name, turns: self.turns) }
+}

@@ -1,0 +1,25 @@
+internal import Latchkey
+
+/// How long a key's TTL protects its owner.
+package enum LeaseTime {
+  /// The deadline of a key that was planted or extended by a request sent at an instant: the TTL counts from the sending, since
+  /// nobody knows when the server began to count, less what two clocks may differ by (the 1 % and 2 ms of Redlock's author).
+  package static func deadline(sentAt: ContinuousClock.Instant, timeToLive: Duration) -> ContinuousClock.Instant {
+    sentAt.advanced(by: timeToLive - self.drift(timeToLive))
+  }
+
+  /// What is taken off a TTL.
+  package static func drift(_ timeToLive: Duration) -> Duration { timeToLive / 100 + .milliseconds(2) }
+
+  /// The shortest TTL that leaves any time after a round trip.
+  package static let shortest = Duration.milliseconds(10)
+}
+
+extension Duration {
+  /// The whole milliseconds in it, and never more than it is.
+  var milliseconds: Int64 {
+    let (seconds, attoseconds) = self.components
+    let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+    return overflow ? (seconds < 0 ? .min : .max) : milliseconds + attoseconds / 1_000_000_000_000_000
+  }
+}

@@ -1,0 +1,108 @@
+internal import Latchkey
+
+extension LockTurns: TermLeaseKeeper {
+  func extend(_ lease: TermLease) async throws(LockError) {
+    switch await self.servers.renewals.extend(lease) {
+    // If it was lost, the lease knows by now.
+    case .extended, .lost: return
+    case .unknown:
+      throw LockError(
+        .unreachable,
+        name: self.name,
+        message: "the lease could not be extended because too few servers answered; it stands until its deadline"
+      )
+    }
+  }
+
+  func release(_ lease: TermLease) async {
+    self.servers.renewals.forget(lease)
+    await withCheckedContinuation { continuation in
+      let steps = self.state.withLock { state -> [Step] in
+        guard state.lease === lease, let ballot = state.ballot else { return [.settle(continuation)] }
+        state.releases[ballot.attempt] = continuation
+        return self.end(ballot, &state)
+      }
+      self.perform(steps)
+    }
+  }
+
+  func releaseInBackground(_ lease: TermLease) {
+    self.servers.renewals.forget(lease)
+    let steps = self.state.withLock { state -> [Step] in
+      guard state.lease === lease, let ballot = state.ballot else { return [] }
+      return self.end(ballot, &state)
+    }
+    self.perform(steps)
+  }
+
+  /// A lease was lost. Its key is released all the same: an extension may have got through whose reply has not.
+  func termEnded(_ lease: TermLease) { self.releaseInBackground(lease) }
+
+  private func end(_ ballot: Ballot, _ state: inout State) -> [Step] {
+    state.lease = nil
+    return self.apply(.ended(attempt: ballot.attempt), &state)
+  }
+}
+
+/// What is told to those who get no lease.
+extension LockTurns {
+  /// A request that has been out for so long says something about the server, not about the lock.
+  private static let silence = Duration.milliseconds(500)
+
+  func answerAtTimeout(_ state: State) -> Answer {
+    if let number = state.machine.lastOutage { return .failed(self.error(number, state)) }
+    if let askedAt = state.askedAt, state.machine.isAsking, askedAt.duration(to: .now) > Self.silence {
+      return .failed(self.silent)
+    }
+    return .timedOut(self.knownOfWait(state))
+  }
+
+  func knownOfWait(_ state: State) -> LockError.Wait {
+    var wait = LockError.Wait()
+    if self.servers.ports.count > 1 {
+      wait.votes = state.ballot?.votes ?? [:]
+    } else {
+      wait.holder = state.holders.first.map(OwnerIdentity.describe)
+    }
+    return wait
+  }
+
+  func error(_ number: UInt64, _ state: State) -> LockError {
+    guard let error = state.error, error.number == number else { return self.silent }
+    return error.error
+  }
+
+  func unavailable(_ error: RedisError, _ ballot: Ballot) -> LockError {
+    var failure = LockError(self.name, error)
+    guard self.servers.ports.count > 1 else { return failure }
+    if error.isTransient { failure.message = "too few of the servers can vote; check that a majority runs" }
+    failure.wait = LockError.Wait(votes: ballot.votes)
+    return failure
+  }
+
+  var tooSlow: LockError {
+    LockError(
+      .unreachable,
+      name: self.name,
+      message:
+        "the servers granted the lock so late that its TTL was used up; look for what slows them, or raise the TTL"
+    )
+  }
+
+  private var silent: LockError {
+    LockError(
+      .unreachable,
+      name: self.name,
+      message: "the server did not answer within the wait; check that it runs, or wait longer"
+    )
+  }
+}
+
+extension LockTurns.State {
+  /// Keeps an error until the machine decides to tell it.
+  mutating func keep(_ error: LockError) -> UInt64 {
+    defer { self.nextError += 1 }
+    self.error = (self.nextError, error)
+    return self.nextError
+  }
+}

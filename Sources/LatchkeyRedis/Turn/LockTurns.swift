@@ -1,0 +1,265 @@
+internal import Latchkey
+internal import Logging
+
+/// The shell around one ``TurnMachine``: the local line of those who wait for one lock, and the ballots that are held for them.
+///
+/// Events come from callers and from whichever threads bring replies; each is handled under one lock, and what it asks for is
+/// done after the lock.
+final class LockTurns: Sendable {
+  enum Answer: Sendable {
+    case granted(TermLease)
+    case busy(LockError.Wait)
+    case timedOut(LockError.Wait)
+    case cancelled
+    case failed(LockError)
+  }
+
+  typealias Line = WaitLine<Answer>
+
+  struct State: Sendable {
+    var machine: TurnMachine
+    var line = Line()
+    /// Those in line who would not wait.
+    var impatient: Set<Line.ID> = []
+    /// The ballot of the present attempt, or of the last.
+    var ballot: Ballot?
+    /// Ballots whose release is not done: what they planted may still stand in our way.
+    var departed: [UInt64: Ballot] = [:]
+    var grant: Ballot.Grant?
+    var lease: TermLease?
+    var releases: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    /// The last error, under its number.
+    var error: (number: UInt64, error: LockError)?
+    var nextError: UInt64 = 1
+    var holders: [[UInt8]] = []
+    var askedAt: ContinuousClock.Instant?
+    var listening: Listening?
+    /// The number of the subscription: what belongs to an earlier one means nothing.
+    var subscription: UInt64 = 0
+    var isRetired = false
+  }
+
+  let name: LockName
+  let servers: LockServers
+  let keys: LockKeys
+  let state: Locked<State>
+
+  init(name: LockName, servers: LockServers) {
+    self.name = name
+    self.servers = servers
+    self.keys = LockKeys(name, prefix: servers.settings.prefix)
+    self.state = Locked(State(machine: TurnMachine(rules: servers.settings.turns)))
+  }
+
+  // MARK: Callers
+
+  /// Takes a place in the local line; nil if these turns have been swept and others must be taken.
+  func join(isPatient: Bool) -> Line.ID? {
+    let (id, steps) = self.state.withLock { state -> (Line.ID?, [Step]) in
+      guard !state.isRetired else { return (nil, []) }
+      let id = state.line.join()
+      if !isPatient { state.impatient.insert(id) }
+      return (id, self.apply(.joined(patient: isPatient), &state))
+    }
+    self.perform(steps)
+    return id
+  }
+
+  func suspend(_ id: Line.ID, _ continuation: Line.Continuation) {
+    let early = self.state.withLock { $0.line.suspend(id, continuation) }
+    if let early { continuation.resume(returning: early) }
+  }
+
+  func leave(_ id: Line.ID, timedOut: Bool) {
+    let steps = self.state.withLock { state -> [Step] in
+      let answer: Answer = timedOut ? self.answerAtTimeout(state) : .cancelled
+      let departure = state.line.leave(id, with: answer)
+      guard departure.isDelivered else { return [] }
+      let isPatient = state.impatient.remove(id) == nil
+      return [.answer(departure, answer)] + self.apply(.left(patient: isPatient), &state)
+    }
+    self.perform(steps)
+  }
+
+  /// Called by the registry, under its lock: true if the turns are done with for good.
+  func retireIfIdle() -> Bool {
+    self.state.withLock { state in
+      guard state.machine.isIdle, state.line.isEmpty, state.lease == nil, state.departed.isEmpty else { return false }
+      state.isRetired = true
+      return true
+    }
+  }
+
+  // MARK: Ballots
+
+  func answered(_ ballot: Ballot, _ outcome: Ballot.Outcome) {
+    let steps = self.state.withLock { state -> [Step] in
+      state.askedAt = nil
+      let answer: TurnAnswer
+      switch outcome {
+      case .granted(let grant):
+        state.grant = grant
+        answer = .granted
+      case .late: answer = .unreachable(error: state.keep(self.tooSlow))
+      case .busy(let remaining, let holders):
+        state.holders = holders
+        let isOwn = state.departed.values.contains { holders.contains($0.owner) }
+        answer = isOwn ? .busyWithOwn : .busy(remaining: remaining)
+      case .unavailable(let error, let isTransient, let inDoubt):
+        let number = state.keep(self.unavailable(error, ballot))
+        let isRiddenOut = isTransient && self.servers.hasBeenReached
+        answer = isRiddenOut ? .unreachable(error: number) : .refused(error: number, inDoubt: inDoubt)
+      }
+      return self.apply(.answered(attempt: ballot.attempt, answer), &state)
+    }
+    self.perform(steps)
+  }
+
+  func settled(_ ballot: Ballot, told: Int) {
+    let isOver = ballot.isOver
+    let steps = self.state.withLock { state -> [Step] in
+      if isOver { state.departed[ballot.attempt] = nil }
+      let steps = self.apply(.releaseSettled(attempt: ballot.attempt, told: told), &state)
+      guard let continuation = state.releases.removeValue(forKey: ballot.attempt) else { return steps }
+      return steps + [.settle(continuation)]
+    }
+    self.perform(steps)
+  }
+
+  /// Nothing of a ballot can be at a server any more.
+  func forget(_ ballot: Ballot) {
+    self.state.withLock { $0.departed[ballot.attempt] = nil }
+  }
+
+  // MARK: Events and what follows
+
+  /// What is left to do after the lock.
+  enum Step: Sendable {
+    case ask(Ballot)
+    case release(Ballot)
+    case rest(alarm: UInt64, Duration)
+    case subscribe(UInt64)
+    case unsubscribe(Listening)
+    case answer(Line.Departure, Answer)
+    case watch(TermLease, Ballot, Ballot.Grant)
+    case settle(CheckedContinuation<Void, Never>)
+  }
+
+  func handle(_ event: TurnEvent) {
+    let steps = self.state.withLock { self.apply(event, &$0) }
+    self.perform(steps)
+  }
+
+  /// Runs one event through the machine and resolves, still under the lock, what concerns the line and the lease.
+  func apply(_ event: TurnEvent, _ state: inout State) -> [Step] {
+    var steps: [Step] = []
+    for action in state.machine.handle(event) { self.resolve(action, &state, &steps) }
+    return steps
+  }
+
+  private func resolve(_ action: TurnAction, _ state: inout State, _ steps: inout [Step]) {
+    switch action {
+    case .ask(let attempt, let isNew):
+      if isNew || state.ballot == nil {
+        state.ballot = Ballot(attempt: attempt, keys: self.keys, servers: self.servers, turns: self)
+      }
+      guard let ballot = state.ballot else { return }
+      state.askedAt = .now
+      steps.append(.ask(ballot))
+    case .grant(let attempt): self.grant(attempt, &state, &steps)
+    case .release(let attempt):
+      guard let ballot = state.ballot, ballot.attempt == attempt else {
+        preconditionFailure("a release of an attempt that is not the present one")
+      }
+      state.ballot = nil
+      state.departed[attempt] = ballot
+      steps.append(.release(ballot))
+    case .rest(let alarm, let atLeast, let atMost):
+      steps.append(.rest(alarm: alarm, atLeast + (atMost - atLeast) * Double.random(in: 0...1)))
+    case .subscribe:
+      state.subscription += 1
+      steps.append(.subscribe(state.subscription))
+    case .unsubscribe:
+      state.subscription += 1
+      if let listening = state.listening { steps.append(.unsubscribe(listening)) }
+      state.listening = nil
+    case .answerImpatient: self.answerImpatient(.busy(self.knownOfWait(state)), &state, &steps)
+    case .failImpatient(let number): self.answerImpatient(.failed(self.error(number, state)), &state, &steps)
+    case .fail(let number):
+      let answer = Answer.failed(self.error(number, state))
+      for continuation in state.line.leaveAll(with: answer) { steps.append(.answer(.resume(continuation), answer)) }
+      state.impatient = []
+    }
+  }
+
+  private func grant(_ attempt: UInt64, _ state: inout State, _ steps: inout [Step]) {
+    guard let head = state.line.head, let grant = state.grant, let ballot = state.ballot else {
+      preconditionFailure("a grant without anybody in line or without a ballot")
+    }
+    let lease = TermLease(
+      name: self.name,
+      backend: self.servers.settings.backend,
+      grant: self.servers.nextGrant(),
+      term: LeaseTerm(deadline: grant.deadline),
+      token: grant.token,
+      keeper: self
+    )
+    state.lease = lease
+    state.grant = nil
+    state.holders = []
+    let isPatient = state.impatient.remove(head) == nil
+    let answer = Answer.granted(lease)
+    // Watched before anybody can release it.
+    steps.append(.watch(lease, ballot, grant))
+    steps.append(.answer(state.line.leave(head, with: answer), answer))
+    for action in state.machine.served(patient: isPatient) { self.resolve(action, &state, &steps) }
+  }
+
+  private func answerImpatient(_ answer: Answer, _ state: inout State, _ steps: inout [Step]) {
+    for id in state.impatient { steps.append(.answer(state.line.leave(id, with: answer), answer)) }
+    state.impatient = []
+  }
+
+  func perform(_ steps: [Step]) {
+    for step in steps {
+      switch step {
+      case .ask(let ballot): ballot.ask()
+      case .release(let ballot): ballot.release()
+      case .rest(let alarm, let delay): self.rest(alarm, delay)
+      case .subscribe(let number): self.subscribe(number)
+      case .unsubscribe(let listening): listening.end()
+      case .answer(let departure, let answer): departure.resume(with: answer)
+      case .watch(let lease, let ballot, let grant):
+        self.servers.renewals.watch(lease, keys: self.keys, owner: ballot.owner, sentAt: grant.sentAt)
+        lease.watchTerm()
+      case .settle(let continuation): continuation.resume()
+      }
+    }
+  }
+
+  private func rest(_ alarm: UInt64, _ delay: Duration) {
+    self.servers.clock.set(after: delay) { self.handle(.alarm(alarm)) }
+  }
+
+  private func subscribe(_ number: UInt64) {
+    let listening = self.servers.ports[0].listen(to: self.keys.channel) {
+      self.handle(.subscribed, ofSubscription: number)
+    } told: { message in
+      self.handle(message == nil ? .unsubscribed : .woken, ofSubscription: number)
+    }
+    let isStale = self.state.withLock { state -> Bool in
+      guard state.subscription == number else { return true }
+      state.listening = listening
+      return false
+    }
+    if isStale { listening.end() }
+  }
+
+  private func handle(_ event: TurnEvent, ofSubscription number: UInt64) {
+    let steps = self.state.withLock { state -> [Step] in
+      guard state.subscription == number else { return [] }
+      return self.apply(event, &state)
+    }
+    self.perform(steps)
+  }
+}

@@ -1,0 +1,338 @@
+internal import Latchkey
+
+/// Whose turn it is at one lock within one client: a pure state machine.
+///
+/// Those who wait stand in a local line; one attempt at a time is made for the first of them. A lock that is held elsewhere is
+/// asked for again when its holder publishes its release, and behind that by a poll, which finds what was released without a
+/// word or whose word was lost. A lock that is given back with somebody in line is released and asked for in one flight.
+package struct TurnMachine: Sendable {
+  /// What the machine's promises rest on; a mutant is a changed rule.
+  package struct Rules: Sendable {
+    /// Holders publish their releases, and we subscribe.
+    package var usesWakeUps = true
+    /// An attempt that has not been granted is continued by the same owner, which finds a grant whose reply was lost.
+    package var repeatsOwner = true
+    /// The lock is asked for again after a subscription was confirmed: the release may have been published before.
+    package var asksAfterSubscribing = true
+    /// A word that comes while we ask may be newer than the answer.
+    package var remembersWakeUps = true
+    /// What an attempt in doubt may hold is released when nobody wants it any more.
+    package var releasesDoubt = true
+    /// The longest time between two tries while somebody else holds the lock.
+    package var pollCeiling = Duration.seconds(1)
+    /// The first and the longest pause between tries where nobody tells how long the lock is held.
+    package var firstPause = Duration.milliseconds(10)
+    package var longestPause = Duration.milliseconds(250)
+    /// How often in a row the lock is handed to the next in the local line before other processes get a chance.
+    package var handOverLimit = 16
+
+    package init() {}
+  }
+
+  private enum Phase: Hashable {
+    case idle
+    case asking
+    case resting(alarm: UInt64)
+    /// The lock was given back, and it is asked for when the server has confirmed that.
+    case leaving
+    /// Other processes are given a chance.
+    case yielding(alarm: UInt64)
+    case held
+  }
+
+  private enum Subscription: Hashable {
+    case none
+    case opening
+    case open
+    /// Nobody needs it at the moment; it is given up at the alarm.
+    case idle(alarm: UInt64)
+  }
+
+  private let rules: Rules
+  private var phase = Phase.idle
+  private var subscription = Subscription.none
+  private var attempt: UInt64 = 0
+  /// Whether the attempt can be continued.
+  private var isOpen = false
+  /// Whether the attempt may hold the lock without our knowing.
+  private var isDoubtful = false
+  /// The release that is under way.
+  private var departing: UInt64?
+  private var mustAskAgain = false
+  /// The error of the last answer, if it was one.
+  private var outage: UInt64?
+  private var pause: Duration?
+  private var handOvers = 0
+  private var nextAlarm: UInt64 = 1
+  package private(set) var patient = 0
+  package private(set) var impatient = 0
+
+  package init(rules: Rules = Rules()) {
+    self.rules = rules
+  }
+
+  /// Whether nobody in this process holds the lock or is on the way to it.
+  package var isIdle: Bool {
+    self.phase == .idle && self.departing == nil && self.subscription == .none && !self.hasCallers
+  }
+
+  /// Whether a request is out that has not been answered.
+  package var isAsking: Bool { self.phase == .asking }
+
+  /// The error that the last answer was, for those who run out of time.
+  package var lastOutage: UInt64? { self.outage }
+
+  private var hasCallers: Bool { self.patient + self.impatient > 0 }
+
+  /// Somebody was taken out of the line with a grant.
+  package mutating func served(patient: Bool) -> [TurnAction] {
+    if patient { self.patient -= 1 } else { self.impatient -= 1 }
+    return self.turnAwayImpatient()
+  }
+
+  /// Runs one event.
+  ///
+  /// - Returns: What to do, in this order.
+  package mutating func handle(_ event: TurnEvent) -> [TurnAction] {
+    switch event {
+    case .joined(let patient): return self.join(patient)
+    case .left(let patient): return self.leave(patient)
+    case .answered(let attempt, let answer):
+      guard attempt == self.attempt, self.phase == .asking else { return [] }
+      return self.answered(answer)
+    case .ended(let attempt):
+      guard attempt == self.attempt, self.phase == .held else { return [] }
+      return self.end()
+    case .releaseSettled(let attempt, let told):
+      guard attempt == self.departing else { return [] }
+      self.departing = nil
+      guard self.phase == .leaving else { return [] }
+      return self.continueAfterRelease(told)
+    case .woken: return self.wake(isNews: self.rules.remembersWakeUps)
+    case .subscribed:
+      guard self.subscription == .opening else { return [] }
+      self.subscription = .open
+      switch self.phase {
+      case .idle, .held: return self.retireSubscription()
+      case .asking, .resting, .leaving, .yielding: return self.wake(isNews: self.rules.asksAfterSubscribing)
+      }
+    case .unsubscribed:
+      self.subscription = .none
+      return []
+    case .alarm(let alarm): return self.ring(alarm)
+    }
+  }
+
+  // MARK: Callers
+
+  private mutating func join(_ patient: Bool) -> [TurnAction] {
+    if patient { self.patient += 1 } else { self.impatient += 1 }
+    switch self.phase {
+    case .idle:
+      self.handOvers = 0
+      return self.ask()
+    case .asking, .leaving: return []
+    case .resting, .yielding, .held: return patient ? [] : self.turnAwayImpatient()
+    }
+  }
+
+  private mutating func turnAwayImpatient() -> [TurnAction] {
+    guard self.impatient > 0 else { return [] }
+    self.impatient = 0
+    if let outage = self.outage { return [.failImpatient(error: outage)] }
+    return [.answerImpatient]
+  }
+
+  private mutating func leave(_ patient: Bool) -> [TurnAction] {
+    if patient { self.patient -= 1 } else { self.impatient -= 1 }
+    guard !self.hasCallers else { return [] }
+    switch self.phase {
+    case .idle, .held, .asking, .leaving: return []
+    case .resting, .yielding: return self.stop()
+    }
+  }
+
+  /// Nobody wants the lock any more, and we do not hold it as far as we know.
+  private mutating func stop() -> [TurnAction] {
+    self.phase = .idle
+    self.pause = nil
+    var actions: [TurnAction] = []
+    if self.isOpen, self.isDoubtful, self.rules.releasesDoubt { actions.append(self.depart()) }
+    self.isOpen = false
+    return actions + self.retireSubscription()
+  }
+
+  // MARK: Asking
+
+  private mutating func ask() -> [TurnAction] {
+    let isNew = !self.isOpen
+    if isNew {
+      self.attempt += 1
+      self.isOpen = true
+      self.isDoubtful = false
+    }
+    self.phase = .asking
+    self.mustAskAgain = false
+    return [.ask(attempt: self.attempt, isNew: isNew)]
+  }
+
+  private mutating func answered(_ answer: TurnAnswer) -> [TurnAction] {
+    if case .unreachable(let error) = answer { self.outage = error } else { self.outage = nil }
+    switch answer {
+    case .granted: return self.granted()
+    case .busy(let remaining): return self.busy(remaining)
+    case .busyWithOwn:
+      self.closeFailed()
+      guard self.hasCallers else { return self.stop() }
+      if self.departing != nil {
+        self.phase = .leaving
+        return []
+      }
+      // The release has failed and is tried again in the background.
+      return self.rest(atLeast: self.rules.firstPause, atMost: self.rules.firstPause * 3)
+    case .unreachable:
+      self.isDoubtful = true
+      self.closeFailed()
+      let actions = self.turnAwayImpatient()
+      guard self.hasCallers else { return actions + self.stop() }
+      return actions + self.restWithJitter()
+    case .refused(let error, let inDoubt):
+      self.isDoubtful = self.isDoubtful || inDoubt
+      self.closeFailed()
+      let actions: [TurnAction] = self.hasCallers ? [.fail(error: error)] : []
+      (self.patient, self.impatient) = (0, 0)
+      return actions + self.stop()
+    }
+  }
+
+  private mutating func granted() -> [TurnAction] {
+    self.pause = nil
+    self.isOpen = false
+    guard self.hasCallers else {
+      self.phase = .idle
+      return [self.depart()] + self.retireSubscription()
+    }
+    self.phase = .held
+    return [.grant(attempt: self.attempt)] + self.retireSubscription()
+  }
+
+  private mutating func busy(_ remaining: Duration?) -> [TurnAction] {
+    self.closeFailed()
+    let actions = self.turnAwayImpatient()
+    guard self.hasCallers else { return actions + self.stop() }
+    if self.mustAskAgain { return actions + self.ask() }
+    guard self.rules.usesWakeUps else { return actions + self.restWithJitter() }
+    return actions + self.wantSubscription() + self.restUntilExpiry(remaining)
+  }
+
+  /// An attempt that has failed is over, unless it is made again by the same owner.
+  private mutating func closeFailed() {
+    if !self.rules.repeatsOwner { self.isOpen = false }
+  }
+
+  // MARK: Pauses
+
+  private mutating func rest(atLeast: Duration, atMost: Duration) -> [TurnAction] {
+    let alarm = self.newAlarm()
+    self.phase = .resting(alarm: alarm)
+    return [.rest(alarm: alarm, atLeast: atLeast, atMost: atMost)]
+  }
+
+  /// A key that expires publishes nothing, so the poll comes when the holder's TTL ends, if not before.
+  private mutating func restUntilExpiry(_ remaining: Duration?) -> [TurnAction] {
+    let bound = min(max(remaining ?? self.rules.pollCeiling, .zero), self.rules.pollCeiling) + .milliseconds(1)
+    return self.rest(atLeast: bound, atMost: bound + min(bound / 10, .milliseconds(50)))
+  }
+
+  /// Decorrelated jitter: each pause is drawn from a range that grows with the last.
+  private mutating func restWithJitter() -> [TurnAction] {
+    let last = self.pause ?? self.rules.firstPause
+    let most = min(last * 3, self.rules.longestPause)
+    self.pause = most
+    return self.rest(atLeast: self.rules.firstPause, atMost: most)
+  }
+
+  private mutating func newAlarm() -> UInt64 {
+    defer { self.nextAlarm += 1 }
+    return self.nextAlarm
+  }
+
+  private mutating func ring(_ alarm: UInt64) -> [TurnAction] {
+    if self.subscription == .idle(alarm: alarm) {
+      self.subscription = .none
+      return [.unsubscribe]
+    }
+    guard self.phase == .resting(alarm: alarm) || self.phase == .yielding(alarm: alarm) else { return [] }
+    return self.ask()
+  }
+
+  private mutating func wake(isNews: Bool) -> [TurnAction] {
+    guard isNews else { return [] }
+    switch self.phase {
+    case .resting: return self.outage == nil ? self.ask() : []
+    case .asking:
+      self.mustAskAgain = true
+      return []
+    case .idle, .leaving, .yielding, .held: return []
+    }
+  }
+
+  // MARK: The end of a grant
+
+  private mutating func depart() -> TurnAction {
+    self.departing = self.attempt
+    self.isOpen = false
+    return .release(attempt: self.attempt)
+  }
+
+  private mutating func end() -> [TurnAction] {
+    let release = self.depart()
+    guard self.hasCallers else {
+      self.phase = .idle
+      return [release]
+    }
+    self.handOvers += 1
+    guard self.handOvers >= self.rules.handOverLimit else { return [release] + self.ask() }
+    self.handOvers = 0
+    self.phase = .leaving
+    return [release]
+  }
+
+  private mutating func continueAfterRelease(_ told: Int) -> [TurnAction] {
+    guard self.hasCallers else { return self.stop() }
+    let isTold: Int =
+      switch self.subscription {
+      case .open, .idle: 1
+      case .none, .opening: 0
+      }
+    guard told > isTold else { return self.ask() }
+    let alarm = self.newAlarm()
+    self.phase = .yielding(alarm: alarm)
+    // Those who would not wait are told that others come first.
+    return self.turnAwayImpatient() + [
+      .rest(alarm: alarm, atLeast: .milliseconds(1), atMost: .milliseconds(3))
+    ]
+  }
+
+  // MARK: Wake-ups
+
+  private mutating func wantSubscription() -> [TurnAction] {
+    switch self.subscription {
+    case .none:
+      self.subscription = .opening
+      return [.subscribe]
+    case .idle:
+      self.subscription = .open
+      return []
+    case .opening, .open: return []
+    }
+  }
+
+  /// Kept for a while: whoever has waited once will wait again soon, and to subscribe costs two round trips.
+  private mutating func retireSubscription() -> [TurnAction] {
+    guard self.subscription == .open else { return [] }
+    let alarm = self.newAlarm()
+    self.subscription = .idle(alarm: alarm)
+    return [.rest(alarm: alarm, atLeast: .seconds(5), atMost: .seconds(6))]
+  }
+}

@@ -1,0 +1,106 @@
+internal import Latchkey
+
+/// The turns of all locks of a client, by name, and what a caller does to get one.
+final class TurnTaking: Sendable {
+  private struct Registry {
+    /// By name, which is compared byte by byte, as servers compare keys.
+    var turns: [LockName: LockTurns] = [:]
+    /// Idle turns are swept when the table has grown to this size.
+    var sweepAt = 256
+  }
+
+  let servers: LockServers
+  private let registry = Locked(Registry())
+
+  init(_ servers: LockServers) {
+    self.servers = servers
+  }
+
+  /// Takes the lock if nobody has it.
+  func tryAcquire(_ name: LockName) async throws(LockError) -> Lease? {
+    if Task.isCancelled { throw .cancelled(name) }
+    switch await self.wait(for: name, until: nil, isPatient: false) {
+    case .granted(let lease): return try await self.wanted(lease).makeLease()
+    case .busy, .timedOut: return nil
+    case .cancelled: throw .cancelled(name)
+    case .failed(let error): throw error
+    }
+  }
+
+  /// Waits for the lock.
+  func acquire(_ name: LockName, within timeout: Duration?) async throws(LockError) -> Lease {
+    if Task.isCancelled { throw .cancelled(name) }
+    let start = ContinuousClock.now
+    let isPatient = timeout.map { $0 > .zero } ?? true
+    let deadline = isPatient ? timeout.map { start.advanced(by: $0) } : nil
+    switch await self.wait(for: name, until: deadline, isPatient: isPatient) {
+    case .granted(let lease): return try await self.wanted(lease).makeLease()
+    case .busy(var wait), .timedOut(var wait):
+      wait.waited = .now - start
+      throw .timedOut(name, wait)
+    case .cancelled: throw .cancelled(name)
+    case .failed(var error):
+      if error.code == .unreachable {
+        var wait = error.wait ?? LockError.Wait()
+        wait.waited = .now - start
+        error.wait = wait
+      }
+      throw error
+    }
+  }
+
+  /// A grant may cross a cancellation: then nobody would release it.
+  private func wanted(_ lease: TermLease) async throws(LockError) -> TermLease {
+    guard Task.isCancelled else { return lease }
+    do throws(LockError) {
+      try await lease.release(lease.grant)
+    } catch {
+      // It was lost before it was wanted: all that a release could do has been done.
+    }
+    throw .cancelled(lease.name)
+  }
+
+  /// Stands in the local line until granted, turned away, timed out or cancelled.
+  private func wait(
+    for name: LockName,
+    until deadline: ContinuousClock.Instant?,
+    isPatient: Bool
+  ) async -> LockTurns.Answer {
+    guard !LockKeys.isReserved(name) else { return .failed(.reserved(name)) }
+    let (turns, id) = self.join(name, isPatient: isPatient)
+    let alarm = deadline.map { self.servers.clock.set(at: $0) { turns.leave(id, timedOut: true) } }
+    let answer = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in turns.suspend(id, continuation) }
+    } onCancel: {
+      turns.leave(id, timedOut: false)
+    }
+    if let alarm { self.servers.clock.cancel(alarm) }
+    return answer
+  }
+
+  private func join(_ name: LockName, isPatient: Bool) -> (LockTurns, LockTurns.Line.ID) {
+    while true {
+      let turns = self.registry.withLock { registry -> LockTurns in
+        if let turns = registry.turns[name] { return turns }
+        if registry.turns.count >= registry.sweepAt {
+          registry.turns = registry.turns.filter { !$0.value.retireIfIdle() }
+          registry.sweepAt = max(256, registry.turns.count * 2)
+        }
+        let turns = LockTurns(name: name, servers: self.servers)
+        registry.turns[name] = turns
+        return turns
+      }
+      if let id = turns.join(isPatient: isPatient) { return (turns, id) }
+    }
+  }
+}
+
+extension LockError {
+  fileprivate static func reserved(_ name: LockName) -> LockError {
+    LockError(
+      .invalidName,
+      name: name,
+      message: "names that end with \"\(LockKeys.suffix)\" are those of the locks' own counters; choose another"
+    )
+  }
+}

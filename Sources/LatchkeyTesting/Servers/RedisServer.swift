@@ -1,0 +1,95 @@
+internal import Latchkey
+
+/// A throw-away Redis server.
+///
+/// ```swift
+/// try await withRedis { server in
+///   let connection = try await RedisConnection.connect(to: "127.0.0.1", port: server.port)
+///   …
+/// }
+/// ```
+public final class RedisServer: ProcessServer {
+  /// The loopback port that clients connect to without encryption; it stays the same over restarts.
+  public let port: Int
+
+  /// The loopback port that clients connect to with TLS; nil unless the configuration asks for one.
+  public let tlsPort: Int?
+
+  /// How the server is set up.
+  public let configuration: RedisConfiguration
+
+  let process: ServerProcess
+  private let certificate: ServerCertificate?
+
+  private init(_ configuration: RedisConfiguration, ports: [Int]) async throws(ServerError) {
+    self.configuration = configuration
+    self.port = ports[0]
+    self.tlsPort = configuration.tls ? ports[1] : nil
+    self.process = try ServerProcess(name: "Redis")
+    self.certificate =
+      configuration.tls
+      ? try await ServerCertificate.make(for: configuration.certificateNames, in: self.process.folder) : nil
+    let file = configuration.file(port: self.port, tlsPort: self.tlsPort, certificate: self.certificate)
+    try self.process.folder.write("redis.conf", file)
+  }
+
+  deinit {
+    FreePorts.giveBack([self.port] + (self.tlsPort.map { [$0] } ?? []))
+  }
+
+  /// Starts a server and waits until it answers.
+  ///
+  /// - Throws: ``ServerError``, which says what to install or shows the end of the server's log; `CancellationError`.
+  public static func start(_ configuration: RedisConfiguration = .init()) async throws -> RedisServer {
+    try await withFreshPorts(configuration.tls ? 2 : 1) { ports in
+      let server = try await RedisServer(configuration, ports: ports)
+      do {
+        try server.launch()
+        try await server.waitUntilReady()
+        // Only of this first start is it known that it has nothing to forget.
+        if let run = try await server.runID() { FreshServers.add(runID: run) }
+      } catch {
+        await server.stop()
+        throw error
+      }
+      return server
+    }
+  }
+
+  /// The address for clients, as `host:port`.
+  public var connectString: String { "127.0.0.1:\(self.port)" }
+
+  /// The file of the authority that vouches for the server's certificate (PEM); nil without TLS.
+  public var authorityFile: String? { self.certificate?.file }
+
+  /// Starts the server again, on the same ports, and waits until it answers; it is empty unless it keeps its data.
+  ///
+  /// A server that still runs is ended in good order first.
+  public func restart() async throws {
+    await self.process.terminate()
+    try self.launch()
+    try await self.waitUntilReady()
+  }
+
+  /// Starts the server's process, which must have been killed before, and does not wait for it.
+  public func launch() throws {
+    try self.process.launch(self.configuration.command(configuration: self.process.folder.path + "/redis.conf"))
+  }
+
+  /// Waits until the server answers commands.
+  public func waitUntilReady() async throws {
+    try await self.process.waitUntilReady(within: self.configuration.startLimit) {
+      (try? await self.command(["PING"], within: .seconds(1))) == ["PONG"]
+    }
+  }
+
+  /// Ends the server in good order and removes its folder; it cannot be started again.
+  public func stop() async {
+    await self.process.stop()
+  }
+
+  private func runID() async throws(ServerError) -> String? {
+    let lines = try await self.command("INFO", "server").compactMap { $0 }.joined().split(whereSeparator: \.isNewline)
+    return lines.first { $0.hasPrefix("run_id:") }.map { String($0.dropFirst("run_id:".count)) }
+  }
+}

@@ -1,0 +1,90 @@
+import LatchkeyTesting
+import Testing
+
+@testable import LatchkeyRedis
+
+extension RealRedisTests {
+  @Suite("TLS")
+  struct TLSTests {
+    @Test("protects the connection, against an authority of one's own")
+    func works() async throws {
+      try await withTLS { server, port in
+        let tls = RedisConnection.Configuration.TLS(authorityFile: server.authorityFile)
+        try await withConnection(port: port, { $0.tls = tls }) { connection in
+          expectEqual(try await connection.send(RedisCommand("PING")), Corpus.text("PONG"))
+          let many = try await withThrowingTaskGroup(of: RedisValue.self) { group in
+            for _ in 0..<200 { group.addTask { try await connection.send(RedisCommand("INCR", "n")) } }
+            return try await group.reduce(into: Set<RedisValue>()) { $0.insert($1) }
+          }
+          #expect(many.count == 200)
+          let messages = try await connection.subscribe(to: "c")
+          try await server.command("PUBLISH", "c", "hi")
+          #expect(await messages.first { _ in true } == "hi")
+        }
+        var byName = RedisConnection.Configuration(host: "localhost", port: port)
+        byName.tls = tls
+        try await RedisConnection.connect(byName).close()
+      }
+    }
+
+    @Test("refuses a server whom no authority vouches for, unless told not to look")
+    func untrusted() async throws {
+      try await withTLS { server, port in
+        let error = try await redisError { try await withConnection(port: port, { $0.tls = .init() }) { _ in } }
+        #expect(error.code == .unreachable)
+        #expect(error.message.contains("certificate is not to be trusted"))
+        try await withConnection(port: port, { $0.tls = .init(verification: .none) }) { connection in
+          expectEqual(try await connection.send(RedisCommand("PING")), Corpus.text("PONG"))
+        }
+      }
+    }
+
+    @Test("refuses a server with another name, unless told not to look at it")
+    func otherName() async throws {
+      try await withTLS(names: ["DNS:elsewhere.example"]) { server, port in
+        var tls = RedisConnection.Configuration.TLS(authorityFile: server.authorityFile)
+        let error = try await redisError { try await withConnection(port: port, { $0.tls = tls }) { _ in } }
+        #expect(error.code == .unreachable)
+        #expect(error.message.contains("certificate is not to be trusted"))
+        tls.serverName = "elsewhere.example"
+        try await withConnection(port: port, { $0.tls = tls }) { _ in }
+        tls.serverName = nil
+        tls.verification = .authorityOnly
+        try await withConnection(port: port, { $0.tls = tls }) { _ in }
+      }
+    }
+
+    @Test("on a port without it, and none on a port with it, fail with advice")
+    func mixedUp() async throws {
+      try await withTLS { server, port in
+        let tlsToPlain = try await redisError {
+          try await withConnection(port: server.port) {
+            $0.tls = .init(authorityFile: server.authorityFile)
+            $0.connectTimeout = .seconds(1)
+          } _: { _ in
+          }
+        }
+        #expect(tlsToPlain.code == .unreachable)
+        #expect(tlsToPlain.message.contains("TLS"))
+        let plainToTLS = try await redisError {
+          try await withConnection(port: port, { $0.connectTimeout = .seconds(1) }) { _ in }
+        }
+        #expect([.unreachable, .protocolViolation].contains(plainToTLS.code))
+        #expect(plainToTLS.message.contains("TLS"))
+      }
+    }
+
+    private func withTLS(
+      names: [String] = ["DNS:localhost", "IP:127.0.0.1"],
+      _ body: (RedisServer, _ port: Int) async throws -> Void
+    ) async throws {
+      let configuration = RedisConfiguration {
+        $0.tls = true
+        $0.certificateNames = names
+      }
+      try await withRedis(configuration) { server in
+        try await body(server, try #require(server.tlsPort))
+      }
+    }
+  }
+}

@@ -1,0 +1,225 @@
+import Testing
+
+@testable import LatchkeyRedis
+
+@Suite("The turns at one lock")
+struct TurnMachineTests {
+  private func machine(_ change: (inout TurnMachine.Rules) -> Void = { _ in }) -> TurnMachine {
+    var rules = TurnMachine.Rules()
+    change(&rules)
+    return TurnMachine(rules: rules)
+  }
+
+  /// A machine whose first attempt holds the lock.
+  private func held(_ change: (inout TurnMachine.Rules) -> Void = { _ in }) -> TurnMachine {
+    var machine = self.machine(change)
+    expectEqual(machine.handle(.joined(patient: true)), [.ask(attempt: 1, isNew: true)])
+    expectEqual(machine.handle(.answered(attempt: 1, .granted)), [.grant(attempt: 1)])
+    expectEqual(machine.served(patient: true), [])
+    return machine
+  }
+
+  /// A machine that waits behind another process.
+  private func waiting(_ change: (inout TurnMachine.Rules) -> Void = { _ in }) -> (machine: TurnMachine, alarm: UInt64)
+  {
+    var machine = self.machine(change)
+    _ = machine.handle(.joined(patient: true))
+    let actions = machine.handle(.answered(attempt: 1, .busy(remaining: .seconds(20))))
+    return (machine, Self.alarm(actions) ?? 0)
+  }
+
+  private static func alarm(_ actions: [TurnAction]) -> UInt64? {
+    for case .rest(let alarm, _, _) in actions { return alarm }
+    return nil
+  }
+
+  @Test("nobody contends: one request, and neither a subscription nor an alarm")
+  func uncontended() {
+    var machine = self.held()
+    expectEqual(machine.handle(.ended(attempt: 1)), [.release(attempt: 1)])
+    expectEqual(machine.handle(.releaseSettled(attempt: 1, told: 0)), [])
+    #expect(machine.isIdle)
+  }
+
+  @Test("a lock that is given back with somebody in line is released and asked for in one flight")
+  func handOver() {
+    var machine = self.held()
+    expectEqual(machine.handle(.joined(patient: true)), [])
+    expectEqual(machine.handle(.joined(patient: true)), [])
+    expectEqual(machine.handle(.ended(attempt: 1)), [.release(attempt: 1), .ask(attempt: 2, isNew: true)])
+  }
+
+  @Test("after a number of such hand-overs, other processes that wait get a chance")
+  func courtesy() {
+    var machine = self.held { $0.handOverLimit = 3 }
+    for _ in 0..<9 { _ = machine.handle(.joined(patient: true)) }
+    for attempt in 1...2 as ClosedRange<UInt64> {
+      _ = machine.handle(.ended(attempt: attempt))
+      _ = machine.handle(.answered(attempt: attempt + 1, .granted))
+      _ = machine.served(patient: true)
+    }
+    expectEqual(machine.handle(.ended(attempt: 3)), [.release(attempt: 3)])
+    let actions = machine.handle(.releaseSettled(attempt: 3, told: 1))
+    let alarm = Self.alarm(actions)
+    #expect(alarm != nil && actions.count == 1)
+    // The word of our own release does not cut the pause short.
+    expectEqual(machine.handle(.woken), [])
+    expectEqual(machine.handle(.alarm(alarm ?? 0)), [.ask(attempt: 4, isNew: true)])
+  }
+
+  @Test("where nobody else was told of the release, nobody is waited for")
+  func noCourtesyForNobody() {
+    var machine = self.held { $0.handOverLimit = 1 }
+    _ = machine.handle(.joined(patient: true))
+    expectEqual(machine.handle(.ended(attempt: 1)), [.release(attempt: 1)])
+    expectEqual(machine.handle(.releaseSettled(attempt: 1, told: 0)), [.ask(attempt: 2, isNew: true)])
+  }
+
+  @Test("a held lock is subscribed to, asked for again when that is confirmed, and polled behind it")
+  func waits() {
+    var machine = self.machine()
+    _ = machine.handle(.joined(patient: true))
+    let actions = machine.handle(.answered(attempt: 1, .busy(remaining: .milliseconds(40))))
+    guard case .subscribe? = actions.first, case .rest(let alarm, let atLeast, let atMost)? = actions.last else {
+      Issue.record("\(actions)")
+      return
+    }
+    #expect(atLeast >= .milliseconds(40) && atMost <= .milliseconds(50), "when the key expires, and not before")
+    expectEqual(machine.handle(.subscribed), [.ask(attempt: 1, isNew: false)])
+    let again = machine.handle(.answered(attempt: 1, .busy(remaining: nil)))
+    #expect(again.count == 1)
+    expectEqual(machine.handle(.alarm(alarm)), [])
+    expectEqual(machine.handle(.alarm(Self.alarm(again) ?? 0)), [.ask(attempt: 1, isNew: false)])
+  }
+
+  @Test("a word that comes while the lock is asked for is not lost")
+  func wordWhileAsking() {
+    var (machine, alarm) = self.waiting()
+    _ = machine.handle(.alarm(alarm))
+    expectEqual(machine.handle(.woken), [])
+    expectEqual(machine.handle(.answered(attempt: 1, .busy(remaining: nil))), [.ask(attempt: 1, isNew: false)])
+    var (careless, other) = self.waiting { $0.remembersWakeUps = false }
+    _ = careless.handle(.alarm(other))
+    _ = careless.handle(.woken)
+    let lost = careless.handle(.answered(attempt: 1, .busy(remaining: nil)))
+    #expect(Self.alarm(lost) != nil, "the rule is what keeps it")
+  }
+
+  @Test("a subscription that is lost leaves the poll, and is made again with the next try")
+  func lostSubscription() {
+    var (machine, alarm) = self.waiting()
+    expectEqual(machine.handle(.unsubscribed), [])
+    _ = machine.handle(.alarm(alarm))
+    let actions = machine.handle(.answered(attempt: 1, .busy(remaining: nil)))
+    expectEqual(actions.first, .subscribe)
+    #expect(Self.alarm(actions) != nil)
+  }
+
+  @Test("a reply that is lost is asked for again by the same owner")
+  func lostReply() {
+    var machine = self.machine()
+    _ = machine.handle(.joined(patient: true))
+    let actions = machine.handle(.answered(attempt: 1, .unreachable(error: 7)))
+    expectEqual(machine.lastOutage, 7)
+    expectEqual(machine.handle(.alarm(Self.alarm(actions) ?? 0)), [.ask(attempt: 1, isNew: false)])
+    expectEqual(machine.handle(.answered(attempt: 1, .granted)), [.grant(attempt: 1)])
+    expectEqual(machine.lastOutage, nil)
+  }
+
+  @Test("what an attempt in doubt may hold is released when the last caller has gone")
+  func doubt() {
+    var machine = self.machine()
+    _ = machine.handle(.joined(patient: true))
+    _ = machine.handle(.answered(attempt: 1, .unreachable(error: 7)))
+    expectEqual(machine.handle(.left(patient: true)), [.release(attempt: 1)])
+    var clean = self.waiting().machine
+    #expect(!clean.handle(.left(patient: true)).contains(.release(attempt: 1)), "nothing of it is there")
+  }
+
+  @Test("a quorum is asked again by a new owner: the last one's ballot releases what it planted")
+  func freshOwner() {
+    var (machine, alarm) = self.waiting {
+      $0.repeatsOwner = false
+      $0.usesWakeUps = false
+    }
+    expectEqual(machine.handle(.alarm(alarm)), [.ask(attempt: 2, isNew: true)])
+  }
+
+  @Test("a grant that crosses the cancellation of its only caller is released")
+  func crossing() {
+    var machine = self.machine()
+    _ = machine.handle(.joined(patient: true))
+    expectEqual(machine.handle(.left(patient: true)), [])
+    expectEqual(machine.handle(.answered(attempt: 1, .granted)), [.release(attempt: 1)])
+  }
+
+  @Test("a caller who would not wait is told busy, or why nobody knows")
+  func impatient() {
+    var machine = self.machine()
+    expectEqual(machine.handle(.joined(patient: false)), [.ask(attempt: 1, isNew: true)])
+    expectEqual(machine.handle(.answered(attempt: 1, .busy(remaining: nil))), [.answerImpatient])
+    expectEqual(machine.handle(.joined(patient: false)), [.ask(attempt: 2, isNew: true)])
+    expectEqual(
+      machine.handle(.answered(attempt: 2, .unreachable(error: 3))),
+      [.failImpatient(error: 3), .release(attempt: 2)]
+    )
+    var held = self.held()
+    expectEqual(held.handle(.joined(patient: false)), [.answerImpatient])
+    var behind = self.waiting().machine
+    expectEqual(behind.handle(.joined(patient: false)), [.answerImpatient])
+  }
+
+  @Test("an error that is final ends everybody's wait")
+  func refused() {
+    var machine = self.machine()
+    _ = machine.handle(.joined(patient: true))
+    _ = machine.handle(.joined(patient: true))
+    expectEqual(machine.handle(.answered(attempt: 1, .refused(error: 4, inDoubt: false))), [.fail(error: 4)])
+    #expect(machine.isIdle)
+    _ = machine.handle(.joined(patient: true))
+    expectEqual(
+      machine.handle(.answered(attempt: 2, .refused(error: 5, inDoubt: true))),
+      [.fail(error: 5), .release(attempt: 2)]
+    )
+  }
+
+  @Test("whoever finds in the way what this process has just released waits for that release")
+  func ownRelease() {
+    var machine = self.held()
+    _ = machine.handle(.joined(patient: true))
+    _ = machine.handle(.ended(attempt: 1))
+    expectEqual(machine.handle(.answered(attempt: 2, .busyWithOwn)), [])
+    expectEqual(machine.handle(.releaseSettled(attempt: 1, told: 0)), [.ask(attempt: 2, isNew: false)])
+    // Where the release has failed, the line does not spin.
+    let again = machine.handle(.answered(attempt: 2, .busyWithOwn))
+    #expect(Self.alarm(again) != nil)
+  }
+
+  @Test("a subscription outlasts a grant for a while, and is then given up")
+  func linger() {
+    var (machine, _) = self.waiting()
+    _ = machine.handle(.subscribed)
+    let actions = machine.handle(.answered(attempt: 1, .granted))
+    expectEqual(actions.first, .grant(attempt: 1))
+    let alarm = Self.alarm(actions) ?? 0
+    _ = machine.served(patient: true)
+    _ = machine.handle(.ended(attempt: 1))
+    _ = machine.handle(.releaseSettled(attempt: 1, told: 1))
+    #expect(!machine.isIdle)
+    expectEqual(machine.handle(.alarm(alarm)), [.unsubscribe])
+    #expect(machine.isIdle)
+  }
+
+  // MARK: Whatever the order
+
+  @Test("whatever the order of events, everybody is served or told, and nothing is held that nobody knows of")
+  func anyOrder() {
+    for seed in 0..<3000 {
+      var random = SplitMix(seed: UInt64(seed))
+      if let problem = TurnPlay(repeatsOwner: seed % 2 == 0).run(&random) {
+        Issue.record("seed \(seed): \(problem)")
+        return
+      }
+    }
+  }
+}
