@@ -11,6 +11,8 @@ struct ServeCommand: AsyncParsableCommand {
       URLs are printed on standard output, a line each: add the name of a lock to one, and other commands can use it. On \
       Ctrl-C or TERM, and at the latest when this process is killed, the servers end and their folders are removed.
 
+      Servers: \(Backends.servers.map(\.name).joined(separator: ", ")).
+
       EXAMPLES
         One ZooKeeper server; in another terminal, with the URL that was printed:
           latchkey serve zookeeper

@@ -49,19 +49,19 @@ struct BenchTests {
     #expect(text.contains("Swift 6") && !text.contains("handoff"))
   }
 
-  @Test("measures servers of its own beside the others, and removes them")
-  func serve() async throws {
+  @Test("measures servers of its own, of whichever kind, and removes them", arguments: Backends.servers.map(\.name))
+  func serve(kind: String) async throws {
     let folder = try LatchkeyCLI.TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
-      ["bench", "--serve", "zookeeper", "--no-local", "--duration", "50ms", "--repetitions", "1", "--json"],
+      ["bench", "--serve", kind, "--no-local", "--duration", "50ms", "--repetitions", "1", "--json"],
       settings: ["TMPDIR": folder.path]
     )
     let outcome = await command.outcome()
     #expect(outcome.status == 0, "\(outcome.errorText)")
     let reports = try self.reports(outcome)
     #expect(reports.map(\.workload) == BenchWorkload.allCases.map(\.rawValue))
-    #expect(reports.allSatisfy { $0.backend == "zookeeper" && $0.perSecond > 0 && $0.errors == 0 })
+    #expect(reports.allSatisfy { $0.backend == kind && $0.perSecond > 0 && $0.errors == 0 })
     #expect(entries(of: folder.path) == [])
   }
 

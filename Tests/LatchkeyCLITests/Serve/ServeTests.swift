@@ -37,15 +37,21 @@ struct ServeTests {
     #expect(try await eventually { entries(of: folder.path) == [] })
   }
 
-  @Test("tells scripts in JSON, and is quiet if asked")
-  func json() async throws {
-    let command = try Latchkey(["serve", "zookeeper", "--json", "--quiet"])
+  @Test(
+    "tells scripts in JSON, and is quiet if asked, for every kind of servers",
+    arguments: Backends.servers.map(\.name)
+  )
+  func json(kind: String) async throws {
+    let command = try Latchkey(["serve", kind, "--json", "--quiet"])
     var lines = command.outputLines.makeAsyncIterator()
     let line = try #require(await lines.next())
     let served = try JSON.decode([ServeCommand.Served].self, from: line)
-    #expect(served.map(\.servers) == ["zookeeper"])
-    #expect(served.first?.tick == "200ms")
-    #expect(served.first?.version?.hasPrefix("ZooKeeper 3.") == true)
+    #expect(served.map(\.servers) == [kind])
+    let server = try #require(served.first)
+    #expect(kind != "zookeeper" || (server.tick == "200ms" && server.version?.hasPrefix("ZooKeeper 3.") == true))
+    let tick = server.tick.map { ["--tick", $0] } ?? []
+    let used = await (try Latchkey(["contend", server.url + "orders", "--count", "3", "--quiet"] + tick)).outcome()
+    #expect(used.status == 0, "\(used.errorText)")
     command.process.signal(SIGTERM)
     let outcome = await command.outcome()
     #expect(outcome.status == 143)
