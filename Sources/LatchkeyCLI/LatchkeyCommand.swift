@@ -10,6 +10,8 @@ internal import Darwin
 /// `latchkey`.
 @main
 struct LatchkeyCommand: AsyncParsableCommand {
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "latchkey",
     abstract: "Distributed locks from the command line.",
@@ -31,9 +33,18 @@ struct LatchkeyCommand: AsyncParsableCommand {
           latchkey contend --no-lock
         Run a command on one machine at a time:
           latchkey run zookeeper://zk1:2181/reports -- ./nightly-report
+        Measure some backends side by side, with pictures:
+          latchkey bench --serve zookeeper --report bench.html
+        Start throw-away servers to try things on:
+          latchkey serve zookeeper:3
+        Find the backend that fits:
+          latchkey choose --across-processes --fencing
       """,
-    version: "0.1.0",
-    subcommands: [ContendCommand.self, RunCommand.self, ContendChildCommand.self]
+    version: version,
+    subcommands: [
+      ContendCommand.self, BenchCommand.self, RunCommand.self, ServeCommand.self, ChooseCommand.self,
+      ContendChildCommand.self,
+    ]
   )
 
   static func main() async {

@@ -25,6 +25,16 @@ struct UsageTests {
       (["run", "channel:x", "--", "true"], "would not protect"),
       (["run", "zookeeper://h/x"], "'-- <command> ...'"), (["run"], "see `latchkey run --help`"),
       (["run", "zookeeper://h", "--", "true"], "write for example zookeeper://"),
+      (["bench", "zk://h/x"], "write for example zookeeper://"),
+      (["bench", "--serve", "mysql"], "no such servers"), (["bench", "--serve", "zookeeper:0"], "write a number"),
+      (["bench", "--no-local"], "add --serve"), (["bench", "--repetitions", "0"], "must be from 1"),
+      (["bench", "--duration", "1ms"], "must be from 10ms"),
+      (["bench", "--quick", "--duration", "1s"], "leave out either"),
+      (["bench", "--workload", "nonsense"], "see `latchkey bench --help`"),
+      (["bench", "--report", "/nonexistent/x.html"], "name a file in a folder of yours"),
+      (["serve"], "see `latchkey serve --help`"), (["serve", "mysql"], "no such servers"),
+      (["choose", "--have", "mysql"], "write one of: zookeeper"),
+      (["choose", "--nonsense"], "see `latchkey choose --help`"),
       (["nonsense"], "see `latchkey --help`"),
     ]
   )
@@ -39,7 +49,10 @@ struct UsageTests {
 
   @Test(
     "help and version go to standard output",
-    arguments: [["--help"], ["contend", "--help"], ["run", "-h"], ["--version"]]
+    arguments: [
+      ["--help"], ["contend", "--help"], ["run", "-h"], ["bench", "--help"], ["serve", "--help"], ["choose", "--help"],
+      ["--version"],
+    ]
   )
   func help(arguments: [String]) async throws {
     let outcome = await (try Latchkey(arguments)).outcome()

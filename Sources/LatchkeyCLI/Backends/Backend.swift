@@ -37,8 +37,12 @@ protocol ServerKind: Sendable {
   ) async throws -> Result
 }
 
-/// Servers that run: a URL up to the name of a lock, and the tick they run with.
+/// Servers that run.
 struct ServedBackend: Sendable {
+  /// A URL up to the name of a lock.
   let base: String
+  /// The tick they run with, where they have one.
   let tick: Duration?
+  /// What they say they are; nil if they were not asked.
+  var version: String?
 }

@@ -34,11 +34,6 @@ struct Contention: Sendable {
         }
       }
     }
-    return total.value.withLock { $0 }
+    return total.sum
   }
-}
-
-/// The tally that the workers of a process fill together.
-private final class SharedTally: Sendable {
-  let value = Locked(Tally())
 }

@@ -161,30 +161,16 @@ struct ContendCommand: AsyncParsableCommand {
       workload: "contend",
       workers: self.workers,
       processes: self.processes,
-      seconds: tally.seconds,
-      acquisitions: tally.acquisitions,
-      perSecond: tally.seconds > 0 ? (Double(tally.acquisitions) / tally.seconds * 10).rounded() / 10 : 0,
-      expectedCount: tally.additions,
+      tally: tally,
       finalCount: Int(board.counter),
-      latencyMicroseconds: WorkloadReport.Latency(tally.latency),
-      holdMicroseconds: WorkloadReport.Latency(tally.hold),
-      fairness: WorkloadReport.Fairness(board.grants),
-      failedTries: tally.failedTries,
-      lostLeases: tally.lostLeases,
-      tokensIncreasing: tally.grantsHadTokens ? board.tokensOutOfOrder == 0 : nil,
-      errors: tally.errors
+      grants: board.grants,
+      tokensIncreasing: tally.grantsHadTokens ? board.tokensOutOfOrder == 0 : nil
     )
   }
 
   /// Turns the result into an exit status.
   private func judge(_ tally: Tally, _ report: WorkloadReport, signal: Int32?) throws {
-    if !self.noLock, report.finalCount != report.expectedCount {
-      let lost = report.expectedCount - report.finalCount
-      throw CommandFailure(.failed, "the lock did not keep the workers apart: \(lost) updates were lost")
-    }
-    if report.tokensIncreasing == false {
-      throw CommandFailure(.failed, "fencing tokens did not grow with every grant")
-    }
+    if !self.noLock, let violation = report.violation { throw CommandFailure(.failed, violation) }
     if let signal { throw CommandFailure(.signal(signal), nil) }
     if let code = tally.firstErrorCode { throw CommandFailure(code: code, tally.firstError) }
     if tally.acquisitions == 0, tally.failedTries > 0 {

@@ -30,7 +30,8 @@ struct Latchkey: Sendable {
   let outputLines: AsyncStream<String>
   /// What is written here becomes the command's standard input; close it when done.
   let input: Int32
-  private let errors: Task<[String], Never>
+  private let errors: Task<Void, Never>
+  private let errorLines = SharedLines()
   private let descriptors: [Int32]
 
   /// Starts the command.
@@ -51,11 +52,9 @@ struct Latchkey: Sendable {
     for end in [input.reading, output.writing, errors.writing] { close(end) }
     self.input = input.writing
     self.outputLines = Descriptors.lines(of: output.reading)
-    let errorLines = Descriptors.lines(of: errors.reading)
+    let (heard, lines) = (self.errorLines, Descriptors.lines(of: errors.reading))
     self.errors = Task {
-      var lines: [String] = []
-      for await line in errorLines { lines.append(line) }
-      return lines
+      for await line in lines { heard.lines.withLock { $0.append(line) } }
     }
     self.descriptors = [output.reading, errors.reading]
   }
@@ -65,15 +64,18 @@ struct Latchkey: Sendable {
     try await Latchkey(arguments, settings: settings).outcome()
   }
 
+  /// What it has said on standard error so far.
+  var errorsSoFar: [String] { self.errorLines.lines.withLock { $0 } }
+
   /// Waits for the end.
   func outcome() async -> Outcome {
     close(self.input)
     var output: [String] = []
     for await line in self.outputLines { output.append(line) }
-    let errors = await self.errors.value
+    await self.errors.value
     let change = await self.process.wait()
     for descriptor in self.descriptors { close(descriptor) }
-    return Outcome(status: change.status ?? -1, output: output, errors: errors)
+    return Outcome(status: change.status ?? -1, output: output, errors: self.errorsSoFar)
   }
 
   /// Next to the test bundle, where the build puts all products.
@@ -83,6 +85,11 @@ struct Latchkey: Sendable {
     let runner = String(decoding: buffer.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     return runner[..<(runner.lastIndex(of: "/") ?? runner.startIndex)] + "/latchkey"
   }()
+}
+
+/// Lines that one task writes and another reads.
+private final class SharedLines: Sendable {
+  let lines = Locked<[String]>([])
 }
 
 /// The processes that a process has started.

@@ -53,6 +53,57 @@ struct WorkloadReport: Codable, Sendable {
   }
 }
 
+extension WorkloadReport {
+  /// - Parameters:
+  ///   - tally: What all workers have measured together.
+  ///   - finalCount: What the counters that the lock protects came to.
+  ///   - grants: The grants of each worker.
+  ///   - tokensIncreasing: Nil where there were no tokens.
+  init(
+    backend: String,
+    workload: String,
+    workers: Int,
+    processes: Int,
+    tally: Tally,
+    finalCount: Int,
+    grants: [Int],
+    tokensIncreasing: Bool?
+  ) {
+    self.init(
+      backend: backend,
+      workload: workload,
+      workers: workers,
+      processes: processes,
+      seconds: tally.seconds,
+      acquisitions: tally.acquisitions,
+      perSecond: Self.rate(tally.acquisitions, in: tally.seconds),
+      expectedCount: tally.additions,
+      finalCount: finalCount,
+      latencyMicroseconds: Latency(tally.latency),
+      holdMicroseconds: Latency(tally.hold),
+      fairness: Fairness(grants),
+      failedTries: tally.failedTries,
+      lostLeases: tally.lostLeases,
+      tokensIncreasing: tokensIncreasing,
+      errors: tally.errors
+    )
+  }
+
+  /// Events per second, to one decimal.
+  static func rate(_ count: Int, in seconds: Double) -> Double {
+    seconds > 0 ? (Double(count) / seconds * 10).rounded() / 10 : 0
+  }
+
+  /// What a lock must not let happen, if it did.
+  var violation: String? {
+    if self.finalCount != self.expectedCount {
+      let lost = self.expectedCount - self.finalCount
+      return "the lock did not keep the workers apart: \(lost) updates were lost"
+    }
+    return self.tokensIncreasing == false ? "fencing tokens did not grow with every grant" : nil
+  }
+}
+
 extension WorkloadReport.Latency {
   init(_ histogram: LatencyHistogram) {
     func microseconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) / 1000 }

@@ -5,7 +5,7 @@ extension WorkloadReport: CustomStringConvertible {
       ("count", self.countText),
       (
         "throughput",
-        "\(Self.number(self.perSecond))/s: \(self.acquisitions) acquisitions in \(Self.seconds(self.seconds))"
+        "\(Figures.number(self.perSecond))/s: \(self.acquisitions) acquisitions in \(Figures.time(microseconds: self.seconds * 1_000_000))"
       ),
     ]
     if self.backend != "none" { rows.append(("wait", Self.row(self.latencyMicroseconds))) }
@@ -34,25 +34,7 @@ extension WorkloadReport: CustomStringConvertible {
   }
 
   private static func row(_ latency: Latency) -> String {
-    "p50 \(Self.time(latency.p50))  p90 \(Self.time(latency.p90))  p99 \(Self.time(latency.p99))  max \(Self.time(latency.max))"
-  }
-
-  private static func time(_ microseconds: Double) -> String {
-    switch microseconds {
-    case ..<1000: "\(Self.number(microseconds)) us"
-    case ..<1_000_000: "\(Self.number(microseconds / 1000)) ms"
-    default: "\(Self.number(microseconds / 1_000_000)) s"
-    }
-  }
-
-  private static func seconds(_ seconds: Double) -> String { Self.time(seconds * 1_000_000) }
-
-  /// Three digits that mean something.
-  private static func number(_ value: Double) -> String {
-    switch value {
-    case ..<10: "\((value * 100).rounded() / 100)"
-    case ..<100: "\((value * 10).rounded() / 10)"
-    default: "\(Int(value.rounded()))"
-    }
+    let times = [("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99), ("max", latency.max)]
+    return times.map { "\($0) \(Figures.time(microseconds: $1))" }.joined(separator: "  ")
   }
 }

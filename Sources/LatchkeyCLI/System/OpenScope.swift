@@ -1,0 +1,45 @@
+/// A `with…` scope that stays open until it is closed.
+///
+/// For scopes whose number is known only at run time, and of which one that fails must not end the others.
+struct OpenScope<Value: Sendable>: Sendable {
+  /// What the scope lends.
+  let value: Value
+  private let task: Task<Void, any Error>
+  private let end: AsyncStream<Never>.Continuation
+
+  /// Enters a scope.
+  ///
+  /// - Parameter enter: Calls its argument with what the scope lends, and returns when everything is cleaned up.
+  /// - Throws: What entering threw; `CancellationError` if the task was cancelled.
+  static func open(
+    _ enter: @escaping @Sendable (_ body: @escaping @Sendable (Value) async throws -> Void) async throws -> Void
+  ) async throws -> OpenScope {
+    let (entered, tell) = AsyncStream.makeStream(of: Value.self)
+    let (ended, end) = AsyncStream.makeStream(of: Never.self)
+    let task = Task {
+      defer { tell.finish() }
+      try await enter { value in
+        tell.yield(value)
+        for await _ in ended {}
+      }
+    }
+    return try await withTaskCancellationHandler {
+      var values = entered.makeAsyncIterator()
+      guard let value = await values.next() else {
+        end.finish()
+        try await task.value
+        throw CancellationError()
+      }
+      return OpenScope(value: value, task: task, end: end)
+    } onCancel: {
+      task.cancel()
+    }
+  }
+
+  /// Leaves the scope, and waits until everything is cleaned up.
+  func close() async {
+    self.end.finish()
+    // What goes wrong on the way out is told by whatever was left behind, not by results that are long there.
+    _ = await self.task.result
+  }
+}
