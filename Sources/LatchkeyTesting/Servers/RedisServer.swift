@@ -41,19 +41,23 @@ public final class RedisServer: ProcessServer {
   ///
   /// - Throws: ``ServerError``, which says what to install or shows the end of the server's log; `CancellationError`.
   public static func start(_ configuration: RedisConfiguration = .init()) async throws -> RedisServer {
-    try await withFreshPorts(configuration.tls ? 2 : 1) { ports in
-      let server = try await RedisServer(configuration, ports: ports)
-      do {
-        try server.launch()
-        try await server.waitUntilReady()
-        // Only of this first start is it known that it has nothing to forget.
-        if let run = try await server.runID() { FreshServers.add(runID: run) }
-      } catch {
-        await server.stop()
-        throw error
-      }
-      return server
+    try await withFreshPorts(configuration.tls ? 2 : 1) { try await self.started(configuration, ports: $0) }
+  }
+
+  // Inlined, it crashes the optimiser of Swift 6.3.1.
+  @inline(never)
+  private static func started(_ configuration: RedisConfiguration, ports: [Int]) async throws -> RedisServer {
+    let server = try await RedisServer(configuration, ports: ports)
+    do {
+      try server.launch()
+      try await server.waitUntilReady()
+      // Only of this first start is it known that it has nothing to forget.
+      if let run = try await server.runID() { FreshServers.add(runID: run) }
+    } catch {
+      await server.stop()
+      throw error
     }
+    return server
   }
 
   /// The address for clients, as `host:port`.

@@ -87,7 +87,6 @@ enum AxisText {
   /// A time that is a round number of some unit.
   static func time(nanoseconds: Double) -> String {
     switch nanoseconds {
-    case ..<1: "\(Markup.number(nanoseconds)) ns"
     case ..<1000: "\(Markup.number(nanoseconds)) ns"
     case ..<1_000_000: "\(Markup.number(nanoseconds / 1000)) µs"
     case ..<1_000_000_000: "\(Markup.number(nanoseconds / 1_000_000)) ms"
