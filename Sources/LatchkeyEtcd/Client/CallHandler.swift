@@ -36,6 +36,7 @@ final class CallHandler: ChannelInboundHandler {
   private var unacknowledged = 0
   private var context: ChannelHandlerContext?
   private var failure: (any Error)?
+  private var isFlushPlanned = false
 
   /// - Parameter ready: Kept when the server has spoken HTTP/2.
   init(ready: EventLoopPromise<Void>) {
@@ -66,7 +67,18 @@ final class CallHandler: ChannelInboundHandler {
     bytes.writeInteger(UInt32(message.count))
     bytes.writeBytes(message)
     let payload = HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(bytes), endStream: isLast))
-    context.writeAndFlush(self.wrapOutboundOut(HTTP2Frame(streamID: stream, payload: payload)), promise: nil)
+    context.write(self.wrapOutboundOut(HTTP2Frame(streamID: stream, payload: payload)), promise: nil)
+    self.planFlush(context)
+  }
+
+  /// Flushes once for all that is sent in one turn of the loop: a packet costs more than what is in it.
+  private func planFlush(_ context: ChannelHandlerContext) {
+    guard !self.isFlushPlanned else { return }
+    self.isFlushPlanned = true
+    context.eventLoop.assumeIsolated().execute {
+      self.isFlushPlanned = false
+      context.flush()
+    }
   }
 
   /// Gives a call up; it is not told its end.

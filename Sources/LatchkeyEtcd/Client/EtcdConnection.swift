@@ -14,8 +14,16 @@ final class EtcdConnection: Sendable {
   private let channel: any Channel
   private let calls: NIOLoopBound<CallHandler>
   private let scheme: String
+  private let executor: LoopExecutor
 
-  private init(endpoint: EtcdEndpoint, channel: any Channel, calls: NIOLoopBound<CallHandler>, scheme: String) {
+  private init(
+    endpoint: EtcdEndpoint,
+    channel: any Channel,
+    calls: NIOLoopBound<CallHandler>,
+    scheme: String,
+    executor: LoopExecutor
+  ) {
+    self.executor = executor
     self.endpoint = endpoint
     self.channel = channel
     self.calls = calls
@@ -28,15 +36,16 @@ final class EtcdConnection: Sendable {
   ///   - endpoint: The member.
   ///   - tls: What to encrypt with; nil for plain text.
   ///   - serverName: The name to expect in the member's certificate; nil for the endpoint's host.
-  ///   - loop: Where everything of the connection happens.
+  ///   - executor: Where everything of the connection happens.
   ///   - timeout: How long all of this may take.
   static func open(
     _ endpoint: EtcdEndpoint,
     tls: NIOSSLContext?,
     serverName: String?,
-    loop: any EventLoop,
+    executor: LoopExecutor,
     timeout: Duration
   ) async throws(EtcdError) -> EtcdConnection {
+    let loop = executor.loop
     let ready = loop.makePromise(of: Void.self)
     let limit = loop.scheduleTask(in: TimeAmount(timeout)) { ready.fail(Silent(limit: timeout)) }
     defer { limit.cancel() }
@@ -65,7 +74,8 @@ final class EtcdConnection: Sendable {
         NIOLoopBound(try channel.pipeline.syncOperations.handler(type: CallHandler.self), eventLoop: loop)
       }.get()
       try await ready.futureResult.get()
-      return EtcdConnection(endpoint: endpoint, channel: channel, calls: calls, scheme: tls == nil ? "http" : "https")
+      let scheme = tls == nil ? "http" : "https"
+      return EtcdConnection(endpoint: endpoint, channel: channel, calls: calls, scheme: scheme, executor: executor)
     } catch {
       opened?.close(promise: nil)
       throw EtcdError(.unreachable, "\(endpoint): \(Self.describe(error))")
@@ -185,7 +195,7 @@ final class EtcdConnection: Sendable {
     guard let stream = await opened.wait(cancelled: nil) else {
       throw EtcdError(.unreachable, "\(self.endpoint): the stream could not be opened")
     }
-    let pump = Task {
+    let pump = Task(executorPreference: self.executor) {
       for await request in requests {
         let bytes = Self.encode(request)
         self.onLoop { self.calls.value.send(bytes, on: stream, isLast: false) }

@@ -182,7 +182,7 @@ final class EtcdConnections: Sendable {
           endpoint,
           tls: self.tls,
           serverName: self.configuration.tls?.serverName,
-          loop: self.executor.loop,
+          executor: self.executor,
           timeout: min(patience, .seconds(2))
         )
         self.state.withLock { state in

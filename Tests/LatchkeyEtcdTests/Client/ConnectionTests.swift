@@ -1,3 +1,4 @@
+#if Etcd
 import Latchkey
 import LatchkeyTesting
 import Testing
@@ -91,3 +92,4 @@ struct ConnectionTests {
     }
   }
 }
+#endif

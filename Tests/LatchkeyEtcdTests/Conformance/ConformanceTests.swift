@@ -1,3 +1,4 @@
+#if Etcd
 import LatchkeyTesting
 import Testing
 
@@ -25,3 +26,4 @@ struct ConformanceTests {
     #expect(outcome == .passed)
   }
 }
+#endif

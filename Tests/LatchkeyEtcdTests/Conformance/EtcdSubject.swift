@@ -1,3 +1,4 @@
+#if Etcd
 import Latchkey
 import LatchkeyTesting
 
@@ -38,3 +39,4 @@ extension LockSubject {
     return subject
   }
 }
+#endif

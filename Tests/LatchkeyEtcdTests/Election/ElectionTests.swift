@@ -1,3 +1,4 @@
+#if Etcd
 import Latchkey
 import LatchkeyEtcd
 import LatchkeyTesting
@@ -87,3 +88,4 @@ struct ElectionTests {
     }
   }
 }
+#endif

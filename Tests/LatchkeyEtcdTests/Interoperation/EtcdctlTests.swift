@@ -1,3 +1,4 @@
+#if Etcd
 import Foundation
 import Latchkey
 import LatchkeyEtcd
@@ -97,3 +98,4 @@ struct EtcdctlTests {
     try await listener.interrupt()
   }
 }
+#endif

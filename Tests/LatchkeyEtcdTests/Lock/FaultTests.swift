@@ -1,3 +1,4 @@
+#if Etcd
 import EtcdAPI
 import Latchkey
 import LatchkeyTesting
@@ -278,3 +279,4 @@ struct FaultTests {
     }
   }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Etcd
 @testable import LatchkeyEtcd
 
 /// The keys of one lock as an etcd server has them.
@@ -65,3 +66,4 @@ struct ModelServer {
     return QueueView(predecessor: ahead.last?.name, isNext: ahead.count == 1, ahead: ahead.count)
   }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Etcd
 import Testing
 
 @testable import LatchkeyEtcd
@@ -89,3 +90,4 @@ struct QueueExplorationTests {
     #expect(caught)
   }
 }
+#endif

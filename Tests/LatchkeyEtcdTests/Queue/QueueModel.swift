@@ -1,3 +1,4 @@
+#if Etcd
 @testable import LatchkeyEtcd
 
 /// A broken promise, found by exploration.
@@ -298,3 +299,4 @@ struct QueueModel {
     }) { try self.take(step) }
   }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Etcd
 import Testing
 
 @testable import LatchkeyEtcd
@@ -212,3 +213,4 @@ private struct SplitMix: RandomNumberGenerator {
     return word ^ (word >> 31)
   }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Etcd
 import Testing
 
 @testable import LatchkeyEtcd
@@ -58,3 +59,4 @@ struct WatchTableTests {
     #expect(table.remove(second).isEmpty)
   }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Etcd
 import Foundation
 import LatchkeyTesting
 import Testing
@@ -58,3 +59,4 @@ final class Etcdctl {
     return output
   }
 }
+#endif

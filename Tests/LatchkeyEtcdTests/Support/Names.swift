@@ -1,3 +1,4 @@
+#if Etcd
 import Latchkey
 import LatchkeyTesting
 import Testing
@@ -62,3 +63,4 @@ func failure(of lock: any DistributedLock, within timeout: Duration?) async -> L
     return error
   }
 }
+#endif

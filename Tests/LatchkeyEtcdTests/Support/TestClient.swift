@@ -1,3 +1,4 @@
+#if Etcd
 import EtcdAPI
 import Foundation
 import Latchkey
@@ -163,3 +164,4 @@ extension [UInt8] {
     return (0...(self.count - sequence.count)).contains { self[$0..<($0 + sequence.count)].elementsEqual(sequence) }
   }
 }
+#endif

@@ -1,3 +1,4 @@
+#if Etcd
 import LatchkeyTesting
 
 /// The servers that a suite shares: started once, and ended with the test process.
@@ -21,3 +22,4 @@ struct TestServers: Sendable {
     TestServers(members: try await EtcdCluster.start().members)
   }
 }
+#endif
