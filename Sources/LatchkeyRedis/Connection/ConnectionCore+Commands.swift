@@ -8,7 +8,7 @@ extension ConnectionCore {
 
   private enum Sent {
     case refused(RedisError)
-    case sent(flush: Int?, setTimer: Bool)
+    case sent(flush: Int?, timer: NIODeadline?)
   }
 
   /// Sends a command; its place among all commands is taken when this returns.
@@ -40,14 +40,13 @@ extension ConnectionCore {
           flush = state.machine.number
         }
       }
-      defer { state.timerIsSet = true }
-      return .sent(flush: flush, setTimer: !state.timerIsSet)
+      return .sent(flush: flush, timer: state.setTimer(for: now + self.commandTimeout))
     }
     switch sent {
     case .refused(let error): self.refuse(answer, error)
-    case .sent(let flush, let setTimer):
+    case .sent(let flush, let timer):
       if let flush { self.loop.execute { self.flush(flush) } }
-      if setTimer { self.loop.scheduleTask(deadline: now + self.commandTimeout) { self.checkTime() } }
+      if let timer { self.loop.scheduleTask(deadline: timer) { self.checkTime() } }
     }
   }
 
@@ -124,7 +123,7 @@ extension ConnectionCore {
   func checkTime() {
     let now = NIODeadline.now()
     let silenceLimit = TimeAmount(self.configuration.silenceLimit)
-    let (expired, silent, next) = self.state.withLock { state -> ([Answer], Link?, NIODeadline?) in
+    let (expired, silent, timer) = self.state.withLock { state -> ([Answer], Link?, NIODeadline?) in
       let expired = state.line.expire(after: self.commandTimeout, at: now)
       var next = state.line.nextExpiry(after: self.commandTimeout)
       var silent: Link?
@@ -133,12 +132,12 @@ extension ConnectionCore {
         if end <= now { silent = link }
         next = min(end, next ?? end)
       }
-      if silent != nil { next = nil }
-      state.timerIsSet = next != nil
-      return (expired, silent, next)
+      if let at = state.timerAt, at <= now { state.timerAt = nil }
+      let timer = silent == nil ? next.flatMap { state.setTimer(for: $0) } : nil
+      return (expired, silent, timer)
     }
     for answer in expired { answer(.failure(self.timedOut), nil) }
-    if let next { self.loop.scheduleTask(deadline: next) { self.checkTime() } }
+    if let timer { self.loop.scheduleTask(deadline: timer) { self.checkTime() } }
     silent?.end(
       RedisError(
         .connectionLost,
@@ -158,6 +157,16 @@ extension ConnectionCore {
 }
 
 extension ConnectionCore.State {
+  /// Asks for a look at the time.
+  ///
+  /// - Returns: When to set a timer for; nil if one that goes off no later is set already. The one that is set may be much
+  ///   later: for the end of a silence, when nobody waited any more.
+  mutating func setTimer(for due: NIODeadline) -> NIODeadline? {
+    if let at = self.timerAt, at <= due { return nil }
+    self.timerAt = due
+    return due
+  }
+
   /// Writes as much as the system takes at once.
   ///
   /// - Returns: Whether that was all.

@@ -23,7 +23,8 @@ final class ConnectionCore: Sendable {
     var descriptor: CInt?
     /// Whether the event loop has been asked to write, or is at it: then it writes everything.
     var isFlushing = false
-    var timerIsSet = false
+    /// When the timer that looks at the time goes off; nil while none is set.
+    var timerAt: NIODeadline?
     var ready: [@Sendable (Result<Void, RedisError>) -> Void] = []
     var dialer: NIOLoopBound<Dialer>?
   }

@@ -149,6 +149,23 @@ extension RealRedisTests {
       }
     }
 
+    @Test("time out one after the other, each after its own time, while the server is silent")
+    func timeoutsInTurn() async throws {
+      try await withRedis { server in
+        try await withConnection(port: server.port, { $0.commandTimeout = .milliseconds(100) }) { connection in
+          expectEqual(try await connection.send(RedisCommand("PING")), Corpus.text("PONG"))
+          // No timer is left of what came before.
+          try await Task.sleep(for: .milliseconds(300))
+          try server.pause()
+          for _ in 0..<3 {
+            let error = try await redisError { _ = try await connection.send(RedisCommand("PING")) }
+            #expect(error.code == .timedOut)
+          }
+          try server.resume()
+        }
+      }
+    }
+
     @Test("answered too late time out, and their replies go to nobody else")
     func lateReplies() async throws {
       try await withRedis { server in
