@@ -214,15 +214,16 @@ final class SessionKeeper: Sendable {
   }
 
   private func end(_ lease: Int64, _ reason: String) {
-    let (session, observers) = self.state.withLock { state in
+    let (session, observers, isClosed) = self.state.withLock { state in
       guard state.session?.lease == lease else {
-        return (EtcdSession?.none, [@Sendable (EtcdSessionEvent) -> Void]())
+        return (EtcdSession?.none, [@Sendable (EtcdSessionEvent) -> Void](), false)
       }
       defer { state.session = nil }
-      return (state.session, Array(state.observers.values))
+      return (state.session, Array(state.observers.values), state.machine.isClosed)
     }
     guard let session else { return }
-    self.configuration.logger.warning(
+    self.configuration.logger.log(
+      level: isClosed ? .debug : .warning,
       "the session is over",
       metadata: ["etcd.lease": "\(String(UInt64(bitPattern: lease), radix: 16))", "reason": "\(reason)"]
     )

@@ -138,6 +138,11 @@ package struct SessionMachine: Sendable {
     }
   }
 
+  /// Whether the client was closed by its owner.
+  var isClosed: Bool {
+    if case .closed = self.phase { true } else { false }
+  }
+
   // MARK: Steps
 
   private mutating func grant(_ now: ContinuousClock.Instant) -> [Action] {
