@@ -67,9 +67,15 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
+      name: "LatchkeyEventLoop",
+      dependencies: [.product(name: "NIOCore", package: "swift-nio")],
+      swiftSettings: settings
+    ),
+    .target(
       name: "LatchkeyRedis",
       dependencies: [
         "Latchkey",
+        "LatchkeyEventLoop",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -89,6 +95,7 @@ let package = Package(
       dependencies: [
         "EtcdAPI",
         "Latchkey",
+        "LatchkeyEventLoop",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHPACK", package: "swift-nio-http2", condition: .when(traits: ["Etcd"])),

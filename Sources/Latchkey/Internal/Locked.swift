@@ -41,18 +41,26 @@ package struct Locked<Value>: ~Copyable, Sendable {
   }
 }
 #else
-internal import Synchronization
+public import Synchronization
 
 /// A value that is only reached while its lock is held: the one lock type inside Latchkey.
-package struct Locked<Value>: ~Copyable, Sendable {
-  private let mutex: Mutex<Value>
+package typealias Locked<Value> = _Locked<Value>
 
-  package init(_ value: consuming sending Value) {
+/// Public for the optimiser alone: what is `package` is not specialised in the modules of the backends, where every step of every
+/// lock goes through this.
+@frozen
+public struct _Locked<Value>: ~Copyable, Sendable {
+  @usableFromInline
+  let mutex: Mutex<Value>
+
+  @inlinable
+  public init(_ value: consuming sending Value) {
     self.mutex = Mutex(value)
   }
 
+  @inlinable
   @inline(__always)
-  package borrowing func withLock<R: ~Copyable, E: Error>(
+  public borrowing func withLock<R: ~Copyable, E: Error>(
     _ body: (inout sending Value) throws(E) -> sending R
   ) throws(E) -> sending R {
     try self.mutex.withLock(body)

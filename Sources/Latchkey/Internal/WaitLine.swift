@@ -1,37 +1,61 @@
+/// See ``_WaitLine``.
+package typealias WaitLine<Answer: Sendable> = _WaitLine<Answer>
+
 /// Callers that wait in the order in which they came, each suspended until it is answered.
 ///
 /// Pure bookkeeping: nothing is resumed in here. Whoever takes a continuation out of the line must resume it, outside the
 /// lock that guards the line. To leave the line is the right to answer, so everybody is answered exactly once, whichever of
 /// grant, cancellation and time-out comes first.
-package struct WaitLine<Answer: Sendable>: Sendable {
-  package struct ID: Hashable, Sendable {
-    fileprivate let number: UInt64
+///
+/// Public for the optimiser alone, as ``_Locked`` is.
+@frozen
+public struct _WaitLine<Answer: Sendable>: Sendable {
+  @frozen
+  public struct ID: Hashable, Sendable {
+    @usableFromInline
+    let number: UInt64
+
+    @inlinable
+    init(number: UInt64) {
+      self.number = number
+    }
   }
 
-  package typealias Continuation = CheckedContinuation<Answer, Never>
+  public typealias Continuation = CheckedContinuation<Answer, Never>
 
-  private enum Place {
+  @usableFromInline
+  @frozen
+  enum Place: Sendable {
     /// Has a place, but is not suspended yet.
     case arriving
     case waiting(Continuation)
   }
 
   /// Everybody who ever joined, oldest first; those that left from the middle stay as tombstones until they are passed.
-  private var order: [ID] = []
-  private var first = 0
-  private var places: [ID: Place] = [:]
+  @usableFromInline
+  var order: [ID] = []
+  @usableFromInline
+  var first = 0
+  @usableFromInline
+  var places: [ID: Place] = [:]
   /// Answers to those who left before they were suspended.
-  private var early: [ID: Answer] = [:]
-  private var nextNumber: UInt64 = 1
+  @usableFromInline
+  var early: [ID: Answer] = [:]
+  @usableFromInline
+  var nextNumber: UInt64 = 1
 
-  package init() {}
+  @inlinable
+  public init() {}
 
-  package var isEmpty: Bool { self.places.isEmpty }
+  @inlinable
+  public var isEmpty: Bool { self.places.isEmpty }
 
-  package var count: Int { self.places.count }
+  @inlinable
+  public var count: Int { self.places.count }
 
   /// Takes the last place in the line; `suspend` must follow.
-  package mutating func join() -> ID {
+  @inlinable
+  public mutating func join() -> ID {
     let id = ID(number: self.nextNumber)
     self.nextNumber += 1
     self.order.append(id)
@@ -42,7 +66,8 @@ package struct WaitLine<Answer: Sendable>: Sendable {
   /// Suspends whoever has joined.
   ///
   /// - Returns: The answer, if it came before: the caller then resumes its continuation with it.
-  package mutating func suspend(_ id: ID, _ continuation: Continuation) -> Answer? {
+  @inlinable
+  public mutating func suspend(_ id: ID, _ continuation: Continuation) -> Answer? {
     if let answer = self.early.removeValue(forKey: id) { return answer }
     precondition(self.places[id] != nil, "suspended without having joined, or twice")
     self.places[id] = .waiting(continuation)
@@ -50,7 +75,8 @@ package struct WaitLine<Answer: Sendable>: Sendable {
   }
 
   /// The first in line.
-  package var head: ID? {
+  @inlinable
+  public var head: ID? {
     mutating get {
       while self.first < self.order.count {
         let id = self.order[self.first]
@@ -64,13 +90,15 @@ package struct WaitLine<Answer: Sendable>: Sendable {
   }
 
   /// How many wait before somebody; 0 for somebody who does not wait.
-  package func countAhead(of id: ID) -> Int {
+  @inlinable
+  public func countAhead(of id: ID) -> Int {
     guard self.places[id] != nil else { return 0 }
     return self.order[self.first...].prefix { $0 != id }.count { self.places[$0] != nil }
   }
 
   /// How an attempt to answer somebody ended.
-  package enum Departure: Sendable {
+  @frozen
+  public enum Departure: Sendable {
     /// Nobody of that number waits any more: the answer was not used.
     case alreadyGone
     /// The answer is kept until the caller suspends.
@@ -80,7 +108,8 @@ package struct WaitLine<Answer: Sendable>: Sendable {
   }
 
   /// Takes somebody out of the line with an answer.
-  package mutating func leave(_ id: ID, with answer: Answer) -> Departure {
+  @inlinable
+  public mutating func leave(_ id: ID, with answer: Answer) -> Departure {
     guard let place = self.places.removeValue(forKey: id) else { return .alreadyGone }
     self.compact()
     switch place {
@@ -95,7 +124,8 @@ package struct WaitLine<Answer: Sendable>: Sendable {
   /// Empties the line.
   ///
   /// - Returns: The continuations to resume with the answer.
-  package mutating func leaveAll(with answer: Answer) -> [Continuation] {
+  @inlinable
+  public mutating func leaveAll(with answer: Answer) -> [Continuation] {
     var continuations: [Continuation] = []
     while let id = self.head {
       if case .resume(let continuation) = self.leave(id, with: answer) { continuations.append(continuation) }
@@ -104,7 +134,8 @@ package struct WaitLine<Answer: Sendable>: Sendable {
   }
 
   /// Keeps the tombstones below the number of those who wait, plus a constant.
-  private mutating func compact() {
+  @inlinable
+  mutating func compact() {
     let dead = self.order.count - self.places.count
     guard dead > 64, dead > self.order.count / 2 else { return }
     self.order = self.order[self.first...].filter { self.places[$0] != nil }
@@ -112,14 +143,16 @@ package struct WaitLine<Answer: Sendable>: Sendable {
   }
 }
 
-extension WaitLine.Departure {
+extension _WaitLine.Departure {
   /// Resumes the caller with the answer it left with, if it is suspended.
-  package func resume(with answer: Answer) {
+  @inlinable
+  public func resume(with answer: Answer) {
     if case .resume(let continuation) = self { continuation.resume(returning: answer) }
   }
 
   /// Whether the answer reached, or will reach, somebody.
-  package var isDelivered: Bool {
+  @inlinable
+  public var isDelivered: Bool {
     if case .alreadyGone = self { false } else { true }
   }
 }

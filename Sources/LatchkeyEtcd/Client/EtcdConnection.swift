@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyEventLoop
 internal import NIOCore
 internal import NIOHPACK
 internal import NIOHTTP2

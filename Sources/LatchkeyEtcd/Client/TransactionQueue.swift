@@ -1,6 +1,7 @@
 #if Etcd
 internal import EtcdAPI
 internal import Latchkey
+internal import LatchkeyEventLoop
 internal import NIOCore
 
 /// Sends the transactions of a client, each until its fate is known.

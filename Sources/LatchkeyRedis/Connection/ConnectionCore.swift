@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyEventLoop
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
@@ -30,7 +31,7 @@ final class ConnectionCore: Sendable {
   }
 
   let configuration: RedisConnection.Configuration
-  let loop: any EventLoop
+  let executor: LoopExecutor
   let state: Locked<State>
   let commandTimeout: TimeAmount
   private let context: NIOSSLContext?
@@ -39,10 +40,12 @@ final class ConnectionCore: Sendable {
     try configuration.validate()
     self.configuration = configuration
     self.context = try configuration.tls?.context()
-    self.loop = MultiThreadedEventLoopGroup.singleton.any()
+    self.executor = LoopExecutor(configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.any())
     self.commandTimeout = TimeAmount(configuration.commandTimeout)
     self.state = Locked(State(machine: ConnectionMachine(pause: configuration.reconnectPause)))
   }
+
+  var loop: any EventLoop { self.executor.loop }
 
   /// Makes the first attempt to connect.
   func start() {

@@ -1,4 +1,5 @@
 public import Logging
+public import NIOCore
 
 extension RedisConnection {
   /// Where the server is and how to talk to it. Its descriptions never show a password.
@@ -57,6 +58,9 @@ extension RedisConnection {
     /// The shortest and the longest pause before another attempt to connect. The pause doubles with each failure, and half of
     /// it is left to chance, so that clients do not all come back at the same moment.
     public var reconnectPause = Duration.milliseconds(20)...Duration.seconds(1)
+    /// Where the connection reads and writes; nil for one of the process's own event loops. Connections to the servers of a
+    /// ``Redlock`` are best on one and the same.
+    public var eventLoop: (any EventLoop)?
     /// How many commands may wait for their replies, or for a connection; one more is refused.
     public var commandLimit = 16_384
     /// Where the connection logs.

@@ -1,29 +1,40 @@
 internal import Latchkey
+internal import Synchronization
 
-/// What a lock's key holds: `<32 hex>:<host>:<pid>:<label>`, where the number is drawn anew for each turn at a lock. Compared
+/// What a lock's key holds: `<32 hex>:<host>:<pid>:<label>`, where the number is another for each turn at a lock. Compared
 /// whole, so nobody takes another's value for their own.
-struct OwnerIdentity: Sendable {
+///
+/// The number is 64 random bits of the client and a count from a random start. So it repeats within a client never, and among
+/// clients as rarely as 128 random bits do, without a system call for each turn.
+final class OwnerIdentity: Sendable {
+  private let client: [UInt8]
+  private let turns = Atomic(UInt64.random(in: 0 ... .max))
   /// What follows the number, the same for all locks of a client.
   private let tail: [UInt8]
 
   init(label: String?) {
     let parts = [ThisProcess.host, "\(ThisProcess.id)", label ?? ""]
     self.tail = Array(parts.map { ":" + Self.plain($0) }.joined().utf8)
+    var client: [UInt8] = []
+    Self.append(.random(in: 0 ... .max), to: &client)
+    self.client = client
   }
 
   /// The value of a new owner.
   func next() -> [UInt8] {
-    var generator = SystemRandomNumberGenerator()
     var value: [UInt8] = []
     value.reserveCapacity(32 + self.tail.count)
-    for word in [generator.next(), generator.next()] {
-      for shift in stride(from: 60, through: 0, by: -4) {
-        let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 0xF
-        value.append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10)
-      }
-    }
+    value += self.client
+    Self.append(self.turns.wrappingAdd(1, ordering: .relaxed).newValue, to: &value)
     value += self.tail
     return value
+  }
+
+  private static func append(_ word: UInt64, to digits: inout [UInt8]) {
+    for shift in stride(from: 60, through: 0, by: -4) {
+      let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 0xF
+      digits.append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10)
+    }
   }
 
   /// Who holds the lock, for people: ours without its number, another client's value as it is.

@@ -1,6 +1,7 @@
 import Latchkey
 import LatchkeyRedis
 import Logging
+import NIOPosix
 
 /// One Redis server; a session is a connection.
 struct RedisBackend: Backend {
@@ -33,6 +34,7 @@ private enum RedisServers {
     _ body: ([RedisConnection]) async throws -> Void
   ) async throws {
     var connections: [RedisConnection] = []
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
     for server in arguments.text("server", "127.0.0.1:6379").split(separator: ",") {
       let parts = server.split(separator: ":")
       var configuration = RedisConnection.Configuration(
@@ -40,11 +42,13 @@ private enum RedisServers {
         port: parts.last.flatMap { Int($0) } ?? 6379
       )
       configuration.tracksServer = true
+      configuration.eventLoop = loop
       configuration.logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
       connections.append(try await RedisConnection.connect(configuration))
     }
     do {
-      try await body(connections)
+      let executor = arguments.text("tasks", "pool") == "loop" ? connections[0].taskExecutor : nil
+      try await withTaskExecutorPreference(executor) { try await body(connections) }
     } catch {
       for connection in connections { await connection.close() }
       throw error
