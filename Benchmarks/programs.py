@@ -37,6 +37,8 @@ def built(name):
 
 PEERS = [
     Program("raw-redis", ("redis1", "redis5"), "ACD", *built("raw_redis")),
+    Program("redis-py", ("redis1",), "ABCDEG", *script("python/locks.py")),
+    Program("redis-py-1ms", ("redis1",), "G", *script("python/locks.py")),
     Program("redis-benchmark", ("redis1",), "C", script("python/redis_benchmark.py")[0], "/usr/bin/redis-benchmark"),
 ]
 
