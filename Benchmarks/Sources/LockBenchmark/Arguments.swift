@@ -12,7 +12,7 @@ struct Arguments {
       let parts = argument.split(separator: "=", maxSplits: 1)
       if parts.count == 2 { values[String(parts[0])] = String(parts[1]) } else { words.append(argument) }
     }
-    guard words.count == 2, ["A", "B", "C", "D", "E"].contains(words[1]) else { return nil }
+    guard words.count == 2, ["A", "B", "C", "D", "E", "G"].contains(words[1]) else { return nil }
     self.peer = words[0]
     self.workload = words[1]
     self.values = values

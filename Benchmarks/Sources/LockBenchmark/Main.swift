@@ -10,7 +10,7 @@ import Darwin
 ///
 /// A: one worker, one lock, `n` pairs. B: 16 workers, one lock, for `secs`. C: 64 workers, 1000 locks at random, for `secs`.
 /// D: tries on a lock that another session holds. E: `waiters` tasks queue behind a holder; the holder releases; until each
-/// has held the lock once.
+/// has held the lock once. G: one of two processes that hand one lock to and fro, as the driver tells them.
 @main
 struct Main {
   static func main() async throws {
@@ -19,7 +19,7 @@ struct Main {
       let backend = Self.backends[arguments.text("on", "zk")]
     else {
       let known = Self.backends.keys.sorted().joined(separator: "|")
-      print("usage: LockBenchmark PEER A|B|C|D|E on=\(known) server=HOST:PORT[,…] sessions=shared|each …")
+      print("usage: LockBenchmark PEER A|B|C|D|E|G on=\(known) server=HOST:PORT[,…] sessions=shared|each …")
       exit(64)
     }
     // Off the main actor, like the code of a service.

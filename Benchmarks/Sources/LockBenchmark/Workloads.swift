@@ -38,6 +38,7 @@ struct Workloads {
     case "A": try await self.uncontended()
     case "D": try await self.busy()
     case "E": try await self.crowd()
+    case "G": try await HandOver(lock: self.lock(0, 0)).run()
     default: try await self.contended()
     }
   }
