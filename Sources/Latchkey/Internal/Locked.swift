@@ -53,11 +53,13 @@ public struct _Locked<Value>: ~Copyable, Sendable {
   @usableFromInline
   let mutex: Mutex<Value>
 
+  /// Makes a lock around a value.
   @inlinable
   public init(_ value: consuming sending Value) {
     self.mutex = Mutex(value)
   }
 
+  /// Runs a body that alone has the value.
   @inlinable
   @inline(__always)
   public borrowing func withLock<R: ~Copyable, E: Error>(

@@ -10,6 +10,7 @@ package typealias WaitLine<Answer: Sendable> = _WaitLine<Answer>
 /// Public for the optimiser alone, as ``_Locked`` is.
 @frozen
 public struct _WaitLine<Answer: Sendable>: Sendable {
+  /// Somebody's place in the line.
   @frozen
   public struct ID: Hashable, Sendable {
     @usableFromInline
@@ -21,6 +22,7 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
     }
   }
 
+  /// What resumes somebody who is suspended.
   public typealias Continuation = CheckedContinuation<Answer, Never>
 
   @usableFromInline
@@ -44,12 +46,15 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   @usableFromInline
   var nextNumber: UInt64 = 1
 
+  /// An empty line.
   @inlinable
   public init() {}
 
+  /// Whether nobody waits.
   @inlinable
   public var isEmpty: Bool { self.places.isEmpty }
 
+  /// How many wait.
   @inlinable
   public var count: Int { self.places.count }
 
