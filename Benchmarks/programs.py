@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILT = f"{HERE}/peers/.build"
-JARS = "curator-client curator-framework curator-recipes guava netty-all slf4j-api slf4j-nop zookeeper zookeeper-jute".split()
+PYTHON = "/usr/lib/python3/dist-packages"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Program:
 
 
 def script(path):
-    return f"/usr/bin/python3 {shlex.quote(f'{HERE}/peers/{path}')}", f"{HERE}/peers/{path}"
+    # Debian's own Python, since its packages are of no use to another one.
+    return f"/usr/bin/python3 {shlex.quote(f'{HERE}/peers/{path}')}"
 
 
 def built(name):
@@ -37,9 +38,9 @@ def built(name):
 
 PEERS = [
     Program("raw-redis", ("redis1", "redis5"), "ACD", *built("raw_redis")),
-    Program("redis-py", ("redis1",), "ABCDEG", *script("python/locks.py")),
-    Program("redis-py-1ms", ("redis1",), "G", *script("python/locks.py")),
-    Program("redis-benchmark", ("redis1",), "C", script("python/redis_benchmark.py")[0], "/usr/bin/redis-benchmark"),
+    Program("redis-py", ("redis1",), "ABCDEG", script("python/locks.py"), f"{PYTHON}/redis"),
+    Program("redis-py-1ms", ("redis1",), "G", script("python/locks.py"), f"{PYTHON}/redis"),
+    Program("redis-benchmark", ("redis1",), "C", script("python/redis_benchmark.py"), "/usr/bin/redis-benchmark"),
 ]
 
 
