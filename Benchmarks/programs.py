@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILT = f"{HERE}/peers/.build"
-JARS = "curator-client curator-framework curator-recipes guava netty-all slf4j-api slf4j-nop zookeeper zookeeper-jute".split()
+PYTHON = "/usr/lib/python3/dist-packages"
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,32 @@ class Program:
         return os.path.exists(self.needs)
 
 
-def script(path):
-    return f"/usr/bin/python3 {shlex.quote(f'{HERE}/peers/{path}')}", f"{HERE}/peers/{path}"
+def script(name):
+    # Debian's own Python, since its packages are of no use to another one.
+    return f"/usr/bin/python3 {shlex.quote(f'{HERE}/peers/python/{name}')}"
 
 
 def built(name):
     return shlex.quote(f"{BUILT}/{name}"), f"{BUILT}/{name}"
 
 
+JARS = ":".join(f"/usr/share/java/{name}.jar" for name in (
+    "curator-client", "curator-framework", "curator-recipes", "guava", "netty-all", "slf4j-api", "slf4j-nop", "zookeeper", "zookeeper-jute"))
+CURATOR = f"java -Xmx512m -cp {shlex.quote(f'{BUILT}:{JARS}')} Peers"
+
 PEERS = [
+    Program("zookeeper-pair", ("zk",), "AD", *built("zookeeper_queue")),
+    Program("zookeeper-queue", ("zk",), "ABCE", *built("zookeeper_queue")),
+    Program("curator", ("zk",), "ABCDEG", CURATOR, f"{BUILT}/Peers.class"),
+    Program("go-zookeeper", ("zk",), "ABCEG", *built("go_peers")),
+    Program("kazoo", ("zk",), "ABCDEG", script("locks.py"), f"{PYTHON}/kazoo"),
     Program("raw-redis", ("redis1", "redis5"), "ACD", *built("raw_redis")),
-    Program("redis-py", ("redis1",), "ABCDEG", *script("python/locks.py")),
-    Program("redis-py-1ms", ("redis1",), "G", *script("python/locks.py")),
-    Program("redis-benchmark", ("redis1",), "C", script("python/redis_benchmark.py")[0], "/usr/bin/redis-benchmark"),
+    Program("redis-py", ("redis1",), "ABCDEG", script("locks.py"), f"{PYTHON}/redis"),
+    Program("redis-py-1ms", ("redis1",), "G", script("locks.py"), f"{PYTHON}/redis"),
+    Program("redis-benchmark", ("redis1",), "C", script("redis_benchmark.py"), "/usr/bin/redis-benchmark"),
+    Program("etcd-txn", ("etcd",), "ACD", *built("go_peers")),
+    Program("etcd-mutex", ("etcd",), "ABCEG", *built("go_peers")),
+    Program("etcdctl", ("etcd",), "AG", script("etcdctl.py"), "/usr/bin/etcdctl"),
 ]
 
 

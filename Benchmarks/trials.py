@@ -74,7 +74,8 @@ class Child:
         except subprocess.TimeoutExpired:
             status = "none yet"
         self.errors.seek(0)
-        return Failure(self.errors.read()[-500:].strip() or f"ended without a result, with status {status}")
+        ending = "took too long, and was ended" if status == -signal.SIGKILL else f"ended without a result, with status {status}"
+        return Failure(self.errors.read()[-500:].strip() or ending)
 
 
 def run(server, program, workload, root, secs):
@@ -113,7 +114,7 @@ def hand_over(server, line, secs):
     wait, and at any point of the interval of one that polls.
     """
     nanoseconds = lambda child, word: int(child.hear(word).split()[1])
-    with Child(line, secs + 120) as first, Child(line, secs + 120) as second:
+    with Child(line, secs + 60) as first, Child(line, secs + 60) as second:
         holder, waiter = first, second
         for child in (first, second):
             child.hear("READY")
