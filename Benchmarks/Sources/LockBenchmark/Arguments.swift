@@ -18,6 +18,9 @@ struct Arguments {
     self.values = values
   }
 
+  /// Whether the workers run on the client's own event loop (`tasks=loop`) and not on the pool that all tasks share.
+  var runsOnLoop: Bool { self.text("tasks", "pool") == "loop" }
+
   func text(_ key: String, _ fallback: String) -> String { self.values[key] ?? fallback }
 
   func number(_ key: String, _ fallback: Int) -> Int { self.values[key].flatMap(Int.init) ?? fallback }

@@ -11,6 +11,11 @@ internal import NIOPosix
 public final class EtcdClient: Sendable {
   /// The configuration it was made with.
   public let configuration: Configuration
+  /// Runs tasks on the thread on which the client reads and writes.
+  ///
+  /// A task that prefers it (`withTaskExecutorPreference(_:_:)`) sends its requests and gets their answers without a change of
+  /// threads. It must not block, and what it computes holds up everything else that the client does.
+  public var taskExecutor: any TaskExecutor { self.connections.executor }
   let loop: any EventLoop
   let connections: EtcdConnections
   let transactions: TransactionQueue

@@ -12,7 +12,9 @@ struct EtcdBackend: Backend {
     var locking = EtcdLocks.Configuration()
     locking.prefix = arguments.text("root", "/bench") + "/"
     try await EtcdClient.withClient(configuration) { client in
-      try await body(EtcdLocks(client: client, configuration: locking))
+      try await withTaskExecutorPreference(arguments.runsOnLoop ? client.taskExecutor : nil) {
+        try await body(EtcdLocks(client: client, configuration: locking))
+      }
     }
   }
 }

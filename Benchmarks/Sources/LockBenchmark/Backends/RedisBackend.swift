@@ -47,8 +47,9 @@ private enum RedisServers {
       connections.append(try await RedisConnection.connect(configuration))
     }
     do {
-      let executor = arguments.text("tasks", "pool") == "loop" ? connections[0].taskExecutor : nil
-      try await withTaskExecutorPreference(executor) { try await body(connections) }
+      try await withTaskExecutorPreference(arguments.runsOnLoop ? connections[0].taskExecutor : nil) {
+        try await body(connections)
+      }
     } catch {
       for connection in connections { await connection.close() }
       throw error
