@@ -58,7 +58,13 @@ extension QueueModel {
   func hear(_ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch state.clients[index].replies.removeFirst() {
     case .reply(let event):
-      if case .predecessorWatched(let attempt, .success) = event { self.activate(attempt, index, &state) }
+      switch event {
+      case .predecessorWatched(let attempt, .success): self.activate(attempt, index, &state)
+      // The library keeps no watch that was not set.
+      case .predecessorWatched(let attempt, .failure):
+        state.clients[index].watches.removeAll { $0.attempt == attempt && !$0.isActive }
+      default: break
+      }
       try self.feed(event, index, &state)
     case .ownWatched: self.activate(nil, index, &state)
     case .fired(let name, let attempt):
