@@ -9,6 +9,7 @@ extension LockModel {
 
   func feed(_ event: TurnEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     for action in state.clients[index].turn.handle(event) { try self.act(action, index, &state) }
+    self.tidy(index, &state)
   }
 
   private func act(_ action: TurnAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
@@ -84,9 +85,19 @@ extension LockModel {
         try self.feed(.releaseSettled(attempt: attempt, told: told), index, &state)
       }
     }
-    guard let ballot = state.clients[index].ballots[attempt], ballot.machine.isOver else { return }
-    state.clients[index].ballots[attempt] = nil
-    state.clients[index].departed.remove(attempt)
+    self.tidy(index, &state)
+  }
+
+  /// Lets go of ballots that nobody will hear of again.
+  private func tidy(_ index: Int, _ state: inout State) {
+    let turn = state.clients[index].turn
+    for (attempt, ballot) in state.clients[index].ballots {
+      let isPresent = turn.attempt == attempt && (turn.isOpen || turn.isAsking || turn.phase == .held)
+      let isAtWork = ballot.machine.isReleased ? !ballot.machine.isOver : ballot.machine.nodes.contains(where: \.isPending)
+      guard !isPresent, !isAtWork else { continue }
+      state.clients[index].ballots[attempt] = nil
+      state.clients[index].departed.remove(attempt)
+    }
   }
 
   private func decided(
@@ -111,7 +122,7 @@ extension LockModel {
     let attempt = reply.request.attempt
     switch reply.answer {
     case .yes(let token):
-      let isTrusted = self.trusts(reply.run, of: node, index, &state)
+      let isTrusted = self.trusts(reply, of: node, index, &state)
       state.clients[index].ballots[attempt]?.token = token
       try self.feed(.voted(node: node, isTrusted ? .yes : .untrusted), to: attempt, index, &state)
     case .no(let own):
@@ -121,13 +132,18 @@ extension LockModel {
     }
   }
 
-  private func trusts(_ run: Int, of node: Int, _ index: Int, _ state: inout State) -> Bool {
+  private func trusts(_ reply: ModelClient.Reply, of node: Int, _ index: Int, _ state: inout State) -> Bool {
     guard !self.isSingle, self.shell.hasProbation else { return true }
     let now = Self.instant(state.now)
     // A run that was there from the beginning has been up for long.
-    let uptime = run == 0 ? Self.probation * 2 : .zero
-    let identity = RedisServerIdentity(runID: "\(run)", uptime: uptime, readAt: now)
-    return state.clients[index].probations[node].end(for: identity, isKnown: false, at: now) == nil
+    let uptime = reply.run == 0 ? Self.probation * 2 : .zero
+    let identity = RedisServerIdentity(
+      runID: "\(reply.run)",
+      uptime: uptime,
+      // No earlier can a connection have asked.
+      readAt: Self.instant(reply.startedAt)
+    )
+    return state.clients[index].probations[node].end(for: identity, at: now) == nil
   }
 
   // MARK: Faults
@@ -139,11 +155,13 @@ extension LockModel {
     state.clients[index].replies[node] = []
     switch fate {
     case .carriedOut: for request in requests { _ = self.carryOut(request, of: index, at: node, &state) }
-    case .dropped: break
+    case .dropped, .neverSent: break
     case .late: state.clients[index].late += requests.map { (node, $0) }
     }
-    for request in lost {
-      let event: BallotEvent = request.isRelease ? .released(node: node, told: nil) : .voted(node: node, .failed(.inDoubt))
+    for (position, request) in lost.enumerated() {
+      let isNeverSent = fate == .neverSent && position >= lost.count - requests.count
+      let vote = Vote.failed(isNeverSent ? .notDone : .inDoubt)
+      let event: BallotEvent = request.isRelease ? .released(node: node, told: nil) : .voted(node: node, vote)
       try self.feed(event, to: request.attempt, index, &state)
     }
   }
@@ -152,6 +170,7 @@ extension LockModel {
     state.nodes[node].key = nil
     state.nodes[node].counter = nil
     state.nodes[node].run += 1
+    state.nodes[node].startedAt = state.now
     if self.isSingle { state.hasForgotten = true }
     for index in state.clients.indices {
       state.clients[index].late.removeAll { $0.node == node }

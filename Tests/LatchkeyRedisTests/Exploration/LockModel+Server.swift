@@ -11,7 +11,7 @@ extension LockModel {
     _ state: inout State
   ) -> ModelClient.Reply {
     let answer = request.isRelease ? self.release(request, index, node, &state) : self.plant(request, index, node, &state)
-    return ModelClient.Reply(request: request, answer: answer, run: state.nodes[node].run)
+    return ModelClient.Reply(request: request, answer: answer, run: state.nodes[node].run, startedAt: state.nodes[node].startedAt)
   }
 
   private func plant(

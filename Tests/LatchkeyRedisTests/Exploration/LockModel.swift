@@ -50,7 +50,7 @@ struct LockModel: ExplorationModel {
 
   /// What becomes of requests whose connection breaks.
   enum Fate: CaseIterable {
-    case carriedOut, dropped, late
+    case carriedOut, dropped, neverSent, late
   }
 
   struct State {
@@ -79,14 +79,22 @@ struct LockModel: ExplorationModel {
   let faults: Set<Fault>
   /// Whether time may pass: without it the space is smaller by far, and what needs no deadline is checked all the same.
   let isTimed: Bool
+  /// Whether replies take a while to arrive, or are heard in the step in which the server sends them.
+  let areRepliesSlow: Bool
+  /// Whether who waits may ask again at any moment, or only when nothing else would let it go on.
+  let isPollingEager: Bool
 
   init(
     servers: Int,
     callers: [[Bool]],
     faults budget: Int,
     of faults: [Fault] = Fault.allCases,
-    isTimed: Bool = true
+    isTimed: Bool = true,
+    areRepliesSlow: Bool = true,
+    isPollingEager: Bool = true
   ) {
+    self.areRepliesSlow = areRepliesSlow
+    self.isPollingEager = isPollingEager
     self.servers = servers
     self.callers = callers
     self.budget = budget
@@ -133,7 +141,10 @@ struct LockModel: ExplorationModel {
       if !client.requests[node].isEmpty { steps.append(.serve(index, node: node)) }
       if !client.replies[node].isEmpty { steps.append(.hear(index, node: node)) }
     }
-    if client.alarm != nil { steps.append(.alarm(index)) }
+    // Pauses are long enough for an attempt to be given back, or nearly so; else there would be no end of attempts.
+    if client.alarm != nil, client.ballots.count < 2, self.isPollingEager || self.mustPoll(client, state) {
+      steps.append(.alarm(index))
+    }
     for (position, retry) in client.retries.enumerated() {
       // Nothing arrives later than a sweep.
       if !client.late.contains(where: { $0.node == retry.node }) { steps.append(.retry(index, position)) }
@@ -159,6 +170,20 @@ struct LockModel: ExplorationModel {
           steps.append(.cut(index, node: node, .dropped))
         }
       }
+    }
+  }
+
+  /// Whether nobody will tell the client that it may go on: the lock is free, and no word of that is on its way.
+  private func mustPoll(_ client: ModelClient, _ state: State) -> Bool {
+    switch client.turn.phase {
+    case .resting:
+      switch client.subscription {
+      case .requested, .confirming: return false
+      case .none, .open:
+        return !client.hasWord && state.nodes.count(where: { $0.key == nil }) > self.servers / 2
+          && client.requests.allSatisfy(\.isEmpty)
+      }
+    default: return true
     }
   }
 
@@ -194,7 +219,8 @@ struct LockModel: ExplorationModel {
     case .serve(let index, let node):
       let request = state.clients[index].requests[node].removeFirst()
       let reply = self.carryOut(request, of: index, at: node, &state)
-      state.clients[index].replies[node].append(reply)
+      guard !self.areRepliesSlow else { return state.clients[index].replies[node].append(reply) }
+      try self.hear(reply, from: node, index, &state)
     case .hear(let index, let node):
       try self.hear(state.clients[index].replies[node].removeFirst(), from: node, index, &state)
     case .alarm(let index):

@@ -11,8 +11,9 @@ struct ModelNode {
 
   var key: Key?
   var counter: UInt64?
-  /// How often the server was started.
+  /// How often the server was started again, and when last.
   var run = 0
+  var startedAt = 0
 }
 
 /// One client: the machines, and what is under way between it and the servers.
@@ -31,8 +32,9 @@ struct ModelClient {
 
     var request: Request
     var answer: Answer
-    /// Which run of the server it came from.
+    /// Which run of the server it came from, and when that began.
     var run: Int
+    var startedAt: Int
   }
 
   struct Hold {
@@ -40,7 +42,7 @@ struct ModelClient {
     var deadline: ContinuousClock.Instant
   }
 
-  enum Subscription {
+  enum Subscription: Int {
     case none, requested, confirming, open
   }
 
