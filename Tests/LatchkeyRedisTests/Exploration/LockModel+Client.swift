@@ -182,3 +182,10 @@ extension LockModel {
     }
   }
 }
+
+extension TurnMachine {
+  /// Whether it waits for an alarm, or for the word that the lock was released.
+  var isResting: Bool {
+    if case .resting = self.phase { true } else { false }
+  }
+}

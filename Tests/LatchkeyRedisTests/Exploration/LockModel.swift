@@ -142,7 +142,7 @@ struct LockModel: ExplorationModel {
       if !client.replies[node].isEmpty { steps.append(.hear(index, node: node)) }
     }
     // Pauses are long enough for an attempt to be given back, or nearly so; else there would be no end of attempts.
-    if client.alarm != nil, client.ballots.count < 2, self.isPollingEager || self.mustPoll(client, state) {
+    if client.alarm != nil, client.ballots.count < 2, self.isPollingEager || self.mustPoll(index, state) {
       steps.append(.alarm(index))
     }
     for (position, retry) in client.retries.enumerated() {
@@ -173,18 +173,16 @@ struct LockModel: ExplorationModel {
     }
   }
 
-  /// Whether nobody will tell the client that it may go on: the lock is free, and no word of that is on its way.
-  private func mustPoll(_ client: ModelClient, _ state: State) -> Bool {
-    switch client.turn.phase {
-    case .resting:
-      switch client.subscription {
-      case .requested, .confirming: return false
-      case .none, .open:
-        return !client.hasWord && state.nodes.count(where: { $0.key == nil }) > self.servers / 2
-          && client.requests.allSatisfy(\.isEmpty)
-      }
-    default: return true
+  /// Whether nobody will tell the client that it may go on: no other client that is still at work stands in its way.
+  private func mustPoll(_ index: Int, _ state: State) -> Bool {
+    let client = state.clients[index]
+    guard client.turn.isResting else { return true }
+    if client.subscription == .requested || client.subscription == .confirming || client.hasWord { return false }
+    let obstacles = state.nodes.count { node in
+      guard let key = node.key, key.client != index else { return false }
+      return state.clients[key.client].ballots[key.attempt] != nil
     }
+    return obstacles <= self.servers - (self.servers / 2 + 1)
   }
 
   func isFault(_ step: Step, in state: State) -> Bool {

@@ -5,7 +5,8 @@ struct ModelClient {
   /// What a client may hear, in the order in which the server sent it.
   enum Message {
     case reply(QueueEvent)
-    case ownWatched(QueueNode)
+    /// The answer to a watch on one's own node: whether it is there.
+    case ownWatched(QueueNode, isThere: Bool)
     case fired(name: String, attempt: UInt64?)
   }
 

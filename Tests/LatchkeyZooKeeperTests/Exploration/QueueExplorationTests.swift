@@ -86,10 +86,10 @@ struct QueueExplorationTests {
   }
 
   static let mistakes: [Mistake] = [
-    Mistake("a lost create is made again without a look", after: [.cut], leadsTo: "never comes to rest") {
+    Mistake("a lost create is made again without a look", after: [.cut], leadsTo: "nothing more happens") {
       $0.rules.recoversCreates = false
     },
-    Mistake("recovery takes whatever node it finds", after: [.cut], leadsTo: "hold the lock at once") {
+    Mistake("recovery takes whatever node it finds", after: [.cut], leadsTo: "not greater than the last") {
       $0.shell.checksOwnership = false
     },
     Mistake("a watch on a node that is gone is believed to be set", after: [], leadsTo: "nothing more happens") {
@@ -113,10 +113,10 @@ struct QueueExplorationTests {
     Mistake("a predecessor that goes always means our turn", clients: 3, after: [.cancel], leadsTo: "at once") {
       $0.rules.listsAgainBehindSeveral = false
     },
-    Mistake("a delete without an answer is not repeated", after: [.cut], leadsTo: "never comes to rest") {
+    Mistake("a delete without an answer is not repeated", after: [.cut], leadsTo: "nothing more happens") {
       $0.rules.retriesDeletes = false
     },
-    Mistake("what an abandoned create leaves is forgotten", after: [.cancel], leadsTo: "never comes to rest") {
+    Mistake("what an abandoned create leaves is forgotten", after: [.cancel], leadsTo: "nothing more happens") {
       $0.rules.cleansUpAfterAbandonedCreates = false
     },
   ]

@@ -66,11 +66,9 @@ extension QueueModel {
       default: break
       }
       try self.feed(event, index, &state)
-    case .ownWatched: self.activate(nil, index, &state)
-    case .fired(let name, let attempt):
-      state.clients[index].watches.removeAll { $0.name == name && $0.attempt == attempt }
-      if let attempt { return try self.feed(.predecessorGone(attempt: attempt), index, &state) }
-      try self.feedOwnGone(name, index, &state)
+    case .ownWatched(_, isThere: true): self.activate(nil, index, &state)
+    case .ownWatched(let node, isThere: false): try self.feedGone(node.name, nil, index, &state)
+    case .fired(let name, let attempt): try self.feedGone(name, attempt, index, &state)
     }
   }
 
@@ -80,8 +78,15 @@ extension QueueModel {
     }
   }
 
-  /// The machine knows its node by name and token; the watch only by name.
-  private func feedOwnGone(_ name: String, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  private func feedGone(
+    _ name: String,
+    _ attempt: UInt64?,
+    _ index: Int,
+    _ state: inout State
+  ) throws(BrokenPromise) {
+    state.clients[index].watches.removeAll { $0.name == name && $0.attempt == attempt }
+    if let attempt { return try self.feed(.predecessorGone(attempt: attempt), index, &state) }
+    // The machine knows its node by name and token; the watch only by name.
     state.clients[index].toldGone.append(name)
     guard let node = state.clients[index].machine.node, node.name == name else { return }
     try self.feed(.ownGone(node), index, &state)
@@ -160,7 +165,7 @@ extension ModelClient.Message {
   fileprivate var lost: QueueEvent? {
     switch self {
     case .reply(let event): event.inDoubt
-    case .ownWatched(let node): .ownWatchFailed(node)
+    case .ownWatched(let node, _): .ownWatchFailed(node)
     case .fired: nil
     }
   }

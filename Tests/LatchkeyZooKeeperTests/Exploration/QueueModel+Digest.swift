@@ -202,8 +202,8 @@ private struct ClientDigest {
   private mutating func add(_ message: ModelClient.Message) {
     switch message {
     case .reply(let event): self.add(event)
-    case .ownWatched(let node):
-      self.words.add(20)
+    case .ownWatched(let node, let isThere):
+      self.words.add(isThere ? 20 : 22)
       self.add(node)
     case .fired(let name, let attempt):
       self.words.add(21)

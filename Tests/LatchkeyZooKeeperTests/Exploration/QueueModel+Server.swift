@@ -30,7 +30,7 @@ extension QueueModel {
       return .reply(.predecessorWatched(attempt: attempt, isTold ? .failure(.noNode) : .success(())))
     case .watchOwn(let node):
       let isSet = state.server.watch(ModelServer.Watch(session: node.session, name: node.name, attempt: nil))
-      return isSet ? .ownWatched(node) : .fired(name: node.name, attempt: nil)
+      return .ownWatched(node, isThere: isSet)
     case .delete(let node):
       guard let fired = state.server.delete(node.name) else { return .reply(.deleted(node, .failure(.noNode))) }
       self.fire(fired, &state)

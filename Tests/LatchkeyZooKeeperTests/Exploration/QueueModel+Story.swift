@@ -66,7 +66,7 @@ extension QueueModel {
 
   private func describe(_ message: ModelClient.Message) -> String {
     switch message {
-    case .ownWatched: "that its own node is watched"
+    case .ownWatched(_, let isThere): isThere ? "that its own node is watched" : "that its own node is gone"
     case .fired(let name, let attempt): "that \(attempt == nil ? "its own node" : "its predecessor") \(name) is gone"
     case .reply(let event): self.describe(event)
     }
