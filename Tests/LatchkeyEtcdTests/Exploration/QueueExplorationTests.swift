@@ -1,93 +1,140 @@
 #if Etcd
+import Foundation
+import LatchkeyTesting
 import Testing
 
 @testable import LatchkeyEtcd
 
-@Suite("The queue of an etcd lock, explored without a server", .timeLimit(.minutes(5)))
+@Suite("The queue and the session of an etcd lock, explored without a server", .timeLimit(.minutes(20)))
 struct QueueExplorationTests {
-  /// A small generator whose seed repeats a walk.
-  private struct Generator: RandomNumberGenerator {
-    var state: UInt64
+  private static let patient = [true]
+  private static let two = [patient, patient]
+  private static let three = [patient, patient, patient]
+  /// One client that comes back, so that keys are used again.
+  private static let returning = [[true, true], patient]
+  /// Whether the large explorations are asked for: see `scripts/explore`.
+  static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
 
-    mutating func next() -> UInt64 {
-      self.state &+= 0x9E37_79B9_7F4A_7C15
-      var word = self.state
-      word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-      return word ^ (word >> 31)
-    }
+  private func expectSound(_ what: String, _ model: some ExplorationModel) {
+    let exploration = model.explore()
+    print("etcd, \(what): \(exploration)")
+    #expect(exploration.story == nil)
+    #expect(exploration.isComplete)
   }
 
-  /// Walks at random, lets everything come to rest, and returns what went wrong and the way there.
-  private static func walk(seed: UInt64, rules: QueueMachine.Rules = .init()) -> String? {
-    var generator = Generator(state: seed)
-    var model = QueueModel(
-      clients: Int.random(in: 2...3, using: &generator),
-      callers: Int.random(in: 1...8, using: &generator),
-      faults: Int.random(in: 0...4, using: &generator),
-      rules: rules
-    )
-    var path: [QueueModel.Step] = []
-    do throws(Violation) {
-      for _ in 0..<Int.random(in: 5...120, using: &generator) {
-        guard var step = model.steps.randomElement(using: &generator) else { break }
-        // Faults are always possible: taken as often as the rest, all would be used up before anybody waits.
-        if step.isFault, !generator.next().isMultiple(of: 8) {
-          step = model.steps.filter { !$0.isFault }.randomElement(using: &generator) ?? step
-        }
-        path.append(step)
-        try model.take(step)
-      }
-      try model.settle()
-      return nil
-    } catch {
-      return "seed \(seed): \(error) after \(path.map { "\($0)" }.joined(separator: "; "))"
-    }
+  @Test("hold in every state of three clients with any one fault")
+  func threeClients() {
+    self.expectSound("three clients, one fault", QueueModel(callers: Self.three, faults: 1))
   }
 
-  @Test("never grants twice, forgets nobody and leaves nothing, in any of 40,000 random schedules")
-  func randomSchedules() {
-    for seed in 0..<40_000 as Range<UInt64> {
-      if let problem = Self.walk(seed: seed) {
-        Issue.record("\(problem)")
+  @Test("hold in every state of two clients with any two faults")
+  func twoFaults() {
+    self.expectSound("two clients, two faults", QueueModel(callers: Self.two, faults: 2))
+  }
+
+  @Test("hold in every state of a client that comes back, waiting or trying, with any one fault")
+  func returning() {
+    self.expectSound("a client that comes back, one fault", QueueModel(callers: Self.returning, faults: 1))
+    self.expectSound("a wait and a try in one process, one fault", QueueModel(callers: [[true, false], [true]], faults: 1))
+  }
+
+  @Test("hold in every state of one session with any three faults, at any delays")
+  func session() {
+    self.expectSound("one session, three faults", LeaseModel(faults: 3))
+  }
+
+  @Test("hold in every state of three clients with any two faults", .enabled(if: isDeep))
+  func threeClientsTwoFaults() {
+    self.expectSound("three clients, two faults", QueueModel(callers: Self.three, faults: 2))
+  }
+
+  @Test("hold in every state of a client that comes back with any two faults", .enabled(if: isDeep))
+  func returningTwoFaults() {
+    self.expectSound("a client that comes back, two faults", QueueModel(callers: Self.returning, faults: 2))
+  }
+
+  @Test("hold on ways through spaces that are too large to be explored: four clients, eight callers, four faults")
+  func walks() {
+    let model = QueueModel(callers: Array(repeating: [true, false], count: 4), faults: 4)
+    for seed in 0..<2_000 as Range<UInt64> {
+      if let story = model.walk(seed: seed, length: 150) {
+        Issue.record("seed \(seed): \(story)")
         return
       }
     }
   }
 
-  @Test("holds in the first 100,000 states of a depth-first search over two clients with one fault")
-  func depthFirst() throws {
-    var explored = 0
-    var stack = [QueueModel(clients: 2, callers: 2, faults: 1)]
-    // Depth first without memory: the bound on the number of states keeps the time in hand.
-    while let model = stack.popLast(), explored < 100_000 {
-      explored += 1
-      let steps = model.steps
-      if steps.isEmpty || explored.isMultiple(of: 7) {
-        var end = model
-        try end.settle()
-      }
-      for step in steps {
-        var next = model
-        try next.take(step)
-        stack.append(next)
-      }
-    }
-    #expect(explored > 10_000)
+  private static func mistake(
+    _ description: String,
+    by callers: [[Bool]] = two,
+    after fault: QueueModel.Fault? = nil,
+    leadsTo outcome: String,
+    change: @escaping @Sendable (inout QueueModel) -> Void
+  ) -> SeededMistake<QueueModel> {
+    let model = QueueModel(callers: callers, faults: fault == nil ? 0 : 1, of: fault.map { [$0] } ?? [])
+    return SeededMistake(description, in: model, leadsTo: outcome, change: change)
   }
 
-  @Test(
-    "a broken rule is caught",
-    arguments: [
-      \QueueMachine.Rules.readsBehindSeveral, \.readsOnceWatched, \.heedsOwnDeletion, \.needsLiveTerm,
-      \.cleansUpAfterAbandonedEntries, \.sweepsDoubtfulKeys, \.sparesOccupiedSlots, \.rechecks,
-    ]
-  )
-  func mutants(rule: any WritableKeyPath<QueueMachine.Rules, Bool> & Sendable) {
-    var rules = QueueMachine.Rules()
-    rules[keyPath: rule] = false
-    let caught = (0..<40_000 as Range<UInt64>).contains { Self.walk(seed: $0, rules: rules) != nil }
-    #expect(caught)
+  static let mistakes: [SeededMistake<QueueModel>] = [
+    mistake("a predecessor that goes always means our turn", by: three, after: .cancel, leadsTo: "at once") {
+      $0.rules.readsBehindSeveral = false
+    },
+    mistake("nobody looks what happened before a watch was set", leadsTo: "nothing more happens") {
+      $0.rules.readsOnceWatched = false
+    },
+    mistake("that one's own key is gone is not heeded", after: .deleteByHand, leadsTo: "is never told") {
+      $0.rules.heedsOwnDeletion = false
+    },
+    mistake("one's own key is not watched", after: .deleteByHand, leadsTo: "is never told") {
+      $0.shell.watchesOwnKey = false
+    },
+    mistake("a grant needs no live session", after: .pause, leadsTo: "after its deadline") {
+      $0.rules.needsLiveTerm = false
+    },
+    mistake("the deadline is later than the server's", after: .pause, leadsTo: "hold the lock at once") {
+      $0.shell.deadlineComesFirst = false
+    },
+    mistake("what an abandoned entry leaves is forgotten", after: .cancel, leadsTo: "nothing more happens") {
+      $0.rules.cleansUpAfterAbandonedEntries = false
+    },
+    mistake("a key that may come back is not swept", after: .delayRequest, leadsTo: "nothing more happens") {
+      $0.rules.sweepsDoubtfulKeys = false
+    },
+    mistake("a key is used again before it is gone for good", by: returning, after: .delayRequest, leadsTo: "at once") {
+      $0.rules.sparesOccupiedSlots = false
+      $0.shell.comparesOnDelete = false
+    },
+    mistake("an event that was lost is not made up for", after: .loseEvent, leadsTo: "nothing more happens") {
+      $0.rules.rechecks = false
+    },
+  ]
+
+  @Test("the explorer finds that", arguments: mistakes)
+  func finds(mistake: SeededMistake<QueueModel>) {
+    #expect(mistake.model.explore().story == nil)
+    let exploration = mistake.explore()
+    print("etcd, if \(mistake): \(exploration)")
+    #expect(mistake.isFound(by: exploration))
+  }
+
+  static let sessionMistakes: [SeededMistake<LeaseModel>] = [
+    SeededMistake("the deadline counts from the reply", in: LeaseModel(faults: 0), leadsTo: "the server has ended it") {
+      $0.rules.countsFromSend = false
+    },
+    SeededMistake("the time to live is what was asked for", in: LeaseModel(faults: 0), leadsTo: "the server has ended it") {
+      $0.rules.usesReturnedTime = false
+    },
+    SeededMistake("a session goes on after its deadline", in: LeaseModel(faults: 0), leadsTo: "has passed is moved") {
+      $0.rules.endsAtDeadline = false
+    },
+  ]
+
+  @Test("the explorer finds that", arguments: sessionMistakes)
+  func findsInSession(mistake: SeededMistake<LeaseModel>) {
+    #expect(mistake.model.explore().story == nil)
+    let exploration = mistake.explore()
+    print("etcd, if \(mistake): \(exploration)")
+    #expect(mistake.isFound(by: exploration))
   }
 }
 #endif

@@ -56,7 +56,7 @@ extension QueueModel {
     let requests = state.clients[index].requests
     state.clients[index].requests = []
     // What is on its way may be carried out yet.
-    if let first = requests.first { state.clients[index].ghosts.append(first.action) }
+    if let first = requests.first, !first.action.isRead { state.clients[index].ghosts.append(first.action) }
     try self.feed(.sessionEnded(old), index, &state)
     state.clients[index].hold = nil
     for request in requests {
@@ -122,6 +122,15 @@ extension QueueAction {
     switch self {
     case .check, .confirm: true
     default: false
+    }
+  }
+
+  /// The session that it needs.
+  var session: UInt64? {
+    switch self {
+    case .enter(_, let session, _, _): session
+    case .delete(let node): node.session
+    default: nil
     }
   }
 

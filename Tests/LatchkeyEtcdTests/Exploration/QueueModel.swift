@@ -156,11 +156,14 @@ struct QueueModel: ExplorationModel {
       state.clients[index].late = nil
       state.clients[index].watches.append(ModelClient.Watch(key: node.key, node: node, attempt: 0))
     case .recheck(let index):
-      state.clients[index].needsRecheck = false
       try self.feed(.recheck, index, &state)
+      // It comes from time to time, for as long as there is anything to look at.
+      if case .idle = state.clients[index].machine.phase { state.clients[index].needsRecheck = false }
     case .ghost(let index, let position):
       let action = state.clients[index].ghosts.remove(at: position)
+      let before = state.server.keys.count
       _ = self.carryOut(action, index, isDoubtful: true, &state)
+      guard state.server.keys.count > before else { return }
       // It may be anybody's predecessor for a moment, and then nobody is told of its deletion but by looking.
       for other in state.clients.indices { state.clients[other].needsRecheck = true }
     case .loseAnswer(let index):
@@ -185,6 +188,8 @@ struct QueueModel: ExplorationModel {
     case .expire(let index, let session):
       state.clients[index].oldSessions.removeAll { $0 == session }
       for key in state.server.end(session) { self.tell(key, &state) }
+      // Nothing comes of a request whose session is over.
+      state.clients[index].ghosts.removeAll { $0.session == session }
     case .renew(let index): try self.renew(index, &state)
     }
   }
