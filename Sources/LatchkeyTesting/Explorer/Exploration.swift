@@ -20,12 +20,14 @@ public struct Exploration: Sendable, CustomStringConvertible {
     /// What happened, in words, first to last.
     public let steps: [String]
 
+    /// The broken promise, and below it the steps, numbered.
     public var description: String {
       let lines = self.steps.enumerated().map { "\n  \($0.offset + 1). \($0.element)" }
       return "after \(self.steps.count) steps, \(self.promise):\(lines.joined())"
     }
   }
 
+  /// The figures in one line, and the story if there is one.
   public var description: String {
     let (seconds, attoseconds) = self.duration.components
     let tenths = attoseconds / 100_000_000_000_000_000

@@ -52,13 +52,19 @@ public protocol ExplorationModel {
 }
 
 extension ExplorationModel {
+  /// Every state is fine, unless a model says otherwise.
   public func check(_ state: State) throws(BrokenPromise) {}
+  /// No step is a fault, unless a model says otherwise.
   public func isFault(_ step: Step, in state: State) -> Bool { false }
+  /// Nobody can be stuck, unless a model says what rest is.
   public func isAtRest(_ state: State) -> Bool { true }
+  /// The step as it prints.
   public func describe(_ step: Step, in state: State) -> String { "\(step)" }
+  /// The state as it prints.
   public func describe(_ state: State) -> String { "\(state)" }
 }
 
 extension ExplorationModel where State: Hashable {
+  /// The state's hash.
   public func digest(_ state: State, into digest: inout StateDigest) { digest.add(state) }
 }

@@ -96,7 +96,8 @@ private struct ExplorationSearch<Model: ExplorationModel> {
     return self.stuck()
   }
 
-  private mutating func expand(_ state: Model.State, number: Int, into next: inout [Model.State]) -> Exploration.Story? {
+  private mutating func expand(_ state: Model.State, number: Int, into next: inout [Model.State]) -> Exploration.Story?
+  {
     let isAtRest = self.model.isAtRest(state)
     self.graph.addState(isAtRest: isAtRest)
     var isDeadEnd = !isAtRest

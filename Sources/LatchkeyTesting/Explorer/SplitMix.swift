@@ -10,6 +10,7 @@ public struct SplitMix: RandomNumberGenerator, Sendable {
     self.state = seed
   }
 
+  /// The next number.
   public mutating func next() -> UInt64 {
     self.state &+= 0x9e37_79b9_7f4a_7c15
     var word = self.state

@@ -168,7 +168,9 @@ struct LeaseModel: ExplorationModel {
 
   /// From wherever it is, the client gets to a session that lives.
   func isAtRest(_ state: State) -> Bool {
-    guard let lease = state.lease, let deadline = state.deadline, Self.instant(state.now) < deadline else { return false }
+    guard let lease = state.lease, let deadline = state.deadline, Self.instant(state.now) < deadline else {
+      return false
+    }
     return state.leases.contains { $0.id == lease }
   }
 

@@ -35,7 +35,10 @@ struct QueueExplorationTests {
   @Test("hold in every state of a client that comes back, waiting or trying, with any one fault")
   func returning() {
     self.expectSound("a client that comes back, one fault", QueueModel(callers: Self.returning, faults: 1))
-    self.expectSound("a wait and a try in one process, one fault", QueueModel(callers: [[true, false], [true]], faults: 1))
+    self.expectSound(
+      "a wait and a try in one process, one fault",
+      QueueModel(callers: [[true, false], [true]], faults: 1)
+    )
   }
 
   @Test("hold in every state of one session with any three faults, at any delays")
@@ -62,6 +65,27 @@ struct QueueExplorationTests {
         return
       }
     }
+  }
+
+  @Test(
+    "a key that is deleted between the last look at its place and the setting of its watch is noticed by its holder"
+  )
+  func deletedBeforeWatched() {
+    var machine = QueueMachine(session: 1)
+    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    let node = QueueNode(key: [1], slot: 0, revision: 7, session: 1)
+    let behind = QueueEntry.entered(node, QueueView(predecessor: [2], isNext: true, ahead: 1))
+    _ = machine.handle(.entered(attempt: 1, .success(behind), inDoubt: nil), termIsLive: true)
+    _ = machine.handle(.predecessorWatched(attempt: 1, key: [2]), termIsLive: true)
+    let check = machine.handle(.predecessorGone(attempt: 1, key: [2]), termIsLive: true)
+    #expect(check == [.check(attempt: 1, node)])
+    // The server has looked by now; the key is deleted; then the watch is set, and tells nothing.
+    _ = machine.handle(.ownWatched(node), termIsLive: true)
+    let granted = machine.handle(.checked(attempt: 1, .success(.standing(QueueView()))), termIsLive: true)
+    #expect(granted == [.grant(1, node), .confirm(node)])
+    _ = machine.served(patient: true)
+    let lost = machine.handle(.confirmed(node, exists: false), termIsLive: true)
+    #expect(lost.contains(.lose(grant: 1)))
   }
 
   private static func mistake(
@@ -121,7 +145,11 @@ struct QueueExplorationTests {
     SeededMistake("the deadline counts from the reply", in: LeaseModel(faults: 0), leadsTo: "the server has ended it") {
       $0.rules.countsFromSend = false
     },
-    SeededMistake("the time to live is what was asked for", in: LeaseModel(faults: 0), leadsTo: "the server has ended it") {
+    SeededMistake(
+      "the time to live is what was asked for",
+      in: LeaseModel(faults: 0),
+      leadsTo: "the server has ended it"
+    ) {
       $0.rules.usesReturnedTime = false
     },
     SeededMistake("a session goes on after its deadline", in: LeaseModel(faults: 0), leadsTo: "has passed is moved") {

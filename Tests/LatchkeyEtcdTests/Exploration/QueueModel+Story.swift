@@ -14,7 +14,8 @@ extension QueueModel {
       let isHeld = state.clients[index].hold?.isHeld ?? false
       return isHeld ? "\(Self.name(index)) releases the lock" : "\(Self.name(index)) gives up the lock that it has lost"
     case .serve(let index):
-      return "the server carries out \(Self.name(index))'s \(self.describe(state.clients[index].requests.first?.action))"
+      return
+        "the server carries out \(Self.name(index))'s \(self.describe(state.clients[index].requests.first?.action))"
     case .hearAnswer(let index):
       return "\(Self.name(index)) hears \(self.describe(state.clients[index].answers.first))"
     case .hearEvent(let index):

@@ -204,7 +204,9 @@ struct QueueModel: ExplorationModel {
         let isQuiet =
           client.requests.isEmpty && client.answers.isEmpty && client.events.isEmpty && client.late == nil
           && client.watches.allSatisfy(\.isSet) && !client.needsRecheck
-        guard !isQuiet else { throw BrokenPromise("\(Self.name(index)) is never told that its key was deleted by hand") }
+        guard !isQuiet else {
+          throw BrokenPromise("\(Self.name(index)) is never told that its key was deleted by hand")
+        }
         continue
       }
       if let holder { throw BrokenPromise("\(Self.name(holder)) and \(Self.name(index)) hold the lock at once") }

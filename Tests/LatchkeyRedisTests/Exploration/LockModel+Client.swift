@@ -93,7 +93,8 @@ extension LockModel {
     let turn = state.clients[index].turn
     for (attempt, ballot) in state.clients[index].ballots {
       let isPresent = turn.attempt == attempt && (turn.isOpen || turn.isAsking || turn.phase == .held)
-      let isAtWork = ballot.machine.isReleased ? !ballot.machine.isOver : ballot.machine.nodes.contains(where: \.isPending)
+      let isAtWork =
+        ballot.machine.isReleased ? !ballot.machine.isOver : ballot.machine.nodes.contains(where: \.isPending)
       guard !isPresent, !isAtWork else { continue }
       state.clients[index].ballots[attempt] = nil
       state.clients[index].departed.remove(attempt)

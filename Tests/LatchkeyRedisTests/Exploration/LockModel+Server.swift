@@ -10,8 +10,14 @@ extension LockModel {
     at node: Int,
     _ state: inout State
   ) -> ModelClient.Reply {
-    let answer = request.isRelease ? self.release(request, index, node, &state) : self.plant(request, index, node, &state)
-    return ModelClient.Reply(request: request, answer: answer, run: state.nodes[node].run, startedAt: state.nodes[node].startedAt)
+    let answer =
+      request.isRelease ? self.release(request, index, node, &state) : self.plant(request, index, node, &state)
+    return ModelClient.Reply(
+      request: request,
+      answer: answer,
+      run: state.nodes[node].run,
+      startedAt: state.nodes[node].startedAt
+    )
   }
 
   private func plant(
@@ -22,7 +28,9 @@ extension LockModel {
   ) -> ModelClient.Reply.Answer {
     let held = state.nodes[node].key
     let isOwn = held.map { $0.client == index && $0.attempt == request.attempt } ?? false
-    if let held, !isOwn || !self.shell.knowsOwner { return .no(ofOwnAttempt: held.client == index ? held.attempt : nil) }
+    if let held, !isOwn || !self.shell.knowsOwner {
+      return .no(ofOwnAttempt: held.client == index ? held.attempt : nil)
+    }
     state.nodes[node].key = ModelNode.Key(
       client: index,
       attempt: request.attempt,

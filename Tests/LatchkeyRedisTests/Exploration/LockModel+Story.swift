@@ -20,7 +20,8 @@ extension LockModel {
       return "\(Self.name(index)) hears from \(self.server(node)): \(reply)"
     case .alarm(let index): return "\(Self.name(index)) has paused long enough"
     case .retry(let index, let position):
-      return "\(Self.name(index)) comes back to its release at \(self.server(state.clients[index].retries[position].node))"
+      return
+        "\(Self.name(index)) comes back to its release at \(self.server(state.clients[index].retries[position].node))"
     case .serveSubscription(let index): return "the server notes that \(Self.name(index)) wants to hear of releases"
     case .hearSubscribed(let index): return "\(Self.name(index)) hears that it will be told of releases"
     case .hearWord(let index): return "\(Self.name(index)) hears that the lock was released"

@@ -160,7 +160,9 @@ struct LockModel: ExplorationModel {
     if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
     if self.faults.contains(.loseWord), client.hasWord { steps.append(.loseWord(index)) }
     if self.faults.contains(.impatience), !self.isSingle {
-      for (attempt, ballot) in client.ballots where ballot.isOut { steps.append(.giveUpWaiting(index, attempt: attempt)) }
+      for (attempt, ballot) in client.ballots where ballot.isOut {
+        steps.append(.giveUpWaiting(index, attempt: attempt))
+      }
     }
     if self.faults.contains(.cut) {
       for node in state.nodes.indices {

@@ -188,8 +188,11 @@ struct QueueModel: ExplorationModel {
     for (index, client) in state.clients.enumerated() {
       guard let hold = client.hold, hold.isHeld else { continue }
       if state.deletedByHand.contains(hold.node.name) {
-        let isQuiet = client.isConnected && client.requests.isEmpty && client.replies.isEmpty && client.laterWatches.isEmpty
-        guard !isQuiet else { throw BrokenPromise("\(Self.name(index)) is never told that its node was deleted by hand") }
+        let isQuiet =
+          client.isConnected && client.requests.isEmpty && client.replies.isEmpty && client.laterWatches.isEmpty
+        guard !isQuiet else {
+          throw BrokenPromise("\(Self.name(index)) is never told that its node was deleted by hand")
+        }
         continue
       }
       if let holder { throw BrokenPromise("\(Self.name(holder)) and \(Self.name(index)) hold the lock at once") }
