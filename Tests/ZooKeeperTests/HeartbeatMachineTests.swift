@@ -1,3 +1,4 @@
+import LatchkeyTesting
 import Testing
 
 @testable import ZooKeeper

@@ -1,5 +1,6 @@
 import CZooKeeper
 import Latchkey
+import LatchkeyTesting
 import Testing
 
 @testable import ZooKeeper

@@ -10,10 +10,10 @@
 /// stopped for a while does that. The key would stand in everybody's way until the session ends, so such keys are deleted
 /// again from time to time, as long as the session lives.
 struct QueueLitter: Sendable {
-  private var deletes: Set<QueueNode> = []
+  private(set) var deletes: Set<QueueNode> = []
   /// Abandoned attempts by their numbers.
-  private var entries: [UInt64: QueueMachine.Attempt] = [:]
-  private var doubtful: [QueueNode] = []
+  private(set) var entries: [UInt64: QueueMachine.Attempt] = [:]
+  private(set) var doubtful: [QueueNode] = []
 
   var isEmpty: Bool { self.deletes.isEmpty && self.entries.isEmpty && self.doubtful.isEmpty }
 

@@ -214,7 +214,10 @@ package struct QueueMachine: Sendable {
       return self.rules.heedsOwnDeletion ? self.restart() : self.ripen(attempt, node, termIsLive: termIsLive)
     case .success(.standing(let view)):
       if again, view.predecessor != nil, view.predecessor == attempt.watched { return self.check(attempt, node, view) }
-      return self.placed(attempt, node, view, termIsLive: termIsLive)
+      let actions = self.placed(attempt, node, view, termIsLive: termIsLive)
+      // Our own watch may have been set after this read, and our key deleted in between.
+      if again, self.rules.readsOnceWatched, case .held = self.phase { return actions + [.confirm(node)] }
+      return actions
     case .failure(.sessionOver): return self.sessionOver()
     case .failure(.permanent(let error)): return self.giveUp(node, error)
     }

@@ -51,14 +51,14 @@ package struct SessionMachine: Sendable {
     case suspectConnection
   }
 
-  private struct Stream: Sendable {
+  struct Stream: Sendable {
     let number: UInt64
     /// When each keep-alive was sent that has not been answered, oldest first: answers come in this order.
     var unanswered: [ContinuousClock.Instant] = []
     var lastSend: ContinuousClock.Instant
   }
 
-  private struct Live: Sendable {
+  struct Live: Sendable {
     let lease: Int64
     var timeToLive: Duration
     var deadline: ContinuousClock.Instant
@@ -67,7 +67,7 @@ package struct SessionMachine: Sendable {
     var reopenAt: ContinuousClock.Instant
   }
 
-  private enum Phase: Sendable {
+  enum Phase: Sendable {
     case idle
     case granting(attempt: UInt64, sentAt: ContinuousClock.Instant)
     case pausing(until: ContinuousClock.Instant)
@@ -75,7 +75,7 @@ package struct SessionMachine: Sendable {
     case closed
   }
 
-  private var phase = Phase.idle
+  private(set) var phase = Phase.idle
   private var nextAttempt: UInt64 = 1
   private var nextStream: UInt64 = 1
   private var failures = 0

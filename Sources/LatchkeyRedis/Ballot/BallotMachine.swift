@@ -26,7 +26,7 @@ package struct BallotMachine: Sendable {
     package static let sound = Rules()
   }
 
-  private enum Release: Hashable {
+  enum Release: Hashable {
     case none
     case sending
     /// To be sent again; whether it has been carried out at least once.
@@ -34,7 +34,7 @@ package struct BallotMachine: Sendable {
     case settled
   }
 
-  private struct Node {
+  struct Node {
     var isPending = false
     var vote: Vote?
     /// A request may still arrive that nobody waits for.
@@ -47,15 +47,15 @@ package struct BallotMachine: Sendable {
   private let timeToLive: Duration
   /// A single server is asked again by the same owner, which then finds a grant whose reply was lost.
   private let isRepeatable: Bool
-  private var nodes: [Node]
-  private var deadline: ContinuousClock.Instant?
-  private var isDecided = true
-  private var isReleased = false
-  private var isSettled = false
-  private var hasTimedOut = false
+  private(set) var nodes: [Node]
+  private(set) var deadline: ContinuousClock.Instant?
+  private(set) var isDecided = true
+  private(set) var isReleased = false
+  private(set) var isSettled = false
+  private(set) var hasTimedOut = false
   /// When nothing that was planted can still stand.
-  private var releaseUntil: ContinuousClock.Instant?
-  private var told = 0
+  private(set) var releaseUntil: ContinuousClock.Instant?
+  private(set) var told = 0
 
   /// - Parameters:
   ///   - nodes: How many servers there are.

@@ -70,7 +70,7 @@ package struct RenewalMachine: Sendable {
     }
   }
 
-  private struct Entry {
+  struct Entry {
     var deadline: ContinuousClock.Instant
     /// When to extend it next; nil if it is not to be.
     var due: ContinuousClock.Instant?
@@ -79,8 +79,8 @@ package struct RenewalMachine: Sendable {
   }
 
   private let rules: Rules
-  private var entries: [UInt64: Entry] = [:]
-  private var wakeAt: ContinuousClock.Instant?
+  private(set) var entries: [UInt64: Entry] = [:]
+  private(set) var wakeAt: ContinuousClock.Instant?
 
   package init(rules: Rules) {
     self.rules = rules

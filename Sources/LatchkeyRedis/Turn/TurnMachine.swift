@@ -29,7 +29,7 @@ package struct TurnMachine: Sendable {
     package init() {}
   }
 
-  private enum Phase: Hashable {
+  enum Phase: Hashable {
     case idle
     case asking
     case resting(alarm: UInt64)
@@ -40,7 +40,7 @@ package struct TurnMachine: Sendable {
     case held
   }
 
-  private enum Subscription: Hashable {
+  enum Subscription: Hashable {
     case none
     case opening
     case open
@@ -49,20 +49,20 @@ package struct TurnMachine: Sendable {
   }
 
   private let rules: Rules
-  private var phase = Phase.idle
-  private var subscription = Subscription.none
-  private var attempt: UInt64 = 0
+  private(set) var phase = Phase.idle
+  private(set) var subscription = Subscription.none
+  private(set) var attempt: UInt64 = 0
   /// Whether the attempt can be continued.
-  private var isOpen = false
+  private(set) var isOpen = false
   /// Whether the attempt may hold the lock without our knowing.
-  private var isDoubtful = false
+  private(set) var isDoubtful = false
   /// The release that is under way.
-  private var departing: UInt64?
-  private var mustAskAgain = false
+  private(set) var departing: UInt64?
+  private(set) var mustAskAgain = false
   /// The error of the last answer, if it was one.
-  private var outage: UInt64?
+  private(set) var outage: UInt64?
   private var pause: Duration?
-  private var handOvers = 0
+  private(set) var handOvers = 0
   private var nextAlarm: UInt64 = 1
   package private(set) var patient = 0
   package private(set) var impatient = 0

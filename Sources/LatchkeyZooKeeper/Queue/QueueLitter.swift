@@ -3,7 +3,7 @@
 /// Everything is tried at least once more after each reconnect, until it is done or the session, and with it every node, is
 /// over.
 struct QueueLitter: Sendable {
-  private struct Search: Sendable {
+  struct Search: Sendable {
     let session: UInt64
     var isInFlight: Bool
   }
@@ -11,11 +11,11 @@ struct QueueLitter: Sendable {
   /// A rule of the queue; see ``QueueMachine/Rules``.
   var retriesDeletes = true
   /// Nodes to delete, and whether the request is under way.
-  private var deletes: [QueueNode: Bool] = [:]
+  private(set) var deletes: [QueueNode: Bool] = [:]
   /// Abandoned attempts whose create has not been answered.
-  private var creates: [UInt64: QueueMachine.Attempt] = [:]
+  private(set) var creates: [UInt64: QueueMachine.Attempt] = [:]
   /// Identifiers of creates whose answer was lost.
-  private var searches: [String: Search] = [:]
+  private(set) var searches: [String: Search] = [:]
 
   var isEmpty: Bool { self.deletes.isEmpty && self.creates.isEmpty && self.searches.isEmpty }
 

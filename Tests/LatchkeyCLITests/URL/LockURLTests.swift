@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTesting
 import Testing
 
 @Suite("The URL of a lock")
@@ -149,7 +150,7 @@ struct LockURLTests {
 
   @Test("never traps on any text, and whatever it accepts can be parsed again")
   func randomized() {
-    var random = SplitMix(state: 20_261_123)
+    var random = SplitMix(seed: 20_261_123)
     let pieces = [
       "local:", "zookeeper://", "redis://", "redlock://", "etcds:", "//", "/", "h", "h1:2181", ",", "[::1]", "[", "]",
       ":", "@",
@@ -163,18 +164,5 @@ struct LockURLTests {
       guard let url = try? LockURL(text) else { continue }
       #expect((try? LockURL(url.textWithCredentials)) == url, "\(text)")
     }
-  }
-}
-
-/// Random numbers that are the same in every run.
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    self.state &+= 0x9e37_79b9_7f4a_7c15
-    var word = self.state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
   }
 }

@@ -1,3 +1,4 @@
+import LatchkeyTesting
 import NIOCore
 import Testing
 

@@ -1,0 +1,168 @@
+#if Etcd
+import Foundation
+import LatchkeyTesting
+import Testing
+
+@testable import LatchkeyEtcd
+
+@Suite("The queue and the session of an etcd lock, explored without a server", .timeLimit(.minutes(20)))
+struct QueueExplorationTests {
+  private static let patient = [true]
+  private static let two = [patient, patient]
+  private static let three = [patient, patient, patient]
+  /// One client that comes back, so that keys are used again.
+  private static let returning = [[true, true], patient]
+  /// Whether the large explorations are asked for: see `scripts/explore`.
+  static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
+
+  private func expectSound(_ what: String, _ model: some ExplorationModel) {
+    let exploration = model.explore()
+    print("etcd, \(what): \(exploration)")
+    #expect(exploration.story == nil)
+    #expect(exploration.isComplete)
+  }
+
+  @Test("hold in every state of three clients with any one fault")
+  func threeClients() {
+    self.expectSound("three clients, one fault", QueueModel(callers: Self.three, faults: 1))
+  }
+
+  @Test("hold in every state of two clients with any two faults")
+  func twoFaults() {
+    self.expectSound("two clients, two faults", QueueModel(callers: Self.two, faults: 2))
+  }
+
+  @Test("hold in every state of a client that comes back, waiting or trying, with any one fault")
+  func returning() {
+    self.expectSound("a client that comes back, one fault", QueueModel(callers: Self.returning, faults: 1))
+    self.expectSound(
+      "a wait and a try in one process, one fault",
+      QueueModel(callers: [[true, false], [true]], faults: 1)
+    )
+  }
+
+  @Test("hold in every state of one session with any three faults, at any delays")
+  func session() {
+    self.expectSound("one session, three faults", LeaseModel(faults: 3))
+  }
+
+  @Test("hold in every state of three clients with any two faults", .enabled(if: isDeep))
+  func threeClientsTwoFaults() {
+    self.expectSound("three clients, two faults", QueueModel(callers: Self.three, faults: 2))
+  }
+
+  @Test("hold in every state of a client that comes back with any two faults", .enabled(if: isDeep))
+  func returningTwoFaults() {
+    self.expectSound("a client that comes back, two faults", QueueModel(callers: Self.returning, faults: 2))
+  }
+
+  @Test("hold on ways through spaces that are too large to be explored: four clients, eight callers, four faults")
+  func walks() {
+    let model = QueueModel(callers: Array(repeating: [true, false], count: 4), faults: 4)
+    for seed in 0..<2_000 as Range<UInt64> {
+      if let story = model.walk(seed: seed, length: 150) {
+        Issue.record("seed \(seed): \(story)")
+        return
+      }
+    }
+  }
+
+  @Test(
+    "a key that is deleted between the last look at its place and the setting of its watch is noticed by its holder"
+  )
+  func deletedBeforeWatched() {
+    var machine = QueueMachine(session: 1)
+    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    let node = QueueNode(key: [1], slot: 0, revision: 7, session: 1)
+    let behind = QueueEntry.entered(node, QueueView(predecessor: [2], isNext: true, ahead: 1))
+    _ = machine.handle(.entered(attempt: 1, .success(behind), inDoubt: nil), termIsLive: true)
+    _ = machine.handle(.predecessorWatched(attempt: 1, key: [2]), termIsLive: true)
+    let check = machine.handle(.predecessorGone(attempt: 1, key: [2]), termIsLive: true)
+    #expect(check == [.check(attempt: 1, node)])
+    // The server has looked by now; the key is deleted; then the watch is set, and tells nothing.
+    _ = machine.handle(.ownWatched(node), termIsLive: true)
+    let granted = machine.handle(.checked(attempt: 1, .success(.standing(QueueView()))), termIsLive: true)
+    #expect(granted == [.grant(1, node), .confirm(node)])
+    _ = machine.served(patient: true)
+    let lost = machine.handle(.confirmed(node, exists: false), termIsLive: true)
+    #expect(lost.contains(.lose(grant: 1)))
+  }
+
+  private static func mistake(
+    _ description: String,
+    by callers: [[Bool]] = two,
+    after fault: QueueModel.Fault? = nil,
+    leadsTo outcome: String,
+    change: @escaping @Sendable (inout QueueModel) -> Void
+  ) -> SeededMistake<QueueModel> {
+    let model = QueueModel(callers: callers, faults: fault == nil ? 0 : 1, of: fault.map { [$0] } ?? [])
+    return SeededMistake(description, in: model, leadsTo: outcome, change: change)
+  }
+
+  static let mistakes: [SeededMistake<QueueModel>] = [
+    mistake("a predecessor that goes always means our turn", by: three, after: .cancel, leadsTo: "at once") {
+      $0.rules.readsBehindSeveral = false
+    },
+    mistake("nobody looks what happened before a watch was set", leadsTo: "nothing more happens") {
+      $0.rules.readsOnceWatched = false
+    },
+    mistake("that one's own key is gone is not heeded", after: .deleteByHand, leadsTo: "is never told") {
+      $0.rules.heedsOwnDeletion = false
+    },
+    mistake("one's own key is not watched", after: .deleteByHand, leadsTo: "is never told") {
+      $0.shell.watchesOwnKey = false
+    },
+    mistake("a grant needs no live session", after: .pause, leadsTo: "after its deadline") {
+      $0.rules.needsLiveTerm = false
+    },
+    mistake("the deadline is later than the server's", after: .pause, leadsTo: "hold the lock at once") {
+      $0.shell.deadlineComesFirst = false
+    },
+    mistake("what an abandoned entry leaves is forgotten", after: .cancel, leadsTo: "nothing more happens") {
+      $0.rules.cleansUpAfterAbandonedEntries = false
+    },
+    mistake("a key that may come back is not swept", after: .delayRequest, leadsTo: "nothing more happens") {
+      $0.rules.sweepsDoubtfulKeys = false
+    },
+    mistake("a key is used again before it is gone for good", by: returning, after: .delayRequest, leadsTo: "at once") {
+      $0.rules.sparesOccupiedSlots = false
+      $0.shell.comparesOnDelete = false
+    },
+    mistake("an event that was lost is not made up for", after: .loseEvent, leadsTo: "nothing more happens") {
+      $0.rules.rechecks = false
+    },
+  ]
+
+  @Test("the explorer finds that", arguments: mistakes)
+  func finds(mistake: SeededMistake<QueueModel>) {
+    #expect(mistake.model.explore().story == nil)
+    let exploration = mistake.explore()
+    print("etcd, if \(mistake): \(exploration)")
+    #expect(mistake.isFound(by: exploration))
+  }
+
+  static let sessionMistakes: [SeededMistake<LeaseModel>] = [
+    SeededMistake("the deadline counts from the reply", in: LeaseModel(faults: 0), leadsTo: "the server has ended it") {
+      $0.rules.countsFromSend = false
+    },
+    SeededMistake(
+      "the time to live is what was asked for",
+      in: LeaseModel(faults: 0),
+      leadsTo: "the server has ended it"
+    ) {
+      $0.rules.usesReturnedTime = false
+    },
+    SeededMistake("a session goes on after its deadline", in: LeaseModel(faults: 0), leadsTo: "has passed is moved") {
+      $0.rules.endsAtDeadline = false
+    },
+  ]
+
+  @Test("the explorer finds that", arguments: sessionMistakes)
+  func findsInSession(mistake: SeededMistake<LeaseModel>) {
+    #expect(mistake.model.explore().story == nil)
+    let exploration = mistake.explore()
+    print("etcd, if \(mistake): \(exploration)")
+    #expect(mistake.isFound(by: exploration))
+  }
+}
+#endif

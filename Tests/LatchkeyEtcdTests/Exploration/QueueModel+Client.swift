@@ -1,0 +1,147 @@
+#if Etcd
+import LatchkeyTesting
+
+@testable import LatchkeyEtcd
+
+/// What the clients and the server do.
+extension QueueModel {
+  func feed(_ event: QueueEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let actions = state.clients[index].machine.handle(event, termIsLive: state.clients[index].hasLiveTerm)
+    for action in actions { try self.perform(action, index, &state) }
+  }
+
+  private func perform(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    switch action {
+    case .enter, .check, .confirm, .delete: state.clients[index].requests.append(ModelClient.Request(action: action))
+    case .watchPredecessor(let attempt, let key):
+      state.clients[index].watches.removeAll { $0.node == nil }
+      state.clients[index].watches.append(ModelClient.Watch(key: key, node: nil, attempt: attempt))
+    case .watchOwn(let attempt, let node):
+      // Without the watch, the machine is told that there is one.
+      guard self.shell.watchesOwnKey else { return state.clients[index].events.append(.ownWatched(node)) }
+      state.clients[index].watches.append(ModelClient.Watch(key: node.key, node: node, attempt: attempt))
+    case .watchOwnLater(let node):
+      if self.shell.watchesOwnKey { state.clients[index].late = node }
+    case .forgetWatches:
+      state.clients[index].watches = []
+      state.clients[index].events = []
+      state.clients[index].late = nil
+    case .grant(let grant, let node): try self.grant(grant, node, index, &state)
+    case .lose(let grant):
+      if state.clients[index].hold?.grant == grant { state.clients[index].hold = nil }
+    case .answerImpatient: state.clients[index].waiting.removeAll { !$0 }
+    case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
+    case .releaseSettled: break
+    }
+  }
+
+  private func grant(_ grant: UInt64, _ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let name = Self.name(index)
+    let client = state.clients[index]
+    guard let patient = client.waiting.first else { throw BrokenPromise("\(name) is granted for nobody") }
+    guard client.hasLiveTerm else { throw BrokenPromise("\(name) is granted the lock after its deadline") }
+    guard node.revision > state.lastToken || state.deletedByHand.contains(node.revision) else {
+      throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
+    }
+    state.lastToken = max(state.lastToken, node.revision)
+    state.clients[index].hold = ModelClient.Hold(grant: grant, node: node)
+    state.clients[index].waiting.removeFirst()
+    for action in state.clients[index].machine.served(patient: patient) { try self.perform(action, index, &state) }
+  }
+
+  /// The client's deadline has passed: the session is over for it, whatever the server thinks.
+  func renew(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let old = state.clients[index].session
+    if state.server.sessions.contains(old) { state.clients[index].oldSessions.append(old) }
+    let requests = state.clients[index].requests
+    state.clients[index].requests = []
+    // What is on its way may be carried out yet.
+    if let first = requests.first, !first.action.isRead { state.clients[index].ghosts.append(first.action) }
+    try self.feed(.sessionEnded(old), index, &state)
+    state.clients[index].hold = nil
+    for request in requests {
+      if let answer = request.action.answerWithoutSession { try self.feed(answer, index, &state) }
+    }
+    state.clients[index].session = state.nextSession
+    state.nextSession += 1
+    state.clients[index].hasLiveTerm = true
+    state.server.begin(state.clients[index].session)
+    try self.feed(.sessionBegan(state.clients[index].session), index, &state)
+  }
+
+  // MARK: The server
+
+  func carryOut(_ action: QueueAction, _ index: Int, isDoubtful: Bool, _ state: inout State) -> QueueEvent? {
+    switch action {
+    case .enter(let attempt, let session, let slot, let onlyIfEmpty):
+      let key = [UInt8(index), UInt8(session), UInt8(slot)]
+      let entry = state.server.enter(key, slot: slot, session: session, onlyIfEmpty: onlyIfEmpty)
+      let node = QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session)
+      return .entered(attempt: attempt, entry, inDoubt: isDoubtful ? node : nil)
+    case .check(let attempt, let node): return .checked(attempt: attempt, state.server.check(node))
+    case .confirm(let node): return .confirmed(node, exists: state.server.has(node))
+    case .delete(let node):
+      self.delete(node.key, revision: self.shell.comparesOnDelete ? node.revision : QueueNode.anyRevision, &state)
+      return .deleted(node, isGone: true)
+    default: return nil
+    }
+  }
+
+  func delete(_ key: [UInt8], revision: Int64, _ state: inout State) {
+    if state.server.delete(key, revision: revision) { self.tell(key, &state) }
+  }
+
+  func tell(_ key: [UInt8], _ state: inout State) {
+    for index in state.clients.indices {
+      for watch in state.clients[index].watches where watch.isSet && watch.key == key {
+        let event: QueueEvent =
+          watch.node.map { .ownGone($0) } ?? .predecessorGone(attempt: watch.attempt, key: watch.key)
+        state.clients[index].events.append(event)
+      }
+    }
+  }
+
+  func setWatch(_ index: Int, _ position: Int, _ state: inout State) {
+    state.clients[index].watches[position].isSet = true
+    let watch = state.clients[index].watches[position]
+    state.clients[index].events.append(
+      watch.node.map { .ownWatched($0) } ?? .predecessorWatched(attempt: watch.attempt, key: watch.key)
+    )
+  }
+
+  /// The stream of watches breaks and is made again.
+  func breakStream(_ index: Int, _ state: inout State) {
+    state.clients[index].events = []
+    for position in state.clients[index].watches.indices { state.clients[index].watches[position].isSet = false }
+  }
+}
+
+extension QueueAction {
+  /// Whether it changes nothing at the server, so that asking twice is asking once.
+  var isRead: Bool {
+    switch self {
+    case .check, .confirm: true
+    default: false
+    }
+  }
+
+  /// The session that it needs.
+  var session: UInt64? {
+    switch self {
+    case .enter(_, let session, _, _): session
+    case .delete(let node): node.session
+    default: nil
+    }
+  }
+
+  /// What the client hears of a request when its session is over.
+  fileprivate var answerWithoutSession: QueueEvent? {
+    switch self {
+    case .enter(let attempt, _, _, _): .entered(attempt: attempt, .failure(.sessionOver), inDoubt: nil)
+    case .check(let attempt, _): .checked(attempt: attempt, .failure(.sessionOver))
+    case .delete(let node): .deleted(node, isGone: true)
+    default: nil
+    }
+  }
+}
+#endif

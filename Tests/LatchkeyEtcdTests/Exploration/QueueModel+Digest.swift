@@ -1,0 +1,244 @@
+#if Etcd
+import LatchkeyTesting
+
+@testable import LatchkeyEtcd
+
+/// What tells one state from another. Clients are alike: states that differ by who is who are one. Of revisions only the place
+/// in the queue counts, and of attempts, sessions and revisions that are gone only which are the same.
+extension QueueModel {
+  func digest(_ state: State, into digest: inout StateDigest) {
+    digest.add(state.faults)
+    // A key can come back under its name, so it matters whose it was: clients are numbered by what they look like.
+    let looks = state.clients.indices.map { ClientDigest.of($0, state, ranks: nil) }
+    var ranks = Array(repeating: 0, count: looks.count)
+    let order = state.clients.indices.sorted { looks[$0] < looks[$1] }
+    for (rank, index) in order.enumerated() { ranks[index] = rank }
+    for key in state.server.keys { digest.add(ranks[Int(key.name[0])]) }
+    for index in order { digest.add(ClientDigest.of(index, state, ranks: ranks)) }
+  }
+}
+
+/// The digest of one client as the server sees it.
+private struct ClientDigest {
+  let state: QueueModel.State
+  let index: Int
+  let ranks: [Int]?
+  var words = StateDigest()
+
+  static func of(_ index: Int, _ state: QueueModel.State, ranks: [Int]?) -> UInt64 {
+    var digest = ClientDigest(state: state, index: index, ranks: ranks)
+    digest.add(state.clients[index])
+    return digest.words.value
+  }
+
+  private mutating func add(_ client: ModelClient) {
+    self.session(client.session)
+    self.words.add(self.state.server.sessions.contains(client.session))
+    self.words.add(client.hasLiveTerm)
+    self.words.add(client.needsRecheck)
+    self.words.add(client.oldSessions.count)
+    for session in client.oldSessions { self.session(session) }
+    for key in self.state.server.keys where Int(key.name[0]) == self.index { self.key(key.name) }
+    self.words.add(client.callers.count)
+    for patient in client.callers { self.words.add(patient) }
+    self.words.add(client.waiting.count)
+    for patient in client.waiting { self.words.add(patient) }
+    self.add(client.machine)
+    self.words.add(client.hold != nil)
+    if let hold = client.hold {
+      self.add(hold.node)
+      self.words.add(hold.isHeld)
+    }
+    self.words.add(client.requests.count)
+    for request in client.requests {
+      self.add(request.action)
+      self.words.add(request.isDoubtful)
+    }
+    self.words.add(client.answers.count)
+    for answer in client.answers { self.add(answer) }
+    self.words.add(client.events.count)
+    for event in client.events { self.add(event) }
+    self.words.add(client.watches.count)
+    for watch in client.watches {
+      self.key(watch.key)
+      self.words.add(watch.isSet)
+      self.words.add(watch.node != nil)
+      if let node = watch.node { self.add(node) } else { self.attempt(watch.attempt) }
+    }
+    self.words.add(client.late != nil)
+    if let late = client.late { self.add(late) }
+    self.words.add(client.ghosts.count)
+    for ghost in client.ghosts { self.add(ghost) }
+  }
+
+  // MARK: Names
+
+  private mutating func session(_ session: UInt64) { self.words.add(name: session, of: 1) }
+
+  private mutating func attempt(_ attempt: UInt64) { self.words.add(name: attempt, of: 2) }
+
+  private mutating func key(_ key: [UInt8]) {
+    let owner = Int(key[0])
+    if owner == self.index {
+      self.session(UInt64(key[1]))
+    } else {
+      self.words.add(self.ranks?[owner] ?? -2)
+      self.words.add(self.state.clients[owner].session == UInt64(key[1]))
+    }
+    self.words.add(Int(key[2]))
+    self.words.add(self.state.server.place(of: key) ?? -1)
+  }
+
+  private mutating func add(_ node: QueueNode) {
+    self.key(node.key)
+    self.revision(node.revision, of: node.key)
+  }
+
+  private mutating func revision(_ revision: Int64, of key: [UInt8]) {
+    guard revision != QueueNode.anyRevision else { return self.words.add(0) }
+    if let place = self.state.server.place(of: key), self.state.server.keys[place].revision == revision {
+      self.words.add(1)
+    } else {
+      self.words.add(2)
+      self.words.add(name: UInt64(revision), of: 3)
+    }
+    self.words.add(revision > self.state.lastToken)
+    self.words.add(self.state.deletedByHand.contains(revision))
+  }
+
+  // MARK: The machine
+
+  private mutating func add(_ machine: QueueMachine) {
+    self.words.add(machine.patient)
+    self.words.add(machine.impatient)
+    self.words.add(machine.session != nil)
+    if let session = machine.session { self.session(session) }
+    self.add(machine.phase)
+    let litter = machine.litter
+    let deletes = litter.deletes.sorted { ($0.key.last ?? 0, $0.revision) < ($1.key.last ?? 0, $1.revision) }
+    self.words.add(deletes.count)
+    for node in deletes { self.add(node) }
+    self.words.add(litter.entries.count)
+    for (_, attempt) in litter.entries.sorted(by: { $0.key < $1.key }) { self.add(attempt) }
+    self.words.add(litter.doubtful.count)
+    for node in litter.doubtful { self.add(node) }
+  }
+
+  private mutating func add(_ attempt: QueueMachine.Attempt) {
+    self.attempt(attempt.number)
+    self.session(attempt.session)
+    self.words.add(Int(attempt.slot))
+    self.words.add(attempt.onlyIfEmpty)
+    self.words.add(attempt.isOwnWatchAsked)
+    self.words.add(attempt.isOwnWatched)
+    self.words.add(attempt.watched != nil)
+    if let watched = attempt.watched { self.key(watched) }
+    self.words.add(attempt.isPredecessorWatched)
+  }
+
+  private mutating func add(_ phase: QueueMachine.Phase) {
+    switch phase {
+    case .idle: self.words.add(0)
+    case .needSession: self.words.add(1)
+    case .entering(let attempt):
+      self.words.add(2)
+      self.add(attempt)
+    case .watching(let attempt, let node, let view): self.add(3, attempt, node, view)
+    case .checking(let attempt, let node, let view, let again): self.add(again ? 4 : 5, attempt, node, view)
+    case .ripe(let attempt, let node):
+      self.words.add(6)
+      self.add(attempt)
+      self.add(node)
+    case .held(_, let node, let isOwnWatched):
+      self.words.add(isOwnWatched ? 7 : 8)
+      self.add(node)
+    }
+  }
+
+  private mutating func add(_ tag: Int, _ attempt: QueueMachine.Attempt, _ node: QueueNode, _ view: QueueView) {
+    self.words.add(tag)
+    self.add(attempt)
+    self.add(node)
+    self.add(view)
+  }
+
+  private mutating func add(_ view: QueueView) {
+    self.words.add(view.predecessor != nil)
+    if let predecessor = view.predecessor { self.key(predecessor) }
+    self.words.add(view.isNext)
+  }
+
+  // MARK: Messages
+
+  private mutating func add(_ request: QueueAction) {
+    switch request {
+    case .enter(let attempt, let session, let slot, let onlyIfEmpty):
+      self.words.add(onlyIfEmpty ? 1 : 2)
+      self.attempt(attempt)
+      self.session(session)
+      self.words.add(Int(slot))
+    case .check(let attempt, let node):
+      self.words.add(3)
+      self.attempt(attempt)
+      self.add(node)
+    case .confirm(let node):
+      self.words.add(4)
+      self.add(node)
+    case .delete(let node):
+      self.words.add(5)
+      self.add(node)
+    default: preconditionFailure("no request")
+    }
+  }
+
+  private mutating func add(_ event: QueueEvent) {
+    switch event {
+    case .entered(let attempt, let result, let inDoubt):
+      self.words.add(1)
+      self.attempt(attempt)
+      self.words.add(inDoubt != nil)
+      if let inDoubt { self.add(inDoubt) }
+      switch result {
+      case .success(.entered(let node, let view)):
+        self.words.add(1)
+        self.add(node)
+        self.add(view)
+      case .success(.busy): self.words.add(2)
+      case .success(.gone): self.words.add(3)
+      case .failure: self.words.add(4)
+      }
+    case .checked(let attempt, let result):
+      self.words.add(2)
+      self.attempt(attempt)
+      switch result {
+      case .success(.standing(let view)):
+        self.words.add(1)
+        self.add(view)
+      case .success(.gone): self.words.add(2)
+      case .failure: self.words.add(3)
+      }
+    case .predecessorWatched(let attempt, let key): self.add(3, attempt, key)
+    case .predecessorGone(let attempt, let key): self.add(4, attempt, key)
+    case .ownWatched(let node):
+      self.words.add(5)
+      self.add(node)
+    case .ownGone(let node):
+      self.words.add(6)
+      self.add(node)
+    case .confirmed(let node, let exists):
+      self.words.add(exists ? 7 : 8)
+      self.add(node)
+    case .deleted(let node, _):
+      self.words.add(9)
+      self.add(node)
+    default: preconditionFailure("no message")
+    }
+  }
+
+  private mutating func add(_ tag: Int, _ attempt: UInt64, _ key: [UInt8]) {
+    self.words.add(tag)
+    self.attempt(attempt)
+    self.key(key)
+  }
+}
+#endif

@@ -1,0 +1,223 @@
+#if Etcd
+import LatchkeyTesting
+
+@testable import LatchkeyEtcd
+
+/// Clients that contend for one etcd lock, each with the real state machine, at a server, with every message in between in the
+/// open and a budget of faults.
+struct QueueModel: ExplorationModel {
+  /// How what surrounds the machine behaves; a mutant is a changed line.
+  struct Shell {
+    /// A key is deleted only if it is still the one that was created.
+    var comparesOnDelete = true
+    /// One's own key is watched beside the predecessor's.
+    var watchesOwnKey = true
+    /// The deadline passes before the server can end the session.
+    var deadlineComesFirst = true
+  }
+
+  enum Fault: CaseIterable {
+    case cancel, loseAnswer, delayRequest, loseEvent, breakStream, pause, deleteByHand, restart
+  }
+
+  enum Step: Hashable {
+    case join(Int)
+    case release(Int)
+    case serve(Int)
+    case hearAnswer(Int)
+    case hearEvent(Int)
+    case setWatch(Int, Int)
+    case watchLate(Int)
+    case recheck(Int)
+    /// A copy of a request that was thought lost is carried out.
+    case ghost(Int, Int)
+    /// The client finds its deadline passed, and begins another session.
+    case renew(Int)
+    /// The server ends a session that its client has given up, or whose deadline has passed.
+    case expire(Int, UInt64)
+    case cancel(Int)
+    case loseAnswer(Int)
+    case delayRequest(Int)
+    case loseEvent(Int)
+    case breakStream(Int)
+    case pause(Int)
+    case deleteByHand(Int)
+    case restart
+  }
+
+  struct State {
+    var server: ModelServer
+    var clients: [ModelClient]
+    var faults: Int
+    var nextSession: UInt64
+    var lastToken: Int64 = 0
+    /// Revisions of keys that somebody deleted by hand: their holders are not protected.
+    var deletedByHand: [Int64] = []
+  }
+
+  var rules = QueueMachine.Rules()
+  var shell = Shell()
+  /// For each client, who asks: whether each caller is patient.
+  let callers: [[Bool]]
+  let budget: Int
+  let faults: Set<Fault>
+
+  init(callers: [[Bool]], faults budget: Int, of faults: [Fault] = Fault.allCases) {
+    self.callers = callers
+    self.budget = budget
+    self.faults = Set(faults)
+  }
+
+  var start: State {
+    let sessions = self.callers.indices.map { UInt64($0) + 1 }
+    return State(
+      server: ModelServer(sessions: sessions),
+      clients: zip(sessions, self.callers).map { ModelClient(session: $0, callers: $1, rules: self.rules) },
+      faults: self.budget,
+      nextSession: UInt64(sessions.count) + 1
+    )
+  }
+
+  // MARK: What may happen
+
+  func steps(from state: State) -> [Step] {
+    var steps: [Step] = []
+    for index in state.clients.indices { self.addSteps(of: index, state, &steps) }
+    guard state.faults > 0, self.faults.contains(.restart) else { return steps }
+    if state.clients.count(where: { !$0.watches.isEmpty }) > 1 { steps.append(.restart) }
+    return steps
+  }
+
+  private func addSteps(of index: Int, _ state: State, _ steps: inout [Step]) {
+    let client = state.clients[index]
+    if !client.callers.isEmpty { steps.append(.join(index)) }
+    if client.hold != nil { steps.append(.release(index)) }
+    if !client.requests.isEmpty { steps.append(.serve(index)) }
+    if !client.answers.isEmpty { steps.append(.hearAnswer(index)) }
+    if !client.events.isEmpty { steps.append(.hearEvent(index)) }
+    for position in client.watches.indices where !client.watches[position].isSet {
+      steps.append(.setWatch(index, position))
+    }
+    if client.late != nil { steps.append(.watchLate(index)) }
+    if client.needsRecheck, client.ghosts.isEmpty { steps.append(.recheck(index)) }
+    for position in client.ghosts.indices { steps.append(.ghost(index, position)) }
+    if !client.hasLiveTerm {
+      steps.append(.renew(index))
+      if state.server.sessions.contains(client.session) { steps.append(.expire(index, client.session)) }
+    }
+    for session in client.oldSessions { steps.append(.expire(index, session)) }
+    guard state.faults > 0 else { return }
+    if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
+    guard client.isBusy else { return }
+    if let request = client.requests.first, !request.action.isRead {
+      if self.faults.contains(.loseAnswer) { steps.append(.loseAnswer(index)) }
+      if self.faults.contains(.delayRequest) { steps.append(.delayRequest(index)) }
+    }
+    if self.faults.contains(.loseEvent), !client.events.isEmpty { steps.append(.loseEvent(index)) }
+    if self.faults.contains(.breakStream), !client.watches.isEmpty { steps.append(.breakStream(index)) }
+    if self.faults.contains(.pause), client.hasLiveTerm { steps.append(.pause(index)) }
+    if self.faults.contains(.deleteByHand), state.server.keys.contains(where: { $0.session == client.session }) {
+      steps.append(.deleteByHand(index))
+    }
+    if !self.shell.deadlineComesFirst, client.hasLiveTerm { steps.append(.expire(index, client.session)) }
+  }
+
+  func isFault(_ step: Step, in state: State) -> Bool {
+    switch step {
+    case .cancel, .loseAnswer, .delayRequest, .loseEvent, .breakStream, .pause, .deleteByHand, .restart: true
+    case .expire(let index, let session): state.clients[index].session == session && state.clients[index].hasLiveTerm
+    default: false
+    }
+  }
+
+  func take(_ step: Step, in state: inout State) throws(BrokenPromise) {
+    if self.isFault(step, in: state) { state.faults -= 1 }
+    switch step {
+    case .join(let index):
+      let patient = state.clients[index].callers.removeFirst()
+      state.clients[index].waiting.append(patient)
+      try self.feed(.joined(patient: patient), index, &state)
+    case .cancel(let index):
+      let patient = state.clients[index].waiting.removeLast()
+      try self.feed(.left(patient: patient), index, &state)
+    case .release(let index):
+      guard let hold = state.clients[index].hold else { return }
+      state.clients[index].hold = nil
+      try self.feed(.released(grant: hold.grant), index, &state)
+    case .serve(let index):
+      let request = state.clients[index].requests.removeFirst()
+      let answer = self.carryOut(request.action, index, isDoubtful: request.isDoubtful, &state)
+      if let answer { state.clients[index].answers.append(answer) }
+    case .hearAnswer(let index): try self.feed(state.clients[index].answers.removeFirst(), index, &state)
+    case .hearEvent(let index): try self.feed(state.clients[index].events.removeFirst(), index, &state)
+    case .setWatch(let index, let position): self.setWatch(index, position, &state)
+    case .watchLate(let index):
+      guard let node = state.clients[index].late else { return }
+      state.clients[index].late = nil
+      state.clients[index].watches.append(ModelClient.Watch(key: node.key, node: node, attempt: 0))
+    case .recheck(let index):
+      try self.feed(.recheck, index, &state)
+      // It comes from time to time, for as long as there is anything to look at.
+      if case .idle = state.clients[index].machine.phase { state.clients[index].needsRecheck = false }
+    case .ghost(let index, let position):
+      let action = state.clients[index].ghosts.remove(at: position)
+      let before = state.server.keys.count
+      _ = self.carryOut(action, index, isDoubtful: true, &state)
+      guard state.server.keys.count > before else { return }
+      // It may be anybody's predecessor for a moment, and then nobody is told of its deletion but by looking.
+      for other in state.clients.indices { state.clients[other].needsRecheck = true }
+    case .loseAnswer(let index):
+      state.clients[index].requests[0].isDoubtful = true
+      _ = self.carryOut(state.clients[index].requests[0].action, index, isDoubtful: true, &state)
+    case .delayRequest(let index):
+      state.clients[index].requests[0].isDoubtful = true
+      state.clients[index].ghosts.append(state.clients[index].requests[0].action)
+    case .loseEvent(let index):
+      state.clients[index].events.removeFirst()
+      state.clients[index].needsRecheck = true
+    case .breakStream(let index): self.breakStream(index, &state)
+    case .restart: for index in state.clients.indices { self.breakStream(index, &state) }
+    case .pause(let index):
+      state.clients[index].hasLiveTerm = false
+      state.clients[index].hold?.isHeld = false
+    case .deleteByHand(let index):
+      let session = state.clients[index].session
+      guard let key = state.server.keys.first(where: { $0.session == session }) else { return }
+      state.deletedByHand.append(key.revision)
+      self.delete(key.name, revision: key.revision, &state)
+    case .expire(let index, let session):
+      state.clients[index].oldSessions.removeAll { $0 == session }
+      for key in state.server.end(session) { self.tell(key, &state) }
+      // Nothing comes of a request whose session is over.
+      state.clients[index].ghosts.removeAll { $0.session == session }
+    case .renew(let index): try self.renew(index, &state)
+    }
+  }
+
+  // MARK: What must be
+
+  func check(_ state: State) throws(BrokenPromise) {
+    var holder: Int?
+    for (index, client) in state.clients.enumerated() {
+      guard let hold = client.hold, hold.isHeld else { continue }
+      if state.deletedByHand.contains(hold.node.revision) {
+        let isQuiet =
+          client.requests.isEmpty && client.answers.isEmpty && client.events.isEmpty && client.late == nil
+          && client.watches.allSatisfy(\.isSet) && !client.needsRecheck
+        guard !isQuiet else {
+          throw BrokenPromise("\(Self.name(index)) is never told that its key was deleted by hand")
+        }
+        continue
+      }
+      if let holder { throw BrokenPromise("\(Self.name(holder)) and \(Self.name(index)) hold the lock at once") }
+      holder = index
+    }
+  }
+
+  func isAtRest(_ state: State) -> Bool {
+    state.server.keys.isEmpty && state.clients.allSatisfy { !$0.isBusy && $0.ghosts.isEmpty }
+  }
+
+  static func name(_ client: Int) -> String { ["Ann", "Bob", "Cay", "Dan"][client] }
+}
+#endif

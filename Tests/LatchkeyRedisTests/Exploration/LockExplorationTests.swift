@@ -1,0 +1,178 @@
+import Foundation
+import LatchkeyTesting
+import Testing
+
+@testable import LatchkeyRedis
+
+@Suite("The Redis lock and Redlock, explored without a server", .timeLimit(.minutes(30)))
+struct LockExplorationTests {
+  private static let two = [[true], [true]]
+  private static let three = [[true], [true], [true]]
+  /// One client that comes back while its last release may still be under way.
+  private static let returning = [[true, true], [true]]
+  /// Whether the large explorations are asked for: see `scripts/explore`.
+  static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
+
+  /// - Parameter limit: Beyond this many states, what was reached is enough: the space is too large.
+  private func expectSound(_ what: String, _ model: some ExplorationModel, upTo limit: Int? = nil) {
+    let exploration = model.explore(upTo: limit ?? .max)
+    print("Redis, \(what): \(exploration)")
+    #expect(exploration.story == nil)
+    #expect(exploration.isComplete || limit != nil)
+  }
+
+  @Test("one server holds in every state of three clients")
+  func threeClients() {
+    self.expectSound("one server, three clients", LockModel(servers: 1, callers: Self.three, faults: 0, isTimed: false))
+  }
+
+  @Test("one server holds in every state of two clients with any fault")
+  func oneFault() {
+    self.expectSound(
+      "one server, two clients, one fault",
+      LockModel(servers: 1, callers: Self.two, faults: 1, isTimed: false)
+    )
+  }
+
+  @Test("one server holds in every state of two clients while time passes")
+  func timed() {
+    self.expectSound(
+      "one server, two clients, time",
+      LockModel(servers: 1, callers: Self.two, faults: 0, isPollingEager: false)
+    )
+  }
+
+  @Test("Redlock of three servers holds in every state of two clients")
+  func quorum() {
+    self.expectSound(
+      "three servers, two clients",
+      LockModel(servers: 3, callers: Self.two, faults: 0, isTimed: false, areRepliesSlow: false, isPollingEager: false)
+    )
+  }
+
+  @Test("a lease that is renewed holds in every state with any two faults, at any delays")
+  func renewal() {
+    self.expectSound("a renewed lease, two faults", RenewalModel(faults: 2))
+  }
+
+  // MARK: On demand
+
+  @Test("one server holds in every state of three clients with any fault", .enabled(if: isDeep))
+  func threeClientsOneFault() {
+    self.expectSound(
+      "one server, three clients, one fault",
+      LockModel(servers: 1, callers: Self.three, faults: 1, isTimed: false)
+    )
+  }
+
+  @Test("one server holds in every state of three clients with any two faults, replies at once", .enabled(if: isDeep))
+  func threeClientsTwoFaults() {
+    let model = LockModel(
+      servers: 1,
+      callers: Self.three,
+      faults: 2,
+      isTimed: false,
+      areRepliesSlow: false,
+      isPollingEager: false
+    )
+    self.expectSound("one server, three clients, two faults", model)
+  }
+
+  @Test("one server holds in every state of two clients with any fault while time passes", .enabled(if: isDeep))
+  func timedOneFault() {
+    let model = LockModel(servers: 1, callers: Self.two, faults: 1, isPollingEager: false)
+    self.expectSound("one server, two clients, one fault, time", model)
+  }
+
+  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: isDeep))
+  func quorumOneFault() {
+    let model = LockModel(
+      servers: 3,
+      callers: Self.two,
+      faults: 1,
+      isTimed: false,
+      areRepliesSlow: false,
+      isPollingEager: false
+    )
+    self.expectSound("three servers, two clients, one fault", model)
+  }
+
+  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: isDeep))
+  func quorumThreeClients() {
+    let model = LockModel(
+      servers: 3,
+      callers: Self.three,
+      faults: 0,
+      isTimed: false,
+      areRepliesSlow: false,
+      isPollingEager: false
+    )
+    self.expectSound("three servers, three clients", model)
+  }
+
+  @Test("Redlock holds in the first three million states of three clients with two faults", .enabled(if: isDeep))
+  func quorumThreeClientsTwoFaults() {
+    let model = LockModel(servers: 3, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
+    self.expectSound("three servers, three clients, two faults, time", model, upTo: 3_000_000)
+  }
+
+  @Test("hold on ways through spaces that are too large to be explored", arguments: [1, 3, 5])
+  func walks(servers: Int) {
+    let model = LockModel(servers: servers, callers: Array(repeating: [true, false], count: 3), faults: 4)
+    for seed in 0..<500 as Range<UInt64> {
+      if let story = model.walk(seed: seed, length: 150) {
+        Issue.record("seed \(seed): \(story)")
+        return
+      }
+    }
+  }
+
+  // MARK: Mistakes
+
+  static let mistakes: [SeededMistake<LockModel>] = [
+    SeededMistake("the deadline counts from the reply", in: single([]), leadsTo: "hold the lock at once") {
+      $0.shell.countsFromSending = false
+    },
+    SeededMistake("nothing is taken off for drift", in: single([]), leadsTo: "hold the lock at once") {
+      $0.shell.allowsForDrift = false
+    },
+    SeededMistake("a release deletes whoever's key", in: single([]), leadsTo: "hold the lock at once") {
+      $0.shell.comparesOnRelease = false
+    },
+    SeededMistake("tokens are only counted", in: single([.forget]), leadsTo: "token that is not greater") {
+      $0.shell.mintsByClock = false
+    },
+  ]
+
+  /// One server while time passes.
+  private static func single(_ faults: [LockModel.Fault]) -> LockModel {
+    LockModel(servers: 1, callers: Self.two, faults: min(faults.count, 1), of: faults, isPollingEager: false)
+  }
+
+  @Test("the explorer finds that", arguments: mistakes)
+  func finds(mistake: SeededMistake<LockModel>) {
+    let exploration = mistake.explore()
+    print("Redis, if \(mistake): \(exploration)")
+    #expect(mistake.isFound(by: exploration))
+  }
+
+  static let renewalMistakes: [SeededMistake<RenewalModel>] = [
+    SeededMistake("an extension counts from its answer", in: RenewalModel(faults: 1), leadsTo: "at once") {
+      $0.rules.countsFromSending = false
+    },
+    SeededMistake("a deadline that has passed moves", in: RenewalModel(faults: 1), leadsTo: "has passed is moved") {
+      $0.rules.staysLost = false
+    },
+    SeededMistake("an extension plants the key again", in: RenewalModel(faults: 1), leadsTo: "nobody will delete it") {
+      $0.shell.extendsOnly = false
+    },
+  ]
+
+  @Test("the explorer finds that", arguments: renewalMistakes)
+  func findsInRenewal(mistake: SeededMistake<RenewalModel>) {
+    #expect(mistake.model.explore().story == nil)
+    let exploration = mistake.explore()
+    print("Redis, if \(mistake): \(exploration)")
+    #expect(mistake.isFound(by: exploration))
+  }
+}

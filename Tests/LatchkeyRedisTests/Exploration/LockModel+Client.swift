@@ -1,0 +1,192 @@
+import LatchkeyTesting
+
+@testable import LatchkeyRedis
+
+/// What the clients do.
+extension LockModel {
+  /// How long a server that was started again has no vote: as long as a key stands, by any clock, and a tick more.
+  static let probation = Self.tick * (Self.ticksToLive + 1)
+
+  func feed(_ event: TurnEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    for action in state.clients[index].turn.handle(event) { try self.act(action, index, &state) }
+    self.tidy(index, &state)
+  }
+
+  private func act(_ action: TurnAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    switch action {
+    case .ask(let attempt, let isNew): try self.ask(attempt, isNew: isNew, index, &state)
+    case .grant(let attempt): try self.grant(attempt, index, &state)
+    case .release(let attempt):
+      state.clients[index].departed.insert(attempt)
+      state.clients[index].ballots[attempt]?.isOut = true
+      try self.feed(.release, to: attempt, index, &state)
+    case .rest(let alarm, _, _): state.clients[index].alarm = alarm
+    case .subscribe: state.clients[index].subscription = .requested
+    case .unsubscribe:
+      state.clients[index].subscription = .none
+      state.clients[index].hasWord = false
+    case .answerImpatient, .failImpatient: state.clients[index].waiting.removeAll { !$0 }
+    case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
+    }
+  }
+
+  private func ask(_ attempt: UInt64, isNew: Bool, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let now = Self.instant(state.now)
+    let deadline =
+      self.shell.allowsForDrift
+      ? LeaseTime.deadline(sentAt: now, timeToLive: Self.timeToLive) : now + Self.timeToLive
+    if isNew || state.clients[index].ballots[attempt] == nil {
+      let machine = BallotMachine(nodes: self.servers, timeToLive: Self.timeToLive, rules: self.ballots)
+      state.clients[index].ballots[attempt] = ModelClient.Ballot(machine: machine, deadline: deadline)
+    }
+    state.clients[index].ballots[attempt]?.deadline = deadline
+    state.clients[index].ballots[attempt]?.isOut = true
+    state.clients[index].ballots[attempt]?.ownInTheWay = []
+    try self.feed(.ask(deadline: deadline), to: attempt, index, &state)
+  }
+
+  private func grant(_ attempt: UInt64, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let name = Self.name(index)
+    guard let patient = state.clients[index].waiting.first else { throw BrokenPromise("\(name) is granted for nobody") }
+    guard let ballot = state.clients[index].ballots[attempt] else {
+      throw BrokenPromise("\(name) is granted an attempt that is over")
+    }
+    var deadline = ballot.deadline
+    if !self.shell.countsFromSending {
+      deadline = LeaseTime.deadline(sentAt: Self.instant(state.now), timeToLive: Self.timeToLive)
+    }
+    if self.isSingle {
+      guard ballot.token > state.lastGranted else {
+        throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
+      }
+      state.lastGranted = ballot.token
+    }
+    state.clients[index].hold = ModelClient.Hold(attempt: attempt, deadline: deadline)
+    state.clients[index].waiting.removeFirst()
+    for action in state.clients[index].turn.served(patient: patient) { try self.act(action, index, &state) }
+  }
+
+  // MARK: Ballots
+
+  func feed(_ event: BallotEvent, to attempt: UInt64, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    guard let actions = state.clients[index].ballots[attempt]?.machine.handle(event, at: Self.instant(state.now)) else {
+      return
+    }
+    for action in actions {
+      switch action {
+      case .request(let node):
+        state.clients[index].requests[node].append(ModelClient.Request(attempt: attempt, isRelease: false))
+      case .release(let node):
+        state.clients[index].requests[node].append(ModelClient.Request(attempt: attempt, isRelease: true))
+      case .retryLater(let node, _): state.clients[index].retries.append((node, attempt))
+      case .decide(let decision): try self.decided(decision, attempt, index, &state)
+      case .settle(let told):
+        state.clients[index].ballots[attempt]?.isOut = false
+        try self.feed(.releaseSettled(attempt: attempt, told: told), index, &state)
+      }
+    }
+    self.tidy(index, &state)
+  }
+
+  /// Lets go of ballots that nobody will hear of again.
+  private func tidy(_ index: Int, _ state: inout State) {
+    let turn = state.clients[index].turn
+    for (attempt, ballot) in state.clients[index].ballots {
+      let isPresent = turn.attempt == attempt && (turn.isOpen || turn.isAsking || turn.phase == .held)
+      let isAtWork =
+        ballot.machine.isReleased ? !ballot.machine.isOver : ballot.machine.nodes.contains(where: \.isPending)
+      guard !isPresent, !isAtWork else { continue }
+      state.clients[index].ballots[attempt] = nil
+      state.clients[index].departed.remove(attempt)
+    }
+  }
+
+  private func decided(
+    _ decision: BallotDecision,
+    _ attempt: UInt64,
+    _ index: Int,
+    _ state: inout State
+  ) throws(BrokenPromise) {
+    state.clients[index].ballots[attempt]?.isOut = false
+    let answer: TurnAnswer
+    switch decision {
+    case .granted: answer = .granted
+    case .late, .unavailable: answer = .unreachable(error: 1)
+    case .busy(let remaining):
+      let own = state.clients[index].ballots[attempt]?.ownInTheWay ?? []
+      answer = own.isDisjoint(with: state.clients[index].departed) ? .busy(remaining: remaining) : .busyWithOwn
+    }
+    try self.feed(.answered(attempt: attempt, answer), index, &state)
+  }
+
+  func hear(_ reply: ModelClient.Reply, from node: Int, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let attempt = reply.request.attempt
+    switch reply.answer {
+    case .yes(let token):
+      let isTrusted = self.trusts(reply, of: node, index, &state)
+      state.clients[index].ballots[attempt]?.token = token
+      try self.feed(.voted(node: node, isTrusted ? .yes : .untrusted), to: attempt, index, &state)
+    case .no(let own):
+      if let own { state.clients[index].ballots[attempt]?.ownInTheWay.insert(own) }
+      try self.feed(.voted(node: node, .no(remaining: nil)), to: attempt, index, &state)
+    case .released(let told): try self.feed(.released(node: node, told: told), to: attempt, index, &state)
+    }
+  }
+
+  private func trusts(_ reply: ModelClient.Reply, of node: Int, _ index: Int, _ state: inout State) -> Bool {
+    guard !self.isSingle, self.shell.hasProbation else { return true }
+    let now = Self.instant(state.now)
+    // A run that was there from the beginning has been up for long.
+    let uptime = reply.run == 0 ? Self.probation * 2 : .zero
+    let identity = RedisServerIdentity(
+      runID: "\(reply.run)",
+      uptime: uptime,
+      // No earlier can a connection have asked.
+      readAt: Self.instant(reply.startedAt)
+    )
+    return state.clients[index].probations[node].end(for: identity, at: now) == nil
+  }
+
+  // MARK: Faults
+
+  func cut(_ index: Int, _ node: Int, _ fate: Fate, _ state: inout State) throws(BrokenPromise) {
+    let requests = state.clients[index].requests[node]
+    let lost = state.clients[index].replies[node].map(\.request) + requests
+    state.clients[index].requests[node] = []
+    state.clients[index].replies[node] = []
+    switch fate {
+    case .carriedOut: for request in requests { _ = self.carryOut(request, of: index, at: node, &state) }
+    case .dropped, .neverSent: break
+    case .late: state.clients[index].late += requests.map { (node, $0) }
+    }
+    for (position, request) in lost.enumerated() {
+      let isNeverSent = fate == .neverSent && position >= lost.count - requests.count
+      let vote = Vote.failed(isNeverSent ? .notDone : .inDoubt)
+      let event: BallotEvent = request.isRelease ? .released(node: node, told: nil) : .voted(node: node, vote)
+      try self.feed(event, to: request.attempt, index, &state)
+    }
+  }
+
+  func restart(_ node: Int, _ state: inout State) throws(BrokenPromise) {
+    state.nodes[node].key = nil
+    state.nodes[node].counter = nil
+    state.nodes[node].run += 1
+    state.nodes[node].startedAt = state.now
+    if self.isSingle { state.hasForgotten = true }
+    for index in state.clients.indices {
+      state.clients[index].late.removeAll { $0.node == node }
+      try self.cut(index, node, .dropped, &state)
+      guard self.isSingle, state.clients[index].subscription != .none else { continue }
+      state.clients[index].subscription = .none
+      state.clients[index].hasWord = false
+      try self.feed(.unsubscribed, index, &state)
+    }
+  }
+}
+
+extension TurnMachine {
+  /// Whether it waits for an alarm, or for the word that the lock was released.
+  var isResting: Bool {
+    if case .resting = self.phase { true } else { false }
+  }
+}

@@ -1,0 +1,200 @@
+import LatchkeyTesting
+
+@testable import LatchkeyRedis
+
+/// What tells one state from another. Clients are alike, and so are servers: states that differ by who is who are one. Of
+/// instants only the distance counts, and of numbers that only go up only which are the same.
+extension LockModel {
+  func digest(_ state: State, into digest: inout StateDigest) {
+    digest.add(state.faults)
+    digest.add(state.hasForgotten)
+    let order = self.isSingle ? [0] : self.orderOfNodes(state)
+    for node in order {
+      digest.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
+      digest.add(state.nodes[node].run > 0)
+    }
+    let tokens = self.isSingle ? Self.tokens(state) : []
+    if self.isSingle { digest.add(Self.rank(state.nodes[0].counter ?? 0, tokens)) }
+    let clients = state.clients.indices.map { index in
+      var client = ClientDigest(state: state, index: index, tokens: tokens)
+      client.add(order: order)
+      return client.words.value
+    }
+    for client in clients.sorted() { digest.add(client) }
+  }
+
+  /// The tokens that may still be granted or minted again, in order: only that counts.
+  private static func tokens(_ state: State) -> [UInt64] {
+    var tokens: Set<UInt64> = [state.nodes[0].counter ?? 0]
+    for client in state.clients {
+      for ballot in client.ballots.values { tokens.insert(ballot.token) }
+      for reply in client.replies[0] { if case .yes(let token) = reply.answer { tokens.insert(token) } }
+    }
+    return tokens.filter { $0 > state.lastGranted }.sorted()
+  }
+
+  /// The place of a token among those; those that are too small to be granted are all one.
+  fileprivate static func rank(_ token: UInt64, _ tokens: [UInt64]) -> Int { tokens.firstIndex(of: token) ?? -1 }
+
+  /// Servers in an order that depends on what they look like alone.
+  private func orderOfNodes(_ state: State) -> [Int] {
+    let looks = state.nodes.indices.map { node in
+      var look = StateDigest()
+      look.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
+      look.add(state.nodes[node].run > 0)
+      let parts = state.clients.indices.map { index in
+        var client = ClientDigest(state: state, index: index, tokens: [])
+        client.add(node: node)
+        return client.words.value
+      }
+      for part in parts.sorted() { look.add(part) }
+      return look.value
+    }
+    return state.nodes.indices.sorted { looks[$0] < looks[$1] }
+  }
+}
+
+/// The digest of one client.
+private struct ClientDigest {
+  let state: LockModel.State
+  let index: Int
+  let tokens: [UInt64]
+  var words = StateDigest()
+
+  private var client: ModelClient { self.state.clients[self.index] }
+
+  init(state: LockModel.State, index: Int, tokens: [UInt64]) {
+    self.state = state
+    self.index = index
+    self.tokens = tokens
+  }
+
+  mutating func add(order: [Int]) {
+    let client = self.client
+    self.words.add(client.callers.count)
+    for patient in client.callers { self.words.add(patient) }
+    self.words.add(client.waiting.count)
+    for patient in client.waiting { self.words.add(patient) }
+    self.add(client.turn)
+    for (attempt, ballot) in client.ballots.sorted(by: { $0.key < $1.key }) {
+      self.attempt(attempt)
+      self.add(ballot, order)
+    }
+    self.words.add(client.departed.count)
+    for attempt in client.departed.sorted() { self.attempt(attempt) }
+    for node in order { self.add(node: node) }
+    self.words.add(client.alarm != nil)
+    self.words.add(client.subscription.rawValue)
+    self.words.add(client.hasWord)
+    self.words.add(client.hold != nil)
+    if let hold = client.hold {
+      self.attempt(hold.attempt)
+      self.instant(hold.deadline)
+    }
+  }
+
+  /// What is between the client and one server.
+  mutating func add(node: Int) {
+    let client = self.client
+    if let key = self.state.nodes[node].key, key.client == self.index { self.attempt(key.attempt) }
+    self.words.add(client.requests[node].count)
+    for request in client.requests[node] { self.add(request) }
+    self.words.add(client.replies[node].count)
+    for reply in client.replies[node] { self.add(reply, node) }
+    for late in client.late where late.node == node { self.add(late.request) }
+    self.words.add(0)
+    for retry in client.retries where retry.node == node { self.attempt(retry.attempt) }
+    let probation = client.probations[node]
+    self.words.add(probation.runID == "\(self.state.nodes[node].run)")
+    self.instant(probation.end)
+  }
+
+  private mutating func attempt(_ attempt: UInt64) { self.words.add(name: attempt, of: 1) }
+
+  /// How many ticks lie before an instant.
+  private mutating func instant(_ instant: ContinuousClock.Instant?) {
+    guard let instant else { return self.words.add(-1) }
+    var ticks = 0
+    while ticks < 8, LockModel.instant(self.state.now + ticks) < instant { ticks += 1 }
+    self.words.add(ticks)
+  }
+
+  private mutating func add(_ request: ModelClient.Request) {
+    self.attempt(request.attempt)
+    self.words.add(request.isRelease)
+  }
+
+  private mutating func add(_ reply: ModelClient.Reply, _ node: Int) {
+    self.add(reply.request)
+    self.words.add(reply.run == self.state.nodes[node].run)
+    self.words.add(reply.run > 0)
+    if reply.run > 0 { self.words.add(max(reply.startedAt - self.state.now, -LockModel.ticksToLive - 1)) }
+    switch reply.answer {
+    case .yes(let token): self.words.add(LockModel.rank(token, self.tokens))
+    case .no(let own):
+      self.words.add(-2)
+      if let own { self.attempt(own) }
+    case .released(let told): self.words.add(told)
+    }
+  }
+
+  private mutating func add(_ turn: TurnMachine) {
+    self.attempt(turn.attempt)
+    switch turn.phase {
+    case .idle: self.words.add(0)
+    case .asking: self.words.add(1)
+    case .resting: self.words.add(2)
+    case .leaving: self.words.add(3)
+    case .yielding: self.words.add(4)
+    case .held: self.words.add(5)
+    }
+    switch turn.subscription {
+    case .none: self.words.add(0)
+    case .opening: self.words.add(1)
+    case .open: self.words.add(2)
+    case .idle: self.words.add(3)
+    }
+    self.words.add(turn.isOpen)
+    self.words.add(turn.isDoubtful)
+    self.words.add(turn.departing != nil)
+    if let departing = turn.departing { self.attempt(departing) }
+    self.words.add(turn.mustAskAgain)
+    self.words.add(turn.lastOutage != nil)
+    self.words.add(turn.handOvers)
+    self.words.add(turn.patient)
+    self.words.add(turn.impatient)
+  }
+
+  private mutating func add(_ ballot: ModelClient.Ballot, _ order: [Int]) {
+    self.words.add(ballot.isOut)
+    self.instant(ballot.deadline)
+    self.words.add(LockModel.rank(ballot.token, self.tokens))
+    self.words.add(ballot.ownInTheWay.isDisjoint(with: self.client.departed))
+    let machine = ballot.machine
+    for node in order.map({ machine.nodes[$0] }) {
+      self.words.add(node.isPending)
+      self.words.add(node.isDoubtful)
+      switch node.vote {
+      case nil: self.words.add(0)
+      case .yes: self.words.add(1)
+      case .untrusted: self.words.add(2)
+      case .no: self.words.add(3)
+      case .failed(.notDone): self.words.add(4)
+      case .failed(.inDoubt): self.words.add(5)
+      }
+      switch node.release {
+      case .none: self.words.add(0)
+      case .sending: self.words.add(1)
+      case .waiting(let isDone): self.words.add(isDone ? 2 : 3)
+      case .settled: self.words.add(4)
+      }
+    }
+    self.instant(machine.deadline)
+    self.words.add(machine.isDecided)
+    self.words.add(machine.isReleased)
+    self.words.add(machine.isSettled)
+    self.words.add(machine.hasTimedOut)
+    self.instant(machine.releaseUntil)
+    self.words.add(machine.told)
+  }
+}

@@ -1,0 +1,66 @@
+/// As much of a ZooKeeper server as the queue of one lock sees: a directory of ephemeral sequential nodes, sessions, and
+/// watches that fire on deletion.
+struct ModelServer {
+  struct Node {
+    var name: String
+    var czxid: Int64
+    var session: UInt64
+  }
+
+  struct Watch: Hashable {
+    var session: UInt64
+    var name: String
+    /// The attempt that waits for it, or nil for a watch on one's own node.
+    var attempt: UInt64?
+  }
+
+  /// Oldest first.
+  private(set) var nodes: [Node] = []
+  private(set) var watches: [Watch] = []
+  var isDirectoryMade: Bool
+  private var zxid: Int64 = 0
+
+  init(isDirectoryMade: Bool) {
+    self.isDirectoryMade = isDirectoryMade
+  }
+
+  mutating func create(_ identifier: String, session: UInt64) -> Node? {
+    guard self.isDirectoryMade else { return nil }
+    self.zxid += 1
+    let node = Node(name: "\(identifier)-\(self.zxid)", czxid: self.zxid, session: session)
+    self.nodes.append(node)
+    return node
+  }
+
+  func place(of name: String) -> Int? {
+    for index in self.nodes.indices where self.nodes[index].name == name { return index }
+    return nil
+  }
+
+  mutating func watch(_ watch: Watch) -> Bool {
+    guard self.place(of: watch.name) != nil else { return false }
+    if !self.watches.contains(watch) { self.watches.append(watch) }
+    return true
+  }
+
+  /// - Returns: The watches that fire; nil if there is no such node.
+  mutating func delete(_ name: String) -> [Watch]? {
+    guard let place = self.place(of: name) else { return nil }
+    self.zxid += 1
+    self.nodes.remove(at: place)
+    let fired = self.watches.filter { $0.name == name }
+    self.watches.removeAll { $0.name == name }
+    return fired
+  }
+
+  /// Takes the watches of a connection away: it was lost, or the client has no use for them any more.
+  mutating func forgetWatches(of session: UInt64) {
+    self.watches.removeAll { $0.session == session }
+  }
+
+  /// - Returns: The watches of others that fire, oldest node first.
+  mutating func expire(_ session: UInt64) -> [Watch] {
+    self.forgetWatches(of: session)
+    return self.nodes.filter { $0.session == session }.flatMap { self.delete($0.name) ?? [] }
+  }
+}

@@ -1,0 +1,144 @@
+import Foundation
+import LatchkeyTesting
+import Testing
+
+@testable import LatchkeyZooKeeper
+
+@Suite("The queue of a ZooKeeper lock, explored without a server", .timeLimit(.minutes(20)))
+struct QueueExplorationTests {
+  private static let patient = [true]
+  /// Whether the large explorations are asked for: see `scripts/explore`.
+  static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
+
+  private func expectSound(_ what: String, _ model: QueueModel) {
+    let exploration = model.explore()
+    print("ZooKeeper, \(what): \(exploration)")
+    #expect(exploration.story == nil)
+    #expect(exploration.isComplete)
+  }
+
+  @Test("holds in every state of three clients with any one fault")
+  func threeClients() {
+    self.expectSound(
+      "three clients, one fault",
+      QueueModel(callers: Array(repeating: Self.patient, count: 3), faults: 1)
+    )
+  }
+
+  @Test("holds in every state of two clients with any two faults")
+  func twoFaults() {
+    self.expectSound("two clients, two faults", QueueModel(callers: [Self.patient, Self.patient], faults: 2))
+  }
+
+  @Test("holds in every state of tries and waits in one process, and of a directory that is not made yet")
+  func localLine() {
+    self.expectSound(
+      "two in one process and one in another, one fault",
+      QueueModel(callers: [[true, false], Self.patient], faults: 1, isDirectoryMade: false)
+    )
+  }
+
+  @Test("holds in every state of three clients with any two faults", .enabled(if: isDeep))
+  func threeClientsTwoFaults() {
+    self.expectSound(
+      "three clients, two faults",
+      QueueModel(callers: Array(repeating: Self.patient, count: 3), faults: 2)
+    )
+  }
+
+  @Test("holds in every state of two clients with any three faults", .enabled(if: isDeep))
+  func threeFaults() {
+    self.expectSound("two clients, three faults", QueueModel(callers: [Self.patient, Self.patient], faults: 3))
+  }
+
+  @Test("holds on ways through spaces that are too large to be explored: four clients, eight callers, four faults")
+  func walks() {
+    let model = QueueModel(callers: Array(repeating: [true, false], count: 4), faults: 4, isDirectoryMade: false)
+    for seed in 0..<2_000 as Range<UInt64> {
+      if let story = model.walk(seed: seed, length: 150) {
+        Issue.record("seed \(seed): \(story)")
+        return
+      }
+    }
+  }
+
+  private static func mistake(
+    _ description: String,
+    clients: Int = 2,
+    after fault: QueueModel.Fault? = nil,
+    leadsTo outcome: String,
+    change: @escaping @Sendable (inout QueueModel) -> Void
+  ) -> SeededMistake<QueueModel> {
+    let callers = Array(repeating: Self.patient, count: clients)
+    let model = QueueModel(callers: callers, faults: fault == nil ? 0 : 1, of: fault.map { [$0] } ?? [])
+    return SeededMistake(description, in: model, leadsTo: outcome, change: change)
+  }
+
+  static let mistakes: [SeededMistake<QueueModel>] = [
+    mistake("a lost create is made again without a look", after: .cut, leadsTo: "nothing more happens") {
+      $0.rules.recoversCreates = false
+    },
+    mistake("recovery takes a node without asking whose it is", after: .cut, leadsTo: "not greater than the last") {
+      $0.shell.checksOwnership = false
+    },
+    mistake("a watch on a node that is gone is believed to be set", leadsTo: "nothing more happens") {
+      $0.shell.reportsMissingNodes = false
+    },
+    mistake("watches are not set again after a reconnect", after: .cut, leadsTo: "nothing more happens") {
+      $0.shell.restoresWatches = false
+    },
+    mistake("one's own node is not watched", after: .deleteByHand, leadsTo: "is never told") {
+      $0.shell.watchesOwnNode = false
+    },
+    mistake("that one's own node is gone is not heeded", after: .deleteByHand, leadsTo: "is never told") {
+      $0.rules.heedsOwnDeletion = false
+    },
+    mistake("a grant needs no live session", after: .pause, leadsTo: "after its deadline") {
+      $0.rules.needsLiveTerm = false
+    },
+    mistake("the deadline is later than the server's", after: .pause, leadsTo: "hold the lock at once") {
+      $0.shell.deadlineComesFirst = false
+    },
+    mistake("a predecessor that goes always means our turn", clients: 3, after: .cancel, leadsTo: "at once") {
+      $0.rules.listsAgainBehindSeveral = false
+    },
+    mistake("a delete without an answer is not repeated", after: .cut, leadsTo: "nothing more happens") {
+      $0.rules.retriesDeletes = false
+    },
+    mistake("what an abandoned create leaves is forgotten", after: .cancel, leadsTo: "nothing more happens") {
+      $0.rules.cleansUpAfterAbandonedCreates = false
+    },
+  ]
+
+  @Test("the explorer finds that", arguments: mistakes)
+  func finds(mistake: SeededMistake<QueueModel>) {
+    #expect(mistake.model.explore().story == nil)
+    let exploration = mistake.explore()
+    print("ZooKeeper, if \(mistake): \(exploration)")
+    #expect(mistake.isFound(by: exploration))
+  }
+
+  @Test("a try that joins when somebody of the same process has just been granted is answered at once")
+  func tryBehindHolder() throws {
+    var machine = QueueMachine(session: 1) { "\($0)" }
+    _ = machine.handle(.joined(patient: false), termIsLive: true)
+    let node = QueueNode(name: "_c_1-lock-0000000000", czxid: 7, session: 1)
+    let view = QueueView(ownIndex: 0, first: node.name, count: 1)
+    let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
+    #expect(entered.contains(.grant(1, node)))
+    _ = machine.served(patient: false)
+    let late = machine.handle(.joined(patient: false), termIsLive: true)
+    #expect(late == [.answerImpatient(QueuePlace(ahead: 1, first: node.name))])
+  }
+
+  @Test("a watch on one's own node that was lost with the connection is set again")
+  func ownWatchLost() throws {
+    var machine = QueueMachine(session: 1) { "\($0)" }
+    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    let view = QueueView(ownIndex: 1, predecessor: "a-lock-0000000000", first: "a-lock-0000000000", count: 2)
+    _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
+    _ = machine.handle(.predecessorWatched(attempt: 1, .success(())), termIsLive: true)
+    #expect(machine.handle(.ownWatchFailed(node), termIsLive: true) == [.watchOwnLater(node)])
+  }
+}

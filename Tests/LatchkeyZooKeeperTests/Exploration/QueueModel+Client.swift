@@ -1,0 +1,209 @@
+import LatchkeyTesting
+
+@testable import LatchkeyZooKeeper
+
+/// What the clients do.
+extension QueueModel {
+  func feed(_ event: QueueEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let actions = state.clients[index].machine.handle(event, termIsLive: state.clients[index].hasLiveTerm)
+    for action in actions { try self.act(action, index, &state) }
+  }
+
+  private func act(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    switch action {
+    case .grant(let grant, let node): try self.grant(grant, node, index, &state)
+    case .lose: state.clients[index].hold = nil
+    case .answerImpatient: state.clients[index].waiting.removeAll { !$0 }
+    case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
+    case .watchOwnLater(let node):
+      guard self.shell.watchesOwnNode else { return }
+      state.clients[index].laterWatches.append(node)
+    case .forgetWatches:
+      state.clients[index].laterWatches = []
+      state.clients[index].watches = []
+      state.clients[index].requests.removeAll(where: \.isWatch)
+      state.clients[index].replies.removeAll(where: \.isFired)
+      state.server.forgetWatches(of: state.clients[index].session)
+    case .awaitLiveTerm(let session): state.clients[index].awaitsTerm = session
+    case .releaseSettled, .behind, .warnAboutWrap: break
+    case .watchPredecessor(let attempt, let name, _):
+      state.clients[index].watches.append(ModelClient.Watch(name: name, attempt: attempt))
+      state.clients[index].requests.append(action)
+    case .watchOwn(let node):
+      guard self.shell.watchesOwnNode else { return }
+      state.clients[index].watches.append(ModelClient.Watch(name: node.name))
+      state.clients[index].requests.append(action)
+    case .enter, .makeDirectory, .list, .inspect, .order, .delete, .search:
+      state.clients[index].requests.append(action)
+    }
+  }
+
+  private func grant(_ grant: UInt64, _ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let name = Self.name(index)
+    let client = state.clients[index]
+    guard let patient = client.waiting.first else { throw BrokenPromise("\(name) is granted for nobody") }
+    guard client.hasLiveTerm else { throw BrokenPromise("\(name) is granted the lock after its deadline") }
+    guard !client.toldGone.contains(node.name) else {
+      throw BrokenPromise("\(name) is granted the lock by a node that it knows is gone")
+    }
+    guard node.czxid > state.lastToken || state.deletedByHand.contains(node.name) else {
+      throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
+    }
+    state.lastToken = max(state.lastToken, node.czxid)
+    state.clients[index].hold = ModelClient.Hold(grant: grant, node: node)
+    state.clients[index].waiting.removeFirst()
+    for action in state.clients[index].machine.served(patient: patient) { try self.act(action, index, &state) }
+  }
+
+  func hear(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    switch state.clients[index].replies.removeFirst() {
+    case .reply(let event):
+      switch event {
+      case .predecessorWatched(let attempt, .success): self.activate(attempt, index, &state)
+      // The library keeps no watch that was not set.
+      case .predecessorWatched(let attempt, .failure):
+        state.clients[index].watches.removeAll { $0.attempt == attempt && !$0.isActive }
+      default: break
+      }
+      try self.feed(event, index, &state)
+    case .ownWatched(_, isThere: true): self.activate(nil, index, &state)
+    case .ownWatched(let node, isThere: false): try self.feedGone(node.name, nil, index, &state)
+    case .fired(let name, let attempt): try self.feedGone(name, attempt, index, &state)
+    }
+  }
+
+  private func activate(_ attempt: UInt64?, _ index: Int, _ state: inout State) {
+    for watch in state.clients[index].watches.indices where state.clients[index].watches[watch].attempt == attempt {
+      state.clients[index].watches[watch].isActive = true
+    }
+  }
+
+  private func feedGone(
+    _ name: String,
+    _ attempt: UInt64?,
+    _ index: Int,
+    _ state: inout State
+  ) throws(BrokenPromise) {
+    state.clients[index].watches.removeAll { $0.name == name && $0.attempt == attempt }
+    if let attempt { return try self.feed(.predecessorGone(attempt: attempt), index, &state) }
+    // The machine knows its node by name and token; the watch only by name.
+    state.clients[index].toldGone.append(name)
+    guard let node = state.clients[index].machine.node, node.name == name else { return }
+    try self.feed(.ownGone(node), index, &state)
+  }
+
+  /// The deadline passes: whatever is held is lost, as the clock alone says.
+  func lapse(_ index: Int, _ state: inout State) {
+    state.clients[index].hasLiveTerm = false
+    state.clients[index].hold?.isHeld = false
+  }
+
+  func prove(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    state.clients[index].hasLiveTerm = true
+    guard let session = state.clients[index].awaitsTerm else { return }
+    state.clients[index].awaitsTerm = nil
+    try self.feed(.termLive(session: session), index, &state)
+  }
+
+  // MARK: Connections and sessions
+
+  /// The client hears of nothing that was under way, whether or not it was carried out.
+  func cut(_ index: Int, carriedOut: Int, _ state: inout State) throws(BrokenPromise) {
+    for position in 0..<carriedOut { _ = self.carryOut(state.clients[index].requests[position], index, &state) }
+    try self.disconnect(index, &state)
+  }
+
+  private func disconnect(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let client = state.clients[index]
+    let lost = client.replies.compactMap(\.lost) + client.requests.compactMap(\.lostReply)
+    state.clients[index].watches.removeAll { !$0.isActive }
+    state.clients[index].requests = []
+    state.clients[index].replies = []
+    state.clients[index].isConnected = false
+    state.server.forgetWatches(of: client.session)
+    try self.feed(.suspended, index, &state)
+    for event in lost { try self.feed(event, index, &state) }
+    // Requests made while the connection is down fail before it is back.
+    while !state.clients[index].requests.isEmpty {
+      let request = state.clients[index].requests.removeFirst()
+      if let reply = request.lostReply { try self.feed(reply, index, &state) }
+    }
+  }
+
+  func reconnect(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    state.clients[index].isConnected = true
+    let session = state.clients[index].session
+    for watch in state.clients[index].watches where self.shell.restoresWatches {
+      let isSet = state.server.watch(ModelServer.Watch(session: session, name: watch.name, attempt: watch.attempt))
+      if !isSet { state.clients[index].replies.append(.fired(name: watch.name, attempt: watch.attempt)) }
+    }
+    try self.feed(.connected(session: session), index, &state)
+  }
+
+  func renew(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    if state.clients[index].isConnected { try self.disconnect(index, &state) }
+    self.lapse(index, &state)
+    state.clients[index].watches = []
+    state.clients[index].awaitsTerm = nil
+    try self.feed(.ended(session: state.clients[index].session), index, &state)
+    state.clients[index].hold = nil
+    state.clients[index].session = state.nextSession
+    state.nextSession += 1
+    state.clients[index].isSessionAlive = true
+    state.clients[index].hasLiveTerm = true
+    state.clients[index].isConnected = true
+    try self.feed(.connected(session: state.clients[index].session), index, &state)
+  }
+}
+
+extension ModelClient.Message {
+  fileprivate var isFired: Bool {
+    if case .fired = self { true } else { false }
+  }
+
+  /// What the client hears instead when the connection is lost before the message arrives.
+  fileprivate var lost: QueueEvent? {
+    switch self {
+    case .reply(let event): event.inDoubt
+    case .ownWatched(let node, _): .ownWatchFailed(node)
+    case .fired: nil
+    }
+  }
+}
+
+extension QueueMachine {
+  /// The node that the machine waits with or holds.
+  var node: QueueNode? {
+    switch self.phase {
+    case .held(_, let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
+      .ripe(_, let node):
+      node
+    default: nil
+    }
+  }
+}
+
+extension QueueEvent {
+  /// Whether it answers a request, and does so for good.
+  var canBeLost: Bool {
+    switch self {
+    case .entered, .listed, .inspected, .deleted, .searched, .directoryMade: true
+    default: false
+    }
+  }
+
+  /// The same reply, lost on the way.
+  var inDoubt: QueueEvent {
+    switch self {
+    case .entered(let attempt, _, _): .entered(attempt: attempt, create: .failure(.inDoubt), view: .failure(.inDoubt))
+    case .directoryMade(let attempt, _): .directoryMade(attempt: attempt, .failure(.inDoubt))
+    case .listed(let attempt, _): .listed(attempt: attempt, .failure(.inDoubt))
+    case .inspected(let attempt, _): .inspected(attempt: attempt, .failure(.inDoubt))
+    case .predecessorWatched(let attempt, _): .predecessorWatched(attempt: attempt, .failure(.inDoubt))
+    case .deleted(let node, _): .deleted(node, .failure(.inDoubt))
+    case .searched(let identifier, let session, _):
+      .searched(identifier: identifier, session: session, .failure(.inDoubt))
+    default: self
+    }
+  }
+}

@@ -1,0 +1,255 @@
+import LatchkeyTesting
+
+@testable import LatchkeyZooKeeper
+
+/// What tells one state from another. Clients are alike: states that differ by who is who are one. Of nodes only the place in
+/// the queue counts, and of attempts, sessions and nodes that are gone only which are the same.
+extension QueueModel {
+  func digest(_ state: State, into digest: inout StateDigest) {
+    digest.add(state.faults)
+    digest.add(state.server.isDirectoryMade)
+    digest.add(state.server.nodes.count)
+    for value in state.clients.map({ Self.digest(of: $0, state) }).sorted() { digest.add(value) }
+  }
+
+  private static func digest(of client: ModelClient, _ state: State) -> UInt64 {
+    var digest = ClientDigest(state: state)
+    digest.add(client)
+    return digest.words.value
+  }
+}
+
+/// The digest of one client as the server sees it.
+private struct ClientDigest {
+  let state: QueueModel.State
+  var words = StateDigest()
+
+  init(state: QueueModel.State) {
+    self.state = state
+  }
+
+  mutating func add(_ client: ModelClient) {
+    self.session(client.session)
+    self.words.add(client.isSessionAlive)
+    self.words.add(client.isConnected)
+    self.words.add(client.hasLiveTerm)
+    self.words.add(client.awaitsTerm != nil)
+    if let session = client.awaitsTerm { self.session(session) }
+    for node in self.state.server.nodes where node.session == client.session { self.node(node.name) }
+    self.words.add(client.callers.count)
+    for patient in client.callers { self.words.add(patient) }
+    self.words.add(client.waiting.count)
+    for patient in client.waiting { self.words.add(patient) }
+    self.add(client.machine)
+    self.words.add(client.hold != nil)
+    if let hold = client.hold {
+      self.add(hold.node)
+      self.words.add(hold.isHeld)
+    }
+    self.words.add(client.requests.count)
+    for request in client.requests { self.add(request) }
+    self.words.add(client.replies.count)
+    for reply in client.replies { self.add(reply) }
+    self.words.add(client.watches.count)
+    for watch in client.watches {
+      self.node(watch.name)
+      self.words.add(watch.isActive)
+      self.optional(watch.attempt)
+    }
+    for watch in self.state.server.watches where watch.session == client.session {
+      self.node(watch.name)
+      self.optional(watch.attempt)
+    }
+    self.words.add(client.laterWatches.count)
+    for node in client.laterWatches { self.add(node) }
+    for name in client.toldGone where client.machine.node?.name == name { self.words.add(1) }
+  }
+
+  // MARK: Names
+
+  private mutating func session(_ session: UInt64) { self.words.add(name: session, of: 1) }
+
+  private mutating func attempt(_ attempt: UInt64) { self.words.add(name: attempt, of: 2) }
+
+  private mutating func optional(_ attempt: UInt64?) {
+    self.words.add(attempt != nil)
+    if let attempt { self.attempt(attempt) }
+  }
+
+  private mutating func identifier(_ text: String) { self.words.add(name: Self.word(text), of: 3) }
+
+  private mutating func node(_ name: String) {
+    self.words.add(self.state.deletedByHand.contains(name))
+    guard let place = self.state.server.place(of: name) else {
+      self.words.add(-1)
+      return self.words.add(name: Self.word(name), of: 4)
+    }
+    self.words.add(place)
+    self.words.add(self.state.server.nodes[place].czxid > self.state.lastToken)
+  }
+
+  private mutating func add(_ node: QueueNode) {
+    self.node(node.name)
+    self.words.add(node.czxid > self.state.lastToken)
+    self.session(node.session)
+  }
+
+  /// Names are short: seven bytes are enough.
+  private static func word(_ text: String) -> UInt64 {
+    var word: UInt64 = 0
+    for byte in text.utf8 { word = word << 8 | UInt64(byte) }
+    return word & 0xff_ffff_ffff_ffff
+  }
+
+  // MARK: The machine
+
+  private mutating func add(_ machine: QueueMachine) {
+    self.words.add(machine.patient)
+    self.words.add(machine.impatient)
+    self.words.add(machine.connectedSession != nil)
+    if let session = machine.connectedSession { self.session(session) }
+    self.add(machine.phase)
+    let litter = machine.litter
+    self.words.add(litter.deletes.count)
+    for (node, isInFlight) in litter.deletes.sorted(by: { $0.key.name < $1.key.name }) {
+      self.add(node)
+      self.words.add(isInFlight)
+    }
+    self.words.add(litter.creates.count)
+    for (_, attempt) in litter.creates.sorted(by: { $0.key < $1.key }) { self.add(attempt) }
+    self.words.add(litter.searches.count)
+    for (identifier, search) in litter.searches.sorted(by: { $0.key < $1.key }) {
+      self.identifier(identifier)
+      self.session(search.session)
+      self.words.add(search.isInFlight)
+    }
+  }
+
+  private mutating func add(_ attempt: QueueMachine.Attempt) {
+    self.attempt(attempt.number)
+    self.identifier(attempt.identifier)
+    self.session(attempt.session)
+    self.words.add(attempt.directoriesMade)
+    self.words.add(attempt.isOwnWatched)
+  }
+
+  private mutating func add(_ phase: QueueMachine.Phase) {
+    switch phase {
+    case .idle: self.words.add(0)
+    case .needSession: self.words.add(1)
+    case .entering(let attempt): self.add(2, attempt)
+    case .makingDirectory(let attempt): self.add(3, attempt)
+    case .inDoubt(let attempt): self.add(4, attempt)
+    case .recovering(let attempt): self.add(5, attempt)
+    case .inspecting(let attempt, let name):
+      self.add(6, attempt)
+      self.node(name)
+    case .listing(let attempt, let node): self.add(7, attempt, node)
+    case .ordering(let attempt, let node): self.add(8, attempt, node)
+    case .watching(let attempt, let node, let place):
+      self.add(9, attempt, node)
+      self.words.add(place.ahead)
+    case .ripe(let attempt, let node): self.add(10, attempt, node)
+    case .held(_, let node):
+      self.words.add(11)
+      self.add(node)
+    }
+  }
+
+  private mutating func add(_ tag: Int, _ attempt: QueueMachine.Attempt, _ node: QueueNode? = nil) {
+    self.words.add(tag)
+    self.add(attempt)
+    if let node { self.add(node) }
+  }
+
+  // MARK: Messages
+
+  private mutating func add(_ request: QueueAction) {
+    switch request {
+    case .enter(let attempt, let identifier, let session):
+      self.words.add(1)
+      self.attempt(attempt)
+      self.identifier(identifier)
+      self.session(session)
+    case .makeDirectory(let attempt, _):
+      self.words.add(2)
+      self.attempt(attempt)
+    case .list(let attempt, let own, let identifier, _, _):
+      self.words.add(own == nil ? 3 : 4)
+      self.attempt(attempt)
+      self.identifier(identifier)
+    case .inspect(let attempt, let name, _):
+      self.words.add(5)
+      self.attempt(attempt)
+      self.node(name)
+    case .watchPredecessor(let attempt, let name, _):
+      self.words.add(6)
+      self.attempt(attempt)
+      self.node(name)
+    case .watchOwn(let node):
+      self.words.add(7)
+      self.add(node)
+    case .delete(let node):
+      self.words.add(8)
+      self.add(node)
+    case .search(let identifier, _):
+      self.words.add(9)
+      self.identifier(identifier)
+    default: preconditionFailure("no request")
+    }
+  }
+
+  private mutating func add(_ message: ModelClient.Message) {
+    switch message {
+    case .reply(let event): self.add(event)
+    case .ownWatched(let node, let isThere):
+      self.words.add(isThere ? 20 : 22)
+      self.add(node)
+    case .fired(let name, let attempt):
+      self.words.add(21)
+      self.node(name)
+      self.optional(attempt)
+    }
+  }
+
+  private mutating func add(_ event: QueueEvent) {
+    switch event {
+    case .entered(let attempt, let create, let view):
+      self.words.add(1)
+      self.attempt(attempt)
+      if case .success(let node) = create { self.add(node) }
+      self.add(view)
+    case .directoryMade(let attempt, _):
+      self.words.add(2)
+      self.attempt(attempt)
+    case .listed(let attempt, let view):
+      self.words.add(3)
+      self.attempt(attempt)
+      self.add(view)
+    case .inspected(let attempt, let result):
+      self.words.add(4)
+      self.attempt(attempt)
+      if case .success(let node?) = result { self.add(node) }
+    case .predecessorWatched(let attempt, let result):
+      self.words.add(5)
+      self.attempt(attempt)
+      if case .success = result { self.words.add(1) }
+    case .deleted(let node, _):
+      self.words.add(6)
+      self.add(node)
+    case .searched(let identifier, _, let view):
+      self.words.add(7)
+      self.identifier(identifier)
+      self.add(view)
+    default: preconditionFailure("no reply")
+    }
+  }
+
+  private mutating func add(_ result: Result<QueueView, QueueFailure>) {
+    guard case .success(let view) = result else { return self.words.add(-1) }
+    self.words.add(view.ownIndex ?? -1)
+    if let predecessor = view.predecessor { self.node(predecessor) }
+    self.words.add(view.matches.count)
+    for name in view.matches { self.node(name) }
+  }
+}

@@ -1,0 +1,91 @@
+import LatchkeyTesting
+
+@testable import LatchkeyZooKeeper
+
+/// Steps and states in words.
+extension QueueModel {
+  func describe(_ step: Step, in state: State) -> String {
+    switch step {
+    case .join(let index):
+      let isPatient = state.clients[index].callers.first ?? true
+      return isPatient ? "\(Self.name(index)) asks for the lock" : "\(Self.name(index)) tries the lock"
+    case .release(let index):
+      let isHeld = state.clients[index].hold?.isHeld ?? false
+      return isHeld ? "\(Self.name(index)) releases the lock" : "\(Self.name(index)) gives up the lock that it has lost"
+    case .serve(let index):
+      let request = state.clients[index].requests.first.map(self.describe) ?? ""
+      return "the server carries out \(Self.name(index))'s \(request)"
+    case .hear(let index):
+      let message = state.clients[index].replies.first.map(self.describe) ?? ""
+      return "\(Self.name(index)) hears \(message)"
+    case .reconnect(let index): return "\(Self.name(index)) is connected again"
+    case .beat(let index): return "\(Self.name(index))'s heartbeat is due, and with it the watch on its own node"
+    case .prove(let index): return "\(Self.name(index))'s session is proven to live again"
+    case .expire(let index): return "the server ends \(Self.name(index))'s session"
+    case .renew(let index): return "\(Self.name(index)) learns that its session is over, and gets another"
+    case .cancel(let index): return "FAULT: \(Self.name(index)) is cancelled"
+    case .cut(let index, let carriedOut):
+      let all = state.clients[index].requests.count
+      let requests = all == 0 ? "" : "; of its \(all) requests \(carriedOut) are still carried out"
+      return "FAULT: \(Self.name(index))'s connection breaks\(requests)"
+    case .loseReply(let index):
+      let message = state.clients[index].replies.first.map(self.describe) ?? ""
+      return "FAULT: \(Self.name(index)) never hears \(message)"
+    case .pause(let index): return "FAULT: \(Self.name(index)) is paused until its deadline is past"
+    case .deleteByHand(let index): return "FAULT: somebody deletes \(Self.name(index))'s node by hand"
+    case .restart: return "FAULT: the server is started again; all connections break"
+    }
+  }
+
+  func describe(_ state: State) -> String {
+    var parts: [String] = []
+    for (index, client) in state.clients.enumerated() {
+      if !client.waiting.isEmpty {
+        parts.append("\(Self.name(index)) waits, \(String(describing: client.machine.phase).prefix { $0 != "(" })")
+      } else if client.isBusy {
+        parts.append("\(Self.name(index)) is not done")
+      }
+    }
+    if !state.server.nodes.isEmpty { parts.append("in the queue: \(state.server.nodes.map(\.name))") }
+    return parts.joined(separator: "; ")
+  }
+
+  private func describe(_ request: QueueAction) -> String {
+    switch request {
+    case .enter: "create and list"
+    case .makeDirectory: "request to make the directory"
+    case .list(_, let own, _, _, _): own == nil ? "search for what became of its create" : "list"
+    case .inspect(_, let name, _): "look at node \(name)"
+    case .watchPredecessor(_, let name, _): "watch on its predecessor \(name)"
+    case .watchOwn(let node): "watch on its own node \(node.name)"
+    case .delete(let node): "delete of \(node.name)"
+    case .search: "search for what an abandoned create has left"
+    default: "\(request)"
+    }
+  }
+
+  private func describe(_ message: ModelClient.Message) -> String {
+    switch message {
+    case .ownWatched(_, let isThere): isThere ? "that its own node is watched" : "that its own node is gone"
+    case .fired(let name, let attempt): "that \(attempt == nil ? "its own node" : "its predecessor") \(name) is gone"
+    case .reply(let event): self.describe(event)
+    }
+  }
+
+  private func describe(_ event: QueueEvent) -> String {
+    switch event {
+    case .entered(_, .success(let node), .success(let view)):
+      "that \(node.name) is created, with \(view.ownIndex ?? -1) ahead"
+    case .entered: "that there is no directory"
+    case .directoryMade: "that the directory is made"
+    case .listed(_, .success(let view)):
+      view.ownIndex.map { "a list with \($0) ahead" } ?? "a list with these nodes of its attempt: \(view.matches)"
+    case .inspected(_, .success(let node)): node == nil ? "that the node is not its own" : "that the node is its own"
+    case .predecessorWatched(_, .success): "that its predecessor is watched"
+    case .predecessorWatched: "that its predecessor is gone already"
+    case .deleted(let node, _): "that \(node.name) is deleted"
+    case .searched(_, _, .success(let view)): "what was left: \(view.matches)"
+    default: "an error"
+    }
+  }
+}

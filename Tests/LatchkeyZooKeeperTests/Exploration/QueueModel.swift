@@ -1,0 +1,211 @@
+import LatchkeyTesting
+
+@testable import LatchkeyZooKeeper
+
+/// Clients that contend for one ZooKeeper lock, each with the real state machine, at a server, with every message in between
+/// in the open and a budget of faults.
+struct QueueModel: ExplorationModel {
+  /// How what surrounds the machine behaves; a mutant is a changed line.
+  struct Shell {
+    /// Recovery looks for nodes with the identifier of the attempt, and takes them only if the session owns them.
+    var checksOwnership = true
+    /// A watch on a node that is gone already reports that.
+    var reportsMissingNodes = true
+    /// Watches are set again after a reconnect.
+    var restoresWatches = true
+    /// An attempt in another session gets another identifier, and one that is made again the same.
+    var watchesOwnNode = true
+    /// The deadline passes before the server can end the session.
+    var deadlineComesFirst = true
+  }
+
+  enum Fault: CaseIterable {
+    case cancel, cut, loseReply, pause, deleteByHand, restart
+  }
+
+  enum Step: Hashable {
+    case join(Int)
+    case release(Int)
+    case serve(Int)
+    case hear(Int)
+    case reconnect(Int)
+    case beat(Int)
+    case prove(Int)
+    /// The server ends the session of a client whose deadline has passed.
+    case expire(Int)
+    /// The client hears that its session is over, and gets another.
+    case renew(Int)
+    case cancel(Int)
+    case cut(Int, carriedOut: Int)
+    case loseReply(Int)
+    case pause(Int)
+    case deleteByHand(Int)
+    case restart
+  }
+
+  struct State {
+    var server: ModelServer
+    var clients: [ModelClient]
+    var faults: Int
+    var nextSession: UInt64
+    var lastToken: Int64 = 0
+    /// Nodes that somebody deleted by hand: their holders are not protected.
+    var deletedByHand: [String] = []
+  }
+
+  var rules = QueueMachine.Rules()
+  var shell = Shell()
+  /// For each client, who asks: whether each caller is patient.
+  let callers: [[Bool]]
+  let budget: Int
+  let faults: Set<Fault>
+  let isDirectoryMade: Bool
+
+  init(callers: [[Bool]], faults budget: Int, of faults: [Fault] = Fault.allCases, isDirectoryMade: Bool = true) {
+    self.callers = callers
+    self.budget = budget
+    self.faults = Set(faults)
+    self.isDirectoryMade = isDirectoryMade
+  }
+
+  var start: State {
+    let clients = self.callers.enumerated().map { number, callers in
+      let machine = QueueMachine(session: UInt64(number) + 1, rules: self.rules) { "\(number).\($0)" }
+      return ModelClient(session: UInt64(number) + 1, callers: callers, machine: machine)
+    }
+    return State(
+      server: ModelServer(isDirectoryMade: self.isDirectoryMade),
+      clients: clients,
+      faults: self.budget,
+      nextSession: UInt64(clients.count) + 1
+    )
+  }
+
+  // MARK: What may happen
+
+  func steps(from state: State) -> [Step] {
+    var steps: [Step] = []
+    for index in state.clients.indices { self.addSteps(of: index, state, &steps) }
+    if state.faults > 0, self.faults.contains(.restart) {
+      // For one client it is the same as a cut.
+      if state.clients.count(where: { $0.isConnected && $0.isBusy }) > 1 { steps.append(.restart) }
+    }
+    return steps
+  }
+
+  private func addSteps(of index: Int, _ state: State, _ steps: inout [Step]) {
+    let client = state.clients[index]
+    if !client.callers.isEmpty { steps.append(.join(index)) }
+    if client.hold != nil { steps.append(.release(index)) }
+    if !client.isSessionAlive { steps.append(.renew(index)) }
+    if client.isConnected {
+      if client.isSessionAlive {
+        if !client.requests.isEmpty { steps.append(.serve(index)) }
+        if !client.laterWatches.isEmpty { steps.append(.beat(index)) }
+        if !client.hasLiveTerm { steps.append(.prove(index)) }
+      }
+      if !client.replies.isEmpty { steps.append(.hear(index)) }
+    } else if client.isSessionAlive {
+      steps.append(.reconnect(index))
+    }
+    if client.isSessionAlive, !client.hasLiveTerm { steps.append(.expire(index)) }
+    guard state.faults > 0 else { return }
+    if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
+    guard client.isBusy else { return }
+    if client.isConnected, client.isSessionAlive {
+      if self.faults.contains(.cut) {
+        for carriedOut in 0...client.requests.count { steps.append(.cut(index, carriedOut: carriedOut)) }
+      }
+      if self.faults.contains(.loseReply), case .reply(let reply)? = client.replies.first, reply.canBeLost {
+        steps.append(.loseReply(index))
+      }
+      if self.faults.contains(.deleteByHand), state.server.nodes.contains(where: { $0.session == client.session }) {
+        steps.append(.deleteByHand(index))
+      }
+    }
+    if self.faults.contains(.pause), client.hasLiveTerm { steps.append(.pause(index)) }
+    if !self.shell.deadlineComesFirst, client.isSessionAlive { steps.append(.expire(index)) }
+  }
+
+  func isFault(_ step: Step, in state: State) -> Bool {
+    switch step {
+    case .cancel, .cut, .loseReply, .pause, .deleteByHand, .restart: true
+    case .expire(let index): state.clients[index].hasLiveTerm
+    default: false
+    }
+  }
+
+  func take(_ step: Step, in state: inout State) throws(BrokenPromise) {
+    if self.isFault(step, in: state) { state.faults -= 1 }
+    switch step {
+    case .join(let index):
+      let patient = state.clients[index].callers.removeFirst()
+      // A try asks before it stands in line: if somebody of this process is on the way already, it is busy.
+      guard patient || state.clients[index].machine.isFreeLocally else { return }
+      state.clients[index].waiting.append(patient)
+      try self.feed(.joined(patient: patient), index, &state)
+    case .cancel(let index):
+      let patient = state.clients[index].waiting.removeLast()
+      try self.feed(.left(patient: patient), index, &state)
+    case .release(let index):
+      guard let hold = state.clients[index].hold else { return }
+      state.clients[index].hold = nil
+      try self.feed(.released(grant: hold.grant), index, &state)
+    case .serve(let index):
+      let request = state.clients[index].requests.removeFirst()
+      if let reply = self.carryOut(request, index, &state) { state.clients[index].replies.append(reply) }
+    case .hear(let index): try self.hear(index, &state)
+    case .reconnect(let index): try self.reconnect(index, &state)
+    case .beat(let index):
+      state.clients[index].requests.append(.watchOwn(state.clients[index].laterWatches.removeFirst()))
+    case .prove(let index): try self.prove(index, &state)
+    case .expire(let index):
+      let fired = state.server.expire(state.clients[index].session)
+      self.fire(fired, &state)
+      state.clients[index].isSessionAlive = false
+    case .renew(let index): try self.renew(index, &state)
+    case .cut(let index, let carriedOut): try self.cut(index, carriedOut: carriedOut, &state)
+    case .loseReply(let index):
+      guard case .reply(let reply) = state.clients[index].replies.removeFirst() else { return }
+      try self.feed(reply.inDoubt, index, &state)
+    case .pause(let index): self.lapse(index, &state)
+    case .deleteByHand(let index):
+      let session = state.clients[index].session
+      guard let node = state.server.nodes.first(where: { $0.session == session }) else { return }
+      state.deletedByHand.append(node.name)
+      self.fire(state.server.delete(node.name) ?? [], &state)
+    case .restart:
+      for index in state.clients.indices where state.clients[index].isConnected && state.clients[index].isSessionAlive {
+        try self.cut(index, carriedOut: 0, &state)
+      }
+    }
+  }
+
+  // MARK: What must be
+
+  func check(_ state: State) throws(BrokenPromise) {
+    var holder: Int?
+    for (index, client) in state.clients.enumerated() {
+      guard let hold = client.hold, hold.isHeld else { continue }
+      if state.deletedByHand.contains(hold.node.name) {
+        let isQuiet =
+          client.isConnected && client.requests.isEmpty && client.replies.isEmpty && client.laterWatches.isEmpty
+        guard !isQuiet else {
+          throw BrokenPromise("\(Self.name(index)) is never told that its node was deleted by hand")
+        }
+        continue
+      }
+      if let holder { throw BrokenPromise("\(Self.name(holder)) and \(Self.name(index)) hold the lock at once") }
+      holder = index
+    }
+  }
+
+  func isAtRest(_ state: State) -> Bool {
+    state.server.nodes.isEmpty
+      && state.clients.allSatisfy { client in
+        !client.isBusy && client.isConnected && client.isSessionAlive && client.requests.isEmpty
+      }
+  }
+
+  static func name(_ client: Int) -> String { ["Ann", "Bob", "Cay", "Dan"][client] }
+}
