@@ -1,0 +1,43 @@
+/// All findings about a deployment, the worst first.
+struct CheckReport: Encodable, Sendable {
+  let backend: String
+  let servers: String
+  /// The worst level among the findings.
+  let verdict: Finding.Level
+  let findings: [Finding]
+
+  init(backend: String, servers: String, _ findings: [Finding]) {
+    self.backend = backend
+    self.servers = servers
+    self.verdict = findings.map(\.level).max() ?? .ok
+    // Those of one level stay in the order in which they were found: server by server.
+    self.findings = findings.enumerated()
+      .sorted { ($1.element.level, $0.offset) < ($0.element.level, $1.offset) }
+      .map(\.element)
+  }
+
+  /// Whether there is nothing that makes locks unsafe.
+  var isGood: Bool { self.verdict < .warning }
+
+  /// The report for people.
+  var text: String {
+    var lines = ["\(self.backend)(\(self.servers))", ""]
+    for finding in self.findings {
+      let level = finding.level.rawValue
+      let indent = String(repeating: " ", count: 9)
+      let server = finding.server.map { "\($0): " } ?? ""
+      lines.append("\(level)\(indent.dropFirst(level.count))\(finding.check): \(server)\(finding.reason)")
+      if let remedy = finding.remedy { lines.append("\(indent)-> \(remedy)") }
+    }
+    return (lines + ["", self.sum]).joined(separator: "\n")
+  }
+
+  private var sum: String {
+    let counts = [(Finding.Level.danger, "danger", "dangers"), (.warning, "warning", "warnings"), (.note, "note", "notes")]
+      .compactMap { level, one, many -> String? in
+        let count = self.findings.count { $0.level == level }
+        return count == 0 ? nil : "\(count) \(count == 1 ? one : many)"
+      }
+    return counts.isEmpty ? "nothing to object to" : counts.joined(separator: ", ")
+  }
+}
