@@ -22,22 +22,39 @@ struct CheckReport: Encodable, Sendable {
   /// The report for people.
   var text: String {
     var lines = ["\(self.backend)(\(self.servers))", ""]
-    for finding in self.findings {
+    for group in self.groups {
+      let finding = group[0]
       let level = finding.level.rawValue
       let indent = String(repeating: " ", count: 9)
-      let server = finding.server.map { "\($0): " } ?? ""
-      lines.append("\(level)\(indent.dropFirst(level.count))\(finding.check): \(server)\(finding.reason)")
+      let servers = group.compactMap(\.server).joined(separator: ", ")
+      let place = servers.isEmpty ? "" : "\(servers): "
+      lines.append("\(level)\(indent.dropFirst(level.count))\(finding.check): \(place)\(finding.reason)")
       if let remedy = finding.remedy { lines.append("\(indent)-> \(remedy)") }
     }
     return (lines + ["", self.sum]).joined(separator: "\n")
   }
 
-  private var sum: String {
-    let counts = [(Finding.Level.danger, "danger", "dangers"), (.warning, "warning", "warnings"), (.note, "note", "notes")]
-      .compactMap { level, one, many -> String? in
-        let count = self.findings.count { $0.level == level }
-        return count == 0 ? nil : "\(count) \(count == 1 ? one : many)"
+  /// What is the same on several servers is said once.
+  private var groups: [[Finding]] {
+    var groups: [[Finding]] = []
+    for finding in self.findings {
+      if let place = groups.firstIndex(where: { $0[0].isAlike(finding) }) {
+        groups[place].append(finding)
+      } else {
+        groups.append([finding])
       }
+    }
+    return groups
+  }
+
+  private var sum: String {
+    let counts = [
+      (Finding.Level.danger, "danger", "dangers"), (.warning, "warning", "warnings"), (.note, "note", "notes"),
+    ]
+    .compactMap { level, one, many -> String? in
+      let count = self.findings.count { $0.level == level }
+      return count == 0 ? nil : "\(count) \(count == 1 ? one : many)"
+    }
     return counts.isEmpty ? "nothing to object to" : counts.joined(separator: ", ")
   }
 }

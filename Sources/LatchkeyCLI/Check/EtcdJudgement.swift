@@ -117,7 +117,13 @@ struct EtcdJudgement {
 
   private var size: Finding {
     guard let voters = self.state.voters else {
-      return Finding(.note, "members", on: nil, "the number of members could not be read", remedy: "log in as a user who may")
+      return Finding(
+        .note,
+        "members",
+        on: nil,
+        "the number of members could not be read",
+        remedy: "log in as a user who may"
+      )
     }
     if voters == 1 {
       return Finding(
@@ -162,7 +168,9 @@ struct EtcdJudgement {
         remedy: "etcdctl compact, etcdctl defrag, then: etcdctl alarm disarm"
       )
     }
-    guard alarms.isEmpty else { return Finding(.warning, "alarms", on: nil, "an alarm is raised", remedy: "etcdctl alarm list") }
+    guard alarms.isEmpty else {
+      return Finding(.warning, "alarms", on: nil, "an alarm is raised", remedy: "etcdctl alarm list")
+    }
     return Finding(.ok, "alarms", on: nil, "no alarm")
   }
 

@@ -34,6 +34,11 @@ struct Finding: Hashable, Encodable, Sendable {
     self.remedy = remedy
   }
 
+  /// Whether both say the same, if need be of different servers.
+  func isAlike(_ other: Finding) -> Bool {
+    (self.level, self.check, self.reason, self.remedy) == (other.level, other.check, other.reason, other.remedy)
+  }
+
   private enum CodingKeys: String, CodingKey {
     case server, level, check, reason, remedy
   }

@@ -116,36 +116,40 @@ struct RedisJudgement {
   }
 
   private var persistence: Finding {
-    // A quorum waits until a restarted server cannot have forgotten anything that still stands.
-    let level: Finding.Level = self.isVoter ? .note : .warning
+    let check = "persistence"
     if self.facts.logsWrites {
       let sync = self.facts.settings["appendfsync"]
       guard sync == "everysec" || sync == "no" else {
-        return self.finding(.ok, "persistence", "every write is logged\(sync == "always" ? " and synced" : "")")
+        return self.finding(.ok, check, "every write is logged\(sync == "always" ? " and synced" : "")")
       }
-      return self.finding(
-        sync == "no" ? level : .note,
-        "persistence",
-        "the log is synced \(sync == "no" ? "when the system likes" : "once a second"): "
-          + "a machine that loses power forgets the locks of that time",
-        remedy: "CONFIG SET appendfsync always, if that may not happen"
+      let when = sync == "no" ? "when the system likes" : "once a second"
+      return self.forgetful(
+        sync == "no" ? .warning : .note,
+        "the log is synced \(when): a machine that loses power forgets the locks of that time"
       )
     }
     guard let save = self.facts.settings["save"] else {
+      return self.forgetful(.warning, "appendonly is off, and whether there are snapshots could not be read")
+    }
+    guard save.isEmpty else {
+      return self.forgetful(.note, "only snapshots are kept: a crash forgets the locks granted since the last one")
+    }
+    return self.forgetful(.warning, "nothing is kept on disk: a restart forgets all held locks")
+  }
+
+  private func forgetful(_ level: Finding.Level, _ reason: String) -> Finding {
+    guard !self.isVoter else {
       return self.finding(
-        level,
+        .note,
         "persistence",
-        "appendonly is off, and whether there are snapshots could not be read: a restart may forget held locks",
-        remedy: "CONFIG SET appendonly yes"
+        "\(reason); a server that was started again has no vote until all that it may have forgotten has run out"
       )
     }
     return self.finding(
-      save.isEmpty ? level : .note,
+      level,
       "persistence",
-      save.isEmpty
-        ? "nothing is kept on disk: a restart forgets all held locks, and grants them again"
-        : "only snapshots are kept: a crash forgets the locks that were granted since the last one",
-      remedy: "CONFIG SET appendonly yes, with appendfsync always where no lock may be granted twice"
+      "\(reason), and they are granted again",
+      remedy: "CONFIG SET appendonly yes, and appendfsync always where no lock may be granted twice"
     )
   }
 

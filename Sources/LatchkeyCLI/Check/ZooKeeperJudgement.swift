@@ -60,7 +60,9 @@ struct ZooKeeperJudgement {
         remedy: "compare it with the servers' configuration, give it with --tick, or add conf to 4lw.commands.whitelist"
       )
     }
-    guard tick != self.facts.clientTick else { return Finding(.ok, check, on: nil, "tickTime is \(assumed), as assumed") }
+    guard tick != self.facts.clientTick else {
+      return Finding(.ok, check, on: nil, "tickTime is \(assumed), as assumed")
+    }
     let isShort = self.facts.clientTick < tick
     return Finding(
       isShort ? .warning : .note,

@@ -12,7 +12,10 @@ struct LockTable: Sendable {
     if !contenders.isEmpty { lines += [""] + Self.aligned(self.rows(contenders)) }
     let hidden = self.report.queue.count - self.shown.count
     if hidden > 0 { lines.append("… and \(hidden) more") }
-    if !self.report.votes.isEmpty { lines += [""] + Self.aligned(self.votes) }
+    // That all of them agree on nobody is said above.
+    if self.report.votes.contains(where: { $0.contender != nil || $0.failure != nil }) {
+      lines += [""] + Self.aligned(self.votes)
+    }
     return lines
   }
 
@@ -22,10 +25,12 @@ struct LockTable: Sendable {
     let lock = "lock \"\(self.report.name)\" on \(self.report.backend)"
     guard self.report.holder != nil else {
       let keys = self.report.votes.count { $0.contender != nil }
-      return keys == 0 ? "\(lock): free" : "\(lock): free; keys on \(keys) of \(self.report.votes.count) servers are no majority"
+      guard keys > 0 else { return "\(lock): free" }
+      return "\(lock): free; keys on \(keys) of \(self.report.votes.count) servers are no majority of one holder"
     }
     if let waiting = self.report.waiting {
-      return "\(lock): held\(waiting == 0 ? "" : ", \(waiting) \(waiting == 1 ? "process listens" : "processes listen") for its release")"
+      let listeners = waiting == 1 ? "1 process listens" : "\(waiting) processes listen"
+      return waiting == 0 ? "\(lock): held" : "\(lock): held, \(listeners) for its release"
     }
     guard self.report.votes.isEmpty else { return "\(lock): held" }
     let count = self.report.queue.count

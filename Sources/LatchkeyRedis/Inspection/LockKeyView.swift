@@ -38,7 +38,8 @@ struct LockKeyView: Sendable {
   }
 
   private func value() async throws(RedisError) -> [UInt8]? {
-    guard case .string(let value) = try await self.executor.send(RedisCommand(words: [Array("GET".utf8), self.keys.lock]))
+    guard
+      case .string(let value) = try await self.executor.send(RedisCommand(words: [Array("GET".utf8), self.keys.lock]))
     else { return nil }
     return value
   }
@@ -48,7 +49,9 @@ struct LockKeyView: Sendable {
   /// A token is the server's time in microseconds when it was minted, unless the clock was set back since.
   func lastGrant() async throws(RedisError) -> (token: FencingToken, age: Duration?)? {
     guard
-      case .string(let text) = try await self.executor.send(RedisCommand(words: [Array("GET".utf8), self.keys.counter])),
+      case .string(let text) = try await self.executor.send(
+        RedisCommand(words: [Array("GET".utf8), self.keys.counter])
+      ),
       let token = UInt64(String(decoding: text, as: UTF8.self))
     else { return nil }
     guard

@@ -39,7 +39,9 @@ public struct RedlockInspector: LockInspector {
       }
     }
     let candidates = Dictionary(grouping: report.votes.compactMap(\.contender), by: \.handle).values
-    guard let votes = candidates.first(where: { $0.count >= self.quorum }), var holder = votes.first else { return report }
+    guard let votes = candidates.first(where: { $0.count >= self.quorum }), var holder = votes.first else {
+      return report
+    }
     let remaining = votes.map { $0.remaining ?? .seconds(Int64.max / 2) }.sorted(by: >)
     holder.remaining = votes.contains { $0.remaining == nil } ? nil : remaining[self.quorum - 1]
     report.holder = holder

@@ -26,7 +26,10 @@ public struct ZooKeeperLockInspector: LockInspector {
   /// - Throws: ``LockError``: `unreachable`, `notAuthorized`, `cancelled`, `closed`, `backendFailure`.
   public func inspect(_ name: LockName) async throws(LockError) -> LockReport {
     let directory = LockPath.directory(of: name, under: self.root)
-    let backend = LockBackend(kind: "zookeeper", instance: self.client.connectString + (self.root == "/" ? "" : self.root))
+    let backend = LockBackend(
+      kind: "zookeeper",
+      instance: self.client.connectString + (self.root == "/" ? "" : self.root)
+    )
     do throws(ZooKeeperError) {
       let nodes = try await self.nodes(in: directory)
       let now = WallClock.now

@@ -52,7 +52,10 @@ extension ZooKeeperBackend: LookableBackend {
     var facts = ZooKeeperServerFacts(server: host.description)
     do throws(ServerError) {
       func ask(_ word: String) async throws(ServerError) -> String {
-        String(decoding: try await exchange(Array(word.utf8), host: host.name, port: host.port, within: limit), as: UTF8.self)
+        String(
+          decoding: try await exchange(Array(word.utf8), host: host.name, port: host.port, within: limit),
+          as: UTF8.self
+        )
       }
       facts.read(srvr: try await ask("srvr"))
       facts.read(isro: try await ask("isro"))
