@@ -37,12 +37,18 @@ struct LatchkeyCommand: AsyncParsableCommand {
           latchkey bench --serve zookeeper --report bench.html
         Start throw-away servers to try things on:
           latchkey serve zookeeper:3
+        See who holds a lock, and free one that is stuck:
+          latchkey inspect zookeeper://zk1:2181/reports
+          latchkey break zookeeper://zk1:2181/reports
+        Look for what makes locks unsafe on your servers:
+          latchkey check redis://r1:6379
         Find the backend that fits:
           latchkey choose --across-processes --fencing
       """,
     version: version,
     subcommands: [
       ContendCommand.self, BenchCommand.self, RunCommand.self, ServeCommand.self, ChooseCommand.self,
+      InspectCommand.self, BreakCommand.self, CheckCommand.self,
       ContendChildCommand.self,
     ]
   )

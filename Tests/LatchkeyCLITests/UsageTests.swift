@@ -35,6 +35,11 @@ struct UsageTests {
       (["serve"], "see `latchkey serve --help`"), (["serve", "mysql"], "no such servers"),
       (["choose", "--have", "mysql"], "write one of: zookeeper"),
       (["choose", "--nonsense"], "see `latchkey choose --help`"),
+      (["inspect", "local:x"], "use the URL of a server"), (["break", "channel:x"], "use the URL of a server"),
+      (["check", "local:x"], "use the URL of a server"), (["inspect", "zk://h/x"], "write for example zookeeper://"),
+      (["inspect", "redis://h/x", "--interval", "1s"], "add --watch"),
+      (["inspect", "redis://h/x", "--watch", "--interval", "1ms"], "at least 10ms"),
+      (["break", "redis://h/x"], "add --yes"), (["check", "redis://"], "the host is missing"),
       (["nonsense"], "see `latchkey --help`"),
     ]
   )
@@ -51,6 +56,7 @@ struct UsageTests {
     "help and version go to standard output",
     arguments: [
       ["--help"], ["contend", "--help"], ["run", "-h"], ["bench", "--help"], ["serve", "--help"], ["choose", "--help"],
+      ["inspect", "--help"], ["break", "--help"], ["check", "--help"],
       ["--version"],
     ]
   )

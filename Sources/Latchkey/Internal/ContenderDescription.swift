@@ -25,4 +25,51 @@ package enum ContenderDescription {
     }
     return quoted + "\""
   }
+
+  /// Reads what ``text(label:)`` writes; nil if it is anything else.
+  package static func parse(_ text: String) -> (host: String, pid: Int32, label: String?)? {
+    var rest = text.unicodeScalars[...]
+    guard
+      let host = self.part("host=", of: &rest), let pid = self.part(" pid=", of: &rest).flatMap({ Int32($0) })
+    else { return nil }
+    if rest.isEmpty { return (host, pid, nil) }
+    guard let label = self.part(" label=", of: &rest), rest.isEmpty else { return nil }
+    return (host, pid, label)
+  }
+
+  /// Takes one part off the front of a description.
+  private static func part(_ key: String, of rest: inout Substring.UnicodeScalarView) -> String? {
+    guard rest.starts(with: key.unicodeScalars) else { return nil }
+    rest = rest.dropFirst(key.unicodeScalars.count)
+    guard rest.first == "\"" else {
+      let word = rest.prefix { $0 != " " }
+      rest = rest[word.endIndex...]
+      return word.isEmpty ? nil : String(word)
+    }
+    var text = ""
+    var isEscaped = false
+    rest = rest.dropFirst()
+    while let scalar = rest.popFirst() {
+      if isEscaped {
+        text.unicodeScalars.append(scalar)
+        isEscaped = false
+      } else if scalar == "\\" {
+        isEscaped = true
+      } else if scalar == "\"" {
+        return text
+      } else {
+        text.unicodeScalars.append(scalar)
+      }
+    }
+    return nil
+  }
+
+  /// A text of foreign origin, fit for one line of a terminal.
+  package static func onOneLine(_ text: String) -> String {
+    var plain = ""
+    for scalar in text.unicodeScalars {
+      plain.unicodeScalars.append(scalar.properties.generalCategory == .control ? " " : scalar)
+    }
+    return plain
+  }
 }

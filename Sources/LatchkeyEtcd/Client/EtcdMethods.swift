@@ -21,6 +21,13 @@ enum EtcdMethods {
     "Lease",
     "LeaseKeepAlive"
   )
+  static let leaseTimeToLive = EtcdMethod<EtcdLeaseTimeToLiveRequest, EtcdLeaseTimeToLiveResponse>(
+    "Lease",
+    "LeaseTimeToLive"
+  )
+  static let memberList = EtcdMethod<EtcdMemberListRequest, EtcdMemberListResponse>("Cluster", "MemberList")
+  static let status = EtcdMethod<EtcdStatusRequest, EtcdStatusResponse>("Maintenance", "Status")
+  static let alarm = EtcdMethod<EtcdAlarmRequest, EtcdAlarmResponse>("Maintenance", "Alarm")
   static let watch = EtcdMethod<EtcdWatchRequest, EtcdWatchResponse>("Watch", "Watch")
   static let authenticate = EtcdMethod<EtcdAuthenticateRequest, EtcdAuthenticateResponse>("Auth", "Authenticate")
 }

@@ -14,7 +14,7 @@ final class OwnerIdentity: Sendable {
 
   init(label: String?) {
     let parts = [ThisProcess.host, "\(ThisProcess.id)", label ?? ""]
-    self.tail = Array(parts.map { ":" + Self.plain($0) }.joined().utf8)
+    self.tail = Array(parts.map { ":" + ContenderDescription.onOneLine($0) }.joined().utf8)
     var client: [UInt8] = []
     Self.append(.random(in: 0 ... .max), to: &client)
     self.client = client
@@ -39,20 +39,21 @@ final class OwnerIdentity: Sendable {
 
   /// Who holds the lock, for people: ours without its number, another client's value as it is.
   static func describe(_ value: [UInt8]) -> String {
-    let text = Self.plain(String(decoding: value.prefix(256), as: UTF8.self))
-    let parts = text.split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
-    let isOurs = parts.count == 4 && parts[0].utf8.count == 32 && parts[0].allSatisfy(\.isHexDigit)
-    guard isOurs else { return "\"\(text)\"" }
-    let label = parts[3].isEmpty ? "" : ", \(parts[3])"
-    return "\(parts[1]), process \(parts[2])\(label)"
+    guard let parts = self.parse(value) else { return "\"\(self.text(value))\"" }
+    let label = parts.label.map { ", \($0)" } ?? ""
+    return "\(parts.host), process \(parts.pid)\(label)"
   }
 
-  /// Keeps a description on one line.
-  private static func plain(_ text: String) -> String {
-    var plain = ""
-    for scalar in text.unicodeScalars {
-      plain.unicodeScalars.append(scalar.properties.generalCategory == .control ? " " : scalar)
-    }
-    return plain
+  /// The parts of a value of ours; nil for another client's.
+  static func parse(_ value: [UInt8]) -> (host: String, pid: Int32, label: String?)? {
+    let parts = self.text(value).split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
+    guard parts.count == 4, parts[0].utf8.count == 32, parts[0].allSatisfy(\.isHexDigit), let pid = Int32(parts[2])
+    else { return nil }
+    return (String(parts[1]), pid, parts[3].isEmpty ? nil : String(parts[3]))
+  }
+
+  /// A value as text for people, cut off where it gets too long.
+  static func text(_ value: [UInt8]) -> String {
+    ContenderDescription.onOneLine(String(decoding: value.prefix(256), as: UTF8.self))
   }
 }

@@ -1,19 +1,17 @@
 internal import NIOCore
 internal import NIOPosix
 
-/// Asks a loopback server one question and reads until it closes the connection, or has sent as much as is wanted.
-func exchange(
+/// Asks a server one question and reads until it closes the connection, or has sent as much as is wanted.
+///
+/// - Parameter host: The server's name or address; the loopback interface if left out.
+package func exchange(
   _ question: [UInt8],
+  host: String = "127.0.0.1",
   port: Int,
   within limit: Duration,
   upTo enough: Int = .max
 ) async throws(ServerError) -> [UInt8] {
-  let address: SocketAddress
-  do {
-    address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
-  } catch {
-    throw ServerError(.noAnswer, "\(port) is no port: \(error)")
-  }
+  guard (1...65_535).contains(port) else { throw ServerError(.noAnswer, "\(port) is no port.") }
   let loop = MultiThreadedEventLoopGroup.singleton.any()
   let answer = loop.makePromise(of: [UInt8].self)
   let timeout = loop.scheduleTask(in: TimeAmount(limit)) {
@@ -28,7 +26,7 @@ func exchange(
         )
       }
     }
-    .connect(to: address)
+    .connect(host: host, port: port)
   connected.cascadeFailure(to: answer)
   answer.futureResult.whenComplete { _ in
     timeout.cancel()

@@ -6,6 +6,19 @@ enum ContenderIdentity {
   /// What stands before the sequence number in the node of a contender, ours and other libraries'.
   static let markers = ["lock-", "__lock__", "__READ__", "__WRIT__", "__rlock__"]
 
+  /// The markers of locks without readers.
+  private static let lockMarkers = ["lock-", "__lock__"]
+
+  /// Whether a child of a lock's directory contends for the lock: its name ends with a marker and a number as the server writes
+  /// it, at least ten characters, negative after the counter has wrapped.
+  static func isContender(_ name: String) -> Bool {
+    self.lockMarkers.contains { marker in
+      guard let range = name.ranges(of: marker).last else { return false }
+      let number = name[range.upperBound...]
+      return number.utf8.count >= 10 && number.first != "+" && Int64(number) != nil
+    }
+  }
+
   static func newIdentifier() -> String {
     var generator = SystemRandomNumberGenerator()
     let high = generator.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000

@@ -39,12 +39,13 @@ struct Latchkey: Sendable {
   /// - Parameters:
   ///   - arguments: Its arguments.
   ///   - settings: Environment variables to set or, where nil, to remove.
-  init(_ arguments: [String], settings: [String: String?] = [:]) throws {
+  ///   - terminal: What becomes its standard input; a pipe if nil.
+  init(_ arguments: [String], settings: [String: String?] = [:], terminal: Int32? = nil) throws {
     let (input, output, errors) = (try Pipe(), try Pipe(), try Pipe())
     self.process = try LatchkeyCLI.ChildProcess.spawn(
       [Self.path] + arguments,
       settings: settings,
-      input: input.reading,
+      input: terminal ?? input.reading,
       output: output.writing,
       errors: errors.writing,
       group: .own

@@ -63,10 +63,16 @@ struct InteroperationTests {
 
   // MARK: Programs
 
-  private static var contenders: String {
+  static var contenders: String {
     let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     return tests.appendingPathComponent("Contenders").path
   }
+
+  /// Where Debian has Curator and what it needs.
+  static let curator = [
+    "curator-recipes", "curator-framework", "curator-client", "zookeeper", "zookeeper-jute", "guava", "slf4j-api",
+    "slf4j-nop", "netty-all",
+  ].map { "/usr/share/java/\($0).jar" }.joined(separator: ":")
 
   /// Builds a contender's program in a folder, and says how to run it.
   private static func program(
@@ -78,11 +84,7 @@ struct InteroperationTests {
       // Debian's Python, which is the one that Debian's kazoo is installed for.
       return ("/usr/bin/python3", ["\(Self.contenders)/kazoo_contender.py"])
     case .curator:
-      let jars = [
-        "curator-recipes", "curator-framework", "curator-client", "zookeeper", "zookeeper-jute", "guava", "slf4j-api",
-        "slf4j-nop", "netty-all",
-      ]
-      let path = ([folder] + jars.map { "/usr/share/java/\($0).jar" }).joined(separator: ":")
+      let path = "\(folder):\(Self.curator)"
       _ = try await Self.run("javac", ["-cp", path, "-d", folder, "\(Self.contenders)/CuratorContender.java"])
       return ("java", ["-Xmx128m", "-cp", path, "CuratorContender"])
     case .go:
@@ -104,7 +106,7 @@ struct InteroperationTests {
     let errors: String
   }
 
-  private static func run(_ command: String, _ arguments: [String]) async throws -> String {
+  static func run(_ command: String, _ arguments: [String]) async throws -> String {
     let result = try await Subprocess.run(
       .name("env"),
       arguments: Arguments([command] + arguments),

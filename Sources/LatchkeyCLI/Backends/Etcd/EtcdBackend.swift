@@ -22,7 +22,7 @@ struct EtcdBackend: Backend {
     }
   }
 
-  private func configuration(of url: LockURL) -> EtcdClient.Configuration {
+  func configuration(of url: LockURL) -> EtcdClient.Configuration {
     var configuration = EtcdClient.Configuration(endpoints: url.hosts.map(\.description))
     if let time = url.timeToLive { configuration.sessionTimeout = time }
     if let timeout = url.connectTimeout { configuration.connectTimeout = timeout }
@@ -34,7 +34,7 @@ struct EtcdBackend: Backend {
   }
 
   /// What a failure to connect means, in the words that all backends share.
-  private static func failure(_ error: EtcdError) -> any Error {
+  static func failure(_ error: EtcdError) -> any Error {
     switch error.code {
     case .cancelled: CancellationError()
     case .invalidConfiguration: LockError(.invalidConfiguration, message: error.message)

@@ -24,7 +24,7 @@ struct ZooKeeperBackend: Backend {
     }
   }
 
-  private func configuration(of url: LockURL, tick: Duration?) -> ZooKeeperClient.Configuration {
+  func configuration(of url: LockURL, tick: Duration?) -> ZooKeeperClient.Configuration {
     var configuration = ZooKeeperClient.Configuration(servers: url.hosts.map(\.description), chroot: url.chroot ?? "")
     if let timeout = url.timeToLive { configuration.sessionTimeout = timeout }
     if let timeout = url.connectTimeout { configuration.connectTimeout = timeout }
@@ -36,7 +36,7 @@ struct ZooKeeperBackend: Backend {
   }
 
   /// What a failure to connect means, in the words that all backends share.
-  private static func failure(_ error: ZooKeeperError) -> any Error {
+  static func failure(_ error: ZooKeeperError) -> any Error {
     let what = error.detail ?? error.description
     return switch error.code {
     case .cancelled: CancellationError()

@@ -1,0 +1,69 @@
+#if ZooKeeper
+internal import Latchkey
+internal import LatchkeyTesting
+internal import LatchkeyZooKeeper
+internal import ZooKeeper
+
+extension ZooKeeperBackend: LookableBackend {
+  func withInspector<Result: Sendable>(
+    at url: LockURL,
+    _ body: @Sendable (any LockInspector) async throws -> Result
+  ) async throws -> Result {
+    try await self.withClient(at: url, tick: nil) { client in try await body(ZooKeeperLockInspector(client: client)) }
+  }
+
+  func check(_ url: LockURL, tick: Duration?) async throws -> [Finding] {
+    let configuration = self.configuration(of: url, tick: tick)
+    // One session, for what only a client is told: the timeout that it is given. Somebody must answer it.
+    let timeout = try await self.withClient(at: url, tick: tick) { client in
+      try await client.waitForSession(within: nil).timeout
+    }
+    let limit = configuration.connectTimeout
+    let servers = await withTaskGroup(of: (Int, ZooKeeperServerFacts).self) { group in
+      for (place, host) in url.hosts.enumerated() {
+        group.addTask { (place, await Self.facts(of: host, within: limit)) }
+      }
+      return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+    try Task.checkCancellation()
+    let facts = ZooKeeperFacts(
+      servers: servers,
+      askedTimeout: configuration.sessionTimeout,
+      sessionTimeout: timeout,
+      clientTick: configuration.tick
+    )
+    return ZooKeeperJudgement(facts: facts).findings
+  }
+
+  private func withClient<Result: Sendable>(
+    at url: LockURL,
+    tick: Duration?,
+    _ body: @Sendable (ZooKeeperClient) async throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await ZooKeeperClient.withClient(self.configuration(of: url, tick: tick)) { try await body($0) }
+    } catch let error as ZooKeeperError {
+      throw Self.failure(error)
+    }
+  }
+
+  /// Asks one server what it lets everybody ask.
+  private static func facts(of host: LockURL.Host, within limit: Duration) async -> ZooKeeperServerFacts {
+    var facts = ZooKeeperServerFacts(server: host.description)
+    do throws(ServerError) {
+      func ask(_ word: String) async throws(ServerError) -> String {
+        String(
+          decoding: try await exchange(Array(word.utf8), host: host.name, port: host.port, within: limit),
+          as: UTF8.self
+        )
+      }
+      facts.read(srvr: try await ask("srvr"))
+      facts.read(isro: try await ask("isro"))
+      facts.read(conf: try await ask("conf"))
+    } catch {
+      facts.failure = error.description
+    }
+    return facts
+  }
+}
+#endif

@@ -1,0 +1,101 @@
+internal import Latchkey
+
+/// A report on a lock for people: a sentence, then a row for each contender, the holder first.
+struct LockTable: Sendable {
+  let report: LockReport
+  /// How many of those that wait are shown; nil for all.
+  var limit: Int?
+
+  var lines: [String] {
+    var lines = [self.sentence]
+    let contenders = [self.report.holder].compactMap { $0 } + self.shown
+    if !contenders.isEmpty { lines += [""] + Self.aligned(self.rows(contenders)) }
+    let hidden = self.report.queue.count - self.shown.count
+    if hidden > 0 { lines.append("… and \(hidden) more") }
+    // That all of them agree on nobody is said above.
+    if self.report.votes.contains(where: { $0.contender != nil || $0.failure != nil }) {
+      lines += [""] + Self.aligned(self.votes)
+    }
+    return lines
+  }
+
+  private var shown: [LockContender] { Array(self.report.queue.prefix(self.limit ?? .max)) }
+
+  private var sentence: String {
+    let lock = "lock \"\(self.report.name)\" on \(self.report.backend)"
+    guard self.report.holder != nil else {
+      let keys = self.report.votes.count { $0.contender != nil }
+      guard keys > 0 else { return "\(lock): free" }
+      return "\(lock): free; keys on \(keys) of \(self.report.votes.count) servers are no majority of one holder"
+    }
+    if let waiting = self.report.waiting {
+      let listeners = waiting == 1 ? "1 process listens" : "\(waiting) processes listen"
+      return waiting == 0 ? "\(lock): held" : "\(lock): held, \(listeners) for its release"
+    }
+    guard self.report.votes.isEmpty else { return "\(lock): held" }
+    let count = self.report.queue.count
+    return "\(lock): held, \(count == 0 ? "nobody waits" : count == 1 ? "1 waits" : "\(count) wait")"
+  }
+
+  // MARK: Rows
+
+  /// A heading and rows; columns of which nobody knows anything are left out.
+  private func rows(_ contenders: [LockContender]) -> [[String]] {
+    let columns: [(heading: String, cell: (LockContender) -> String?)] = [
+      ("place", { $0.place == 0 ? "holder" : "\($0.place)" }),
+      ("who", { $0.description == $0.identity ? nil : $0.description }),
+      (self.report.backend.kind == "etcd" ? "lease" : "session", \.session),
+      ("age", { $0.age.map(Self.time) }),
+      ("left", { $0.remaining.map(Self.time) }),
+      ("token", { $0.token?.compactDescription }),
+      (Self.identityHeading(self.report.backend.kind), \.identity),
+    ]
+    let known = columns.filter { column in contenders.contains { column.cell($0) != nil } }
+    return [known.map(\.heading)] + contenders.map { contender in known.map { $0.cell(contender) ?? "-" } }
+  }
+
+  private var votes: [[String]] {
+    [["server", "key held by", "left"]]
+      + self.report.votes.map { vote in
+        if let failure = vote.failure { return [vote.server, "no answer: \(failure)", ""] }
+        guard let contender = vote.contender else { return [vote.server, "nobody", ""] }
+        let who = contender.handle == self.report.holder?.handle ? "the holder" : contender.description
+        return [vote.server, who, contender.remaining.map(Self.time) ?? "for ever"]
+      }
+  }
+
+  private static func identityHeading(_ kind: String) -> String {
+    switch kind {
+    case "zookeeper": "node"
+    case "etcd": "key"
+    default: "value"
+    }
+  }
+
+  /// The two greatest units of a time, as people say it.
+  static func time(_ duration: Duration) -> String {
+    let (seconds, rest) = duration.components
+    switch seconds {
+    case ..<1: return "\(seconds * 1000 + rest / 1_000_000_000_000_000) ms"
+    case ..<60: return "\(seconds) s"
+    case ..<3600: return Self.pair(seconds / 60, "min", seconds % 60, "s")
+    case ..<86_400: return Self.pair(seconds / 3600, "h", seconds % 3600 / 60, "min")
+    default: return Self.pair(seconds / 86_400, "d", seconds % 86_400 / 3600, "h")
+    }
+  }
+
+  private static func pair(_ large: Int64, _ unit: String, _ small: Int64, _ smallUnit: String) -> String {
+    small == 0 ? "\(large) \(unit)" : "\(large) \(unit) \(small) \(smallUnit)"
+  }
+
+  /// Pads cells to columns.
+  private static func aligned(_ rows: [[String]]) -> [String] {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    return rows.map { cells in
+      cells.enumerated().map { column, cell in
+        cell + String(repeating: " ", count: widths[column] - cell.count)
+      }.joined(separator: "  ").trimmingEnd()
+    }
+  }
+}

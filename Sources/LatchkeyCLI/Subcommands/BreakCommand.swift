@@ -1,0 +1,121 @@
+internal import ArgumentParser
+internal import Latchkey
+
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
+/// `latchkey break`: frees a lock whose holder is stuck.
+struct BreakCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "break",
+    abstract: "Free a lock that is stuck, after showing who holds it.",
+    discussion: """
+      Shows who holds the lock, asks, and then removes exactly the holder that was shown: if the lock has changed hands \
+      meanwhile, nothing is touched. Whoever waits next has the lock then.
+
+      The holder that is removed is not stopped. A program on Latchkey is told that its lock is lost: at once where it watches \
+      its own node or key (ZooKeeper, etcd), with its next extension at Redis, within a third of the TTL. "latchkey run" then \
+      ends its command. Until it has heard of it, and for ever if it is another library's, it may go on as if it held the lock: \
+      only a resource that checks fencing tokens refuses what it writes. So look first whether it is really dead.
+
+      EXAMPLES
+        See who it is, and decide:
+          latchkey break zookeeper://zk1:2181,zk2:2181/app/orders
+        From a script, which has made sure of it:
+          latchkey break --yes redis://r1/orders
+
+      EXIT STATUS
+        0      the lock was freed, or nobody held it
+        1      you have said no
+        64     wrong usage, or there is no terminal to ask on and no --yes
+        69     the servers cannot be reached, or refuse this user
+        75     the lock has changed hands since it was shown: nothing was done
+        128+n  ended by signal n
+      """
+  )
+
+  @Argument(help: "The lock, such as zookeeper://zk1:2181,zk2:2181/app/orders.")
+  var url: String
+
+  @Flag(name: .shortAndLong, help: "Do not ask.")
+  var yes = false
+
+  @Flag(help: "Print a JSON object: outcome (freed, free, declined, changed) and lock, as \"inspect --json\" shows it.")
+  var json = false
+
+  @OptionGroup(title: "Connection")
+  var connection: ConnectionOptions
+
+  enum Outcome: String, Encodable, Sendable {
+    case freed, free, declined, changed
+  }
+
+  private struct Result: Encodable, Sendable {
+    let outcome: Outcome
+    let lock: LockObject
+  }
+
+  func run() async throws {
+    let url = try self.connection.apply(to: LockURL(self.url))
+    let backend = try Backends.lookable(for: url)
+    guard self.yes || Console.inputIsTerminal else {
+      throw CommandFailure(
+        .usage,
+        "there is no terminal to ask on; look with `latchkey inspect`, then add --yes to break the lock without a question"
+      )
+    }
+    let interruption = try Interruption()
+    let outcome: Outcome
+    do {
+      outcome = try await interruption.run {
+        try await backend.withInspector(at: url) { inspector in try await self.breakLock(inspector, url.name) }
+      }
+    } catch {
+      if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
+      throw error
+    }
+    switch outcome {
+    case .freed, .free: return
+    case .declined: throw CommandFailure(.failed, self.json ? nil : "nothing was done")
+    case .changed:
+      throw CommandFailure(
+        .busy,
+        "the lock has changed hands since it was shown, so nothing was done; look again with `latchkey inspect`"
+      )
+    }
+  }
+
+  private func breakLock(_ inspector: any LockInspector, _ name: LockName) async throws -> Outcome {
+    let report = try await inspector.inspect(name)
+    // What people decide by is no result where the result is for a machine.
+    let table = LockTable(report: report).lines.joined(separator: "\n")
+    if self.json { Console.show(table) } else { try Console.output(table) }
+    let outcome = try await self.outcome(report, inspector)
+    switch outcome {
+    case .freed: try self.tell("freed: \(report.holder?.description ?? "the holder") does not hold the lock any more")
+    case .free: try self.tell("nobody holds the lock: there is nothing to break")
+    case .declined, .changed: break
+    }
+    if self.json { try Console.output(try JSON.encode(Result(outcome: outcome, lock: LockObject(report)))) }
+    return outcome
+  }
+
+  private func outcome(_ report: LockReport, _ inspector: any LockInspector) async throws -> Outcome {
+    guard let holder = report.holder else { return .free }
+    if !self.yes {
+      Console.ask("take the lock from \(holder)? It is not stopped by that. [y/N]")
+      var answers = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()
+      let answer = await answers.next()?.lowercased()
+      try Task.checkCancellation()
+      guard answer == "y" || answer == "yes" else { return .declined }
+    }
+    return try await inspector.remove(holder, from: report.name) ? .freed : .changed
+  }
+
+  private func tell(_ text: String) throws {
+    if !self.json { try Console.output(text) }
+  }
+}

@@ -1,0 +1,141 @@
+public import Latchkey
+public import ZooKeeper
+
+/// Looks at locks in ZooKeeper: ours, and those of Curator, kazoo and go-zookeeper, whose nodes are laid out alike.
+///
+/// A look costs a `sync`, a list, and a read for each contender. It needs no permission to write; of a node that this client may
+/// not read, it shows what everybody may see.
+public struct ZooKeeperLockInspector: LockInspector {
+  private let client: ZooKeeperClient
+  private let root: String
+
+  /// Looks at the locks of a client's servers.
+  ///
+  /// - Parameters:
+  ///   - client: The client; it must be running.
+  ///   - root: The directory above all locks, as in ``ZooKeeperLocks/Configuration/root``.
+  public init(client: ZooKeeperClient, root: String = "/") {
+    self.client = client
+    self.root = root
+  }
+
+  /// The lock's contenders in the order in which they will have the lock: that in which their nodes were created.
+  ///
+  /// - Parameter name: The lock.
+  /// - Returns: What the servers show; ages are the difference between the servers' clocks and this machine's.
+  /// - Throws: ``LockError``: `unreachable`, `notAuthorized`, `cancelled`, `closed`, `backendFailure`.
+  public func inspect(_ name: LockName) async throws(LockError) -> LockReport {
+    let directory = LockPath.directory(of: name, under: self.root)
+    let backend = LockBackend(
+      kind: "zookeeper",
+      instance: self.client.connectString + (self.root == "/" ? "" : self.root)
+    )
+    do throws(ZooKeeperError) {
+      let nodes = try await self.nodes(in: directory)
+      let now = WallClock.now
+      let contenders = nodes.enumerated().map { place, node in node.contender(place: place, now: now) }
+      return LockReport(name: name, backend: backend, contenders: contenders)
+    } catch {
+      throw LockError(name, error)
+    }
+  }
+
+  /// Deletes a contender's node.
+  ///
+  /// ZooKeeper cannot delete a node under the condition that it is the one that was seen, so this looks once more before: only
+  /// where a directory is deleted, made again, and its numbers begin anew within that round trip, can another node be hit, and
+  /// only if its name has no unique part, as ours and those of Curator and kazoo have.
+  ///
+  /// - Parameters:
+  ///   - contender: Whom to remove, from a report.
+  ///   - name: The lock.
+  /// - Returns: Whether it was there. True also if the answer was lost and it is gone now.
+  /// - Throws: ``LockError``: `unreachable`, `notAuthorized` if this client may not delete it, `cancelled`, `closed`.
+  public func remove(_ contender: LockContender, from name: LockName) async throws(LockError) -> Bool {
+    let path = LockPath.directory(of: name, under: self.root) + "/" + contender.identity
+    var wasSent = false
+    for attempt in 1... {
+      do throws(ZooKeeperError) {
+        guard let stat = try await self.client.exists(path), Array("\(stat.createdBy)".utf8) == contender.handle else {
+          return wasSent
+        }
+        wasSent = true
+        try await self.client.delete(path, version: stat.version)
+        return true
+      } catch {
+        switch error.code {
+        case .noNode: return wasSent && attempt > 1
+        // Its data has changed between look and delete, or the reply is missing: look again.
+        case .badVersion where attempt < 5: continue
+        case let code where code.isInDoubt && attempt < 5: continue
+        default: throw LockError(name, error)
+        }
+      }
+    }
+    return false
+  }
+
+  // MARK: Reading
+
+  private struct Node: Sendable {
+    var name: String
+    var data: [UInt8]
+    var stat: Stat
+
+    func contender(place: Int, now: Duration) -> LockContender {
+      var contender = LockContender(place: place, identity: self.name, handle: Array("\(self.stat.createdBy)".utf8))
+      contender.read(note: self.data)
+      if self.stat.ephemeralOwner != 0 {
+        contender.session = "0x" + String(UInt64(bitPattern: self.stat.ephemeralOwner), radix: 16)
+      }
+      contender.age = max(.zero, now - .milliseconds(self.stat.creationTime))
+      contender.token = FencingToken(major: UInt64(bitPattern: self.stat.createdBy))
+      return contender
+    }
+  }
+
+  /// All contenders' nodes, oldest first. One that goes away meanwhile is left out.
+  private func nodes(in directory: String) async throws(ZooKeeperError) -> [Node] {
+    let names: [String]
+    do throws(ZooKeeperError) {
+      // A server that lags behind must not answer for the others.
+      try await self.client.sync(directory)
+      names = try await self.client.children(of: directory).filter(ContenderIdentity.isContender)
+    } catch {
+      guard error.code == .noNode else { throw error }
+      return []
+    }
+    var nodes: [Node] = []
+    nodes.reserveCapacity(names.count)
+    var rest = names[...]
+    // Many at a time, but not so many that the client has no room for its own requests.
+    while !rest.isEmpty {
+      let batch = rest.prefix(256)
+      rest = rest.dropFirst(batch.count)
+      let results = await withTaskGroup(of: Result<Node?, ZooKeeperError>.self) { group in
+        for name in batch { group.addTask { await self.node(name, in: directory) } }
+        return await group.reduce(into: []) { $0.append($1) }
+      }
+      for result in results {
+        if let node = try result.get() { nodes.append(node) }
+      }
+    }
+    return nodes.sorted { $0.stat.createdBy < $1.stat.createdBy }
+  }
+
+  /// Reads a node; nil if it is gone.
+  private func node(_ name: String, in directory: String) async -> Result<Node?, ZooKeeperError> {
+    let path = directory + "/" + name
+    do throws(ZooKeeperError) {
+      do throws(ZooKeeperError) {
+        let (data, stat) = try await self.client.get(path)
+        return .success(Node(name: name, data: data, stat: stat))
+      } catch {
+        guard error.code == .noAuth else { throw error }
+        return .success(try await self.client.exists(path).map { Node(name: name, data: [], stat: $0) })
+      }
+    } catch {
+      return error.code == .noNode ? .success(nil) : .failure(error)
+    }
+  }
+}

@@ -1,0 +1,34 @@
+@testable import LatchkeyCLI
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// A terminal of which a test holds the end where people sit.
+struct PseudoTerminal {
+  /// The end where people sit: what is written here has been typed.
+  let people: Int32
+  /// The end of programs.
+  let program: Int32
+
+  init() throws {
+    let people = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
+    guard people >= 0, grantpt(people) == 0, unlockpt(people) == 0, let name = ptsname(people) else {
+      throw SystemError(doing: "make a terminal", code: errno)
+    }
+    let program = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)
+    guard program >= 0 else { throw SystemError(doing: "open a terminal", code: errno) }
+    (self.people, self.program) = (people, program)
+  }
+
+  func type(_ text: String) { Descriptors.write(text, to: self.people) }
+
+  func close() {
+    for end in [self.people, self.program] { endDescriptor(end) }
+  }
+}
+
+/// `close`, under a name that a method of the same name does not hide.
+private func endDescriptor(_ descriptor: Int32) { close(descriptor) }
