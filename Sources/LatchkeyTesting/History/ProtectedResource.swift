@@ -28,7 +28,7 @@ public final class ProtectedResource<Value: Sendable>: Sendable {
   /// - Parameters:
   ///   - value: What to write.
   ///   - token: The token of the grant under which the write is made.
-  /// - Throws: ``StaleToken`` if a later holder has already written.
+  /// - Throws: `StaleToken` if a later holder has already written.
   public func write(_ value: Value, fencedBy token: FencingToken) throws(StaleToken) {
     try self.state.withLock { state throws(StaleToken) in
       try state.fence.admit(token)
