@@ -183,6 +183,15 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
+      name: "LatchkeyDocumentationTests",
+      dependencies: [
+        "Latchkey", "LatchkeyEtcd", "LatchkeyRedis", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
       name: "LatchkeyCLITests",
       dependencies: ["LatchkeyCLI", "Latchkey", "LatchkeyTesting"],
       swiftSettings: settings

@@ -25,7 +25,7 @@ public struct EtcdLock: FencedLock {
   /// Takes the lock if nobody has it: one round trip, which writes nothing if somebody has.
   ///
   /// - Returns: The lease, or nil if somebody else holds the lock.
-  /// - Throws: ``LockError``: `unreachable` if the cluster cannot be asked, `notAuthorized`.
+  /// - Throws: `LockError`: `unreachable` if the cluster cannot be asked, `notAuthorized`.
   public func tryAcquire() async throws(LockError) -> Lease? {
     if Task.isCancelled { throw .cancelled(self.name) }
     if case .leased(let lease) = try await self.tryOnce() { return lease.makeLease() }
@@ -39,7 +39,7 @@ public struct EtcdLock: FencedLock {
   ///
   /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The lease.
-  /// - Throws: ``LockError``: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `closed`.
+  /// - Throws: `LockError`: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `closed`.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
     try await self.grant(within: timeout).makeLease()
   }

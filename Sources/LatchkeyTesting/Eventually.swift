@@ -5,6 +5,7 @@
 /// - Parameters:
 ///   - limit: The longest wait.
 ///   - interval: The pause between two questions.
+///   - isolation: The actor to stay on; leave it out.
 ///   - condition: What is waited for.
 /// - Returns: Whether the condition came to hold. It is asked at least once, and once more when the time is up.
 /// - Throws: What the condition throws, or `CancellationError`.

@@ -29,7 +29,7 @@ public struct ZooKeeperLock: FencedLock {
   /// behind does not answer for the others.
   ///
   /// - Returns: The lease, or nil if somebody else holds the lock.
-  /// - Throws: ``LockError``: `unreachable` if the servers cannot be asked, `notAuthorized`, `invalidConfiguration` if the
+  /// - Throws: `LockError`: `unreachable` if the servers cannot be asked, `notAuthorized`, `invalidConfiguration` if the
   ///   session timeout is too short for the servers' tick.
   public func tryAcquire() async throws(LockError) -> Lease? {
     if Task.isCancelled { throw .cancelled(self.name) }
@@ -44,7 +44,7 @@ public struct ZooKeeperLock: FencedLock {
   ///
   /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The lease.
-  /// - Throws: ``LockError``: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `invalidConfiguration`, `closed`.
+  /// - Throws: `LockError`: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `invalidConfiguration`, `closed`.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
     if Task.isCancelled { throw .cancelled(self.name) }
     let start = ContinuousClock.now

@@ -26,8 +26,19 @@ package final class LeaseTerm: Sendable {
 
   private let state: Locked<State>
 
+  /// Whether the term has no deadline, and only ends when it is told to.
+  package let isEndless: Bool
+
   package init(deadline: ContinuousClock.Instant) {
     self.state = Locked(State(deadline: deadline))
+    self.isEndless = false
+  }
+
+  /// A term without a deadline.
+  package init() {
+    // A hundred thousand years: further than a clock counts that began with the machine.
+    self.state = Locked(State(deadline: .now.advanced(by: .seconds(100_000 * 366 * 86_400))))
+    self.isEndless = true
   }
 
   /// The deadline as proven so far.

@@ -101,7 +101,9 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
 
   // MARK: LeaseDriver
 
-  package func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.term.deadline }
+  package func deadline(of grant: UInt64) -> ContinuousClock.Instant? {
+    self.term.isEndless ? nil : self.term.deadline
+  }
 
   package func isHeld(_ grant: UInt64) -> Bool {
     self.state.withLock { $0.ending == nil } && self.term.isLive

@@ -31,3 +31,37 @@ public struct FencingToken: Hashable, Comparable, Sendable, CustomStringConverti
   /// `major`, or `major.minor` where minor is not 0: the form in which a command gets it in `LATCHKEY_TOKEN`.
   public var compactDescription: String { self.minor == 0 ? "\(self.major)" : self.description }
 }
+
+extension FencingToken: LosslessStringConvertible {
+  /// Reads a token back.
+  ///
+  /// - Parameter description: `major` or `major.minor` in decimal digits, as ``description`` and ``compactDescription`` write
+  ///   them; anything else gives nil.
+  public init?(_ description: String) {
+    let parts = description.split(separator: ".", omittingEmptySubsequences: false)
+    guard (1...2).contains(parts.count), parts.allSatisfy({ part in part.utf8.allSatisfy { (48...57).contains($0) } }),
+      let major = UInt64(parts[0]), let minor = parts.count == 1 ? 0 : UInt64(parts[1])
+    else { return nil }
+    self.init(major: major, minor: minor)
+  }
+}
+
+extension FencingToken: Codable {
+  /// Reads a token from its text.
+  ///
+  /// - Throws: `DecodingError` if the text is no token.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let text = try container.decode(String.self)
+    guard let token = FencingToken(text) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "\"\(text)\" is no fencing token")
+    }
+    self = token
+  }
+
+  /// Writes ``description``: text, since many readers of JSON keep only 53 bits of a number.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(self.description)
+  }
+}

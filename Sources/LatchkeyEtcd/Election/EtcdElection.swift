@@ -58,7 +58,7 @@ public struct EtcdElection: Sendable {
   ///   - value: What we say of ourselves, for those who watch.
   ///   - timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The leadership; resign it, or it ends with the client's session.
-  /// - Throws: ``LockError``, as ``EtcdLock/acquire(within:)`` does.
+  /// - Throws: `LockError`, as ``EtcdLock/acquire(within:)`` does.
   public func campaign(value: String, within timeout: Duration? = nil) async throws(LockError) -> EtcdLeadership {
     // Each candidate has keys of its own, which say its value from the first moment.
     let locks = EtcdLocks(client: self.client, configuration: self.configuration, value: Array(value.utf8))

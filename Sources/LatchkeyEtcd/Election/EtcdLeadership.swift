@@ -20,7 +20,7 @@ public struct EtcdLeadership: ~Copyable, Sendable {
   /// Says something else of ourselves to those who watch.
   ///
   /// - Parameter value: What to say.
-  /// - Throws: ``LockError``: `lockLost` if we do not lead any more, `unreachable`.
+  /// - Throws: `LockError`: `lockLost` if we do not lead any more, `unreachable`.
   public func proclaim(_ value: String) async throws(LockError) {
     try self.held.ensureHeld()
     let request = EtcdTxnRequest(
@@ -40,7 +40,7 @@ public struct EtcdLeadership: ~Copyable, Sendable {
 
   /// Steps back, so that the next candidate leads.
   ///
-  /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if the leadership had ended before.
+  /// - Throws: `LockError` with code `lockLost` if the leadership had ended before.
   public consuming func resign() async throws(LockError) {
     try await self.lease.release()
   }

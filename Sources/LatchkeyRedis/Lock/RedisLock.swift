@@ -27,7 +27,7 @@ public struct RedisLock: FencedLock {
   /// Takes the lock if nobody has it: one round trip.
   ///
   /// - Returns: The lease, or nil if somebody else holds the lock.
-  /// - Throws: ``LockError``: `unreachable` if the server cannot be asked, `notAuthorized`, `cancelled`, `closed`,
+  /// - Throws: `LockError`: `unreachable` if the server cannot be asked, `notAuthorized`, `cancelled`, `closed`,
   ///   `backendFailure` if the key holds something else than a lock, `invalidName` for the name of a counter.
   public func tryAcquire() async throws(LockError) -> Lease? { try await self.turns.tryAcquire(self.name) }
 
@@ -37,7 +37,7 @@ public struct RedisLock: FencedLock {
   ///
   /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The lease.
-  /// - Throws: ``LockError``: `timedOut`, and what ``tryAcquire()`` throws.
+  /// - Throws: `LockError`: `timedOut`, and what ``tryAcquire()`` throws.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
     try await self.turns.acquire(self.name, within: timeout)
   }

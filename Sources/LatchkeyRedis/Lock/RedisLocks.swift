@@ -51,7 +51,7 @@ public final class RedisLocks: LockProvider {
   /// - Parameters:
   ///   - executor: The client; it must outlive every lease.
   ///   - configuration: How locks are mapped to keys, and how long a key stands.
-  /// - Throws: ``LockError`` with the code `invalidConfiguration`.
+  /// - Throws: `LockError` with the code `invalidConfiguration`.
   public init(executor: any RedisExecutor, configuration: Configuration = Configuration()) throws(LockError) {
     try LeaseTime.check(
       timeToLive: configuration.timeToLive,

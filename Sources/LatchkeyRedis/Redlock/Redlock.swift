@@ -29,7 +29,7 @@ public struct Redlock: DistributedLock {
   /// Takes the lock if nobody has it: all servers are asked at once, and a majority must grant it.
   ///
   /// - Returns: The lease, or nil if others hold the lock or the votes were split.
-  /// - Throws: ``LockError``: `unreachable`, with each server's answer, if too few servers can vote; `notAuthorized`,
+  /// - Throws: `LockError`: `unreachable`, with each server's answer, if too few servers can vote; `notAuthorized`,
   ///   `cancelled`, `closed`, `backendFailure`, `invalidName`.
   public func tryAcquire() async throws(LockError) -> Lease? { try await self.turns.tryAcquire(self.name) }
 
@@ -37,7 +37,7 @@ public struct Redlock: DistributedLock {
   ///
   /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The lease.
-  /// - Throws: ``LockError``: `timedOut`, with each server's answer, and what ``tryAcquire()`` throws.
+  /// - Throws: `LockError`: `timedOut`, with each server's answer, and what ``tryAcquire()`` throws.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
     try await self.turns.acquire(self.name, within: timeout)
   }

@@ -52,7 +52,7 @@ public final class RedlockLocks: LockProvider {
   /// - Parameters:
   ///   - servers: One client for each server; they must outlive every lease.
   ///   - configuration: How locks are mapped to keys, and how long a key stands.
-  /// - Throws: ``LockError`` with the code `invalidConfiguration`.
+  /// - Throws: `LockError` with the code `invalidConfiguration`.
   public init(servers: [any RedisExecutor], configuration: Configuration = Configuration()) throws(LockError) {
     let timeToLive = configuration.timeToLive
     let largest = configuration.largestTimeToLive ?? timeToLive

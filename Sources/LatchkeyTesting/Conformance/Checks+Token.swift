@@ -73,7 +73,7 @@ extension LockConformance {
         guard let token = try await next.granted().token else { throw Unmet(expected: "a token", seen: "nil") }
         try resource.write("second", fencedBy: token)
       }
-      do throws(ProtectedResource<String>.StaleToken) {
+      do throws(StaleToken) {
         try resource.write("late", fencedBy: old)
       } catch {
         try trial.expect(resource.value == "second", "the second holder's write to stand", seen: resource.value)

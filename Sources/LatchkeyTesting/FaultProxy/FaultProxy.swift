@@ -6,9 +6,11 @@ internal import NIOPosix
 ///
 /// ```swift
 /// try await withFaultProxy(to: server.port, framing: .zooKeeper) { proxy in
-///   let client = try await ZooKeeperClient(connectString: proxy.connectString)
-///   let lost = await proxy.dropReply(to: { $0.zooKeeperOperation == .create }, thenReset: true)
-///   …  // the node is created, and the client never hears of it
+///   let lost = await proxy.dropReply(to: { $0.zooKeeperOperation == .createAndState }, thenReset: true)
+///   let configuration = ZooKeeperClient.Configuration(connectString: proxy.connectString)
+///   try await ZooKeeperClient.withClient(configuration) { client in
+///     _ = try await client.create("/orders")  // the node is made, and the client never hears of it
+///   }
 ///   try await lost.struck()
 /// }
 /// ```
@@ -132,6 +134,10 @@ public final class FaultProxy: Sendable {
 /// - Parameters:
 ///   - target: The loopback port of the server.
 ///   - framing: How the protocol divides its bytes into messages.
+///   - isolation: The actor to stay on; leave it out.
+///   - body: What to do with the proxy.
+/// - Returns: What the body returned.
+/// - Throws: ``ServerError`` when the proxy cannot listen; what the body throws.
 public func withFaultProxy<R>(
   to target: Int,
   framing: FaultProxy.Framing = .raw,

@@ -28,7 +28,7 @@ extension HistoryEvent {
     switch fields[2] {
     case "requested": kind = .requested
     case "granted":
-      let token = Self.token(fields[3])
+      let token = FencingToken(fields[3])
       guard token != nil || fields[3].isEmpty else { return nil }
       kind = .granted(token)
     case "released": kind = .released
@@ -38,12 +38,6 @@ extension HistoryEvent {
     }
     let at = ContinuousClock().systemEpoch.advanced(by: .nanoseconds(nanoseconds))
     self.init(worker: worker, lock: Self.unescape(fields[4]), kind, at: at)
-  }
-
-  private static func token(_ text: String) -> FencingToken? {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 2, let major = UInt64(parts[0]), let minor = UInt64(parts[1]) else { return nil }
-    return FencingToken(major: major, minor: minor)
   }
 
   private static let escapes: [(scalar: Unicode.Scalar, code: Unicode.Scalar)] = [

@@ -3,7 +3,9 @@
 /// ```swift
 /// try await withEtcd { server in
 ///   let configuration = EtcdClient.Configuration(endpoints: [server.endpoint])
-///   …
+///   try await EtcdClient.withClient(configuration) { client in
+///     try await EtcdLocks(client: client).lock(LockName("orders")).withLock { _ in }
+///   }
 /// }
 /// ```
 public final class EtcdServer: ProcessServer {

@@ -8,6 +8,10 @@ public struct RedisConfiguration: Sendable {
     public var password: String
 
     /// Names a user.
+    ///
+    /// - Parameters:
+    ///   - name: The user's name.
+    ///   - password: The user's password.
     public init(name: String, password: String) {
       self.name = name
       self.password = password
@@ -48,6 +52,8 @@ public struct RedisConfiguration: Sendable {
   public init() {}
 
   /// Makes a configuration with some settings changed.
+  ///
+  /// - Parameter change: Changes the settings that suit tests.
   public init(_ change: (inout RedisConfiguration) -> Void) {
     self.init()
     change(&self)

@@ -4,8 +4,8 @@ internal import Latchkey
 ///
 /// ```swift
 /// try await withRedis { server in
-///   let connection = try await RedisConnection.connect(to: "127.0.0.1", port: server.port)
-///   …
+///   let connection = try await RedisConnection.connect(.init(host: "127.0.0.1", port: server.port))
+///   await connection.close()
 /// }
 /// ```
 public final class RedisServer: ProcessServer {
@@ -39,6 +39,8 @@ public final class RedisServer: ProcessServer {
 
   /// Starts a server and waits until it answers.
   ///
+  /// - Parameter configuration: How it is set up.
+  /// - Returns: The server, which runs until it is stopped or nobody refers to it any more.
   /// - Throws: ``ServerError``, which says what to install or shows the end of the server's log; `CancellationError`.
   public static func start(_ configuration: RedisConfiguration = .init()) async throws -> RedisServer {
     try await withFreshPorts(configuration.tls ? 2 : 1) { try await self.started(configuration, ports: $0) }
@@ -69,6 +71,8 @@ public final class RedisServer: ProcessServer {
   /// Starts the server again, on the same ports, and waits until it answers; it is empty unless it keeps its data.
   ///
   /// A server that still runs is ended in good order first.
+  ///
+  /// - Throws: ``ServerError`` with the end of the server's log if it does not answer in time; `CancellationError`.
   public func restart() async throws {
     await self.process.terminate()
     try self.launch()
@@ -76,11 +80,15 @@ public final class RedisServer: ProcessServer {
   }
 
   /// Starts the server's process, which must have been killed before, and does not wait for it.
+  ///
+  /// - Throws: ``ServerError`` if the program cannot be run.
   public func launch() throws {
     try self.process.launch(self.configuration.command(configuration: self.process.folder.path + "/redis.conf"))
   }
 
   /// Waits until the server answers commands.
+  ///
+  /// - Throws: ``ServerError`` with the end of the server's log if it does not in time; `CancellationError`.
   public func waitUntilReady() async throws {
     try await self.process.waitUntilReady(within: self.configuration.startLimit) {
       (try? await self.command(["PING"], within: .seconds(1))) == ["PONG"]

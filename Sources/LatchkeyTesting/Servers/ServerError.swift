@@ -25,6 +25,10 @@ public struct ServerError: Error, Hashable, Sendable {
   public let message: String
 
   /// Makes an error.
+  ///
+  /// - Parameters:
+  ///   - code: The kind of the error.
+  ///   - message: What happened and what to do next.
   public init(_ code: Code, _ message: String) {
     self.code = code
     self.message = message

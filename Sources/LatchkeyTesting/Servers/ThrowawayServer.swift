@@ -52,11 +52,15 @@ extension ProcessServer {
   }
 
   /// Stops the server's process in its tracks (SIGSTOP): connections stay open and nothing answers.
+  ///
+  /// - Throws: ``ServerError`` if there is no process.
   public func pause() throws {
     try self.process.signal(SIGSTOP)
   }
 
   /// Lets a paused server go on.
+  ///
+  /// - Throws: ``ServerError`` if there is no process.
   public func resume() throws {
     try self.process.signal(SIGCONT)
   }

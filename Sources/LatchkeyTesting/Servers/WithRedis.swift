@@ -1,5 +1,10 @@
 /// Runs a body with a throw-away Redis server, which is stopped whichever way the body ends.
 ///
+/// - Parameters:
+///   - configuration: How it is set up.
+///   - isolation: The actor to stay on; leave it out.
+///   - body: What to do with the server.
+/// - Returns: What the body returned.
 /// - Throws: ``ServerError`` when the server cannot be started; what the body throws.
 public func withRedis<R>(
   _ configuration: RedisConfiguration = .init(),
@@ -19,6 +24,12 @@ public func withRedis<R>(
 
 /// Runs a body with several throw-away Redis servers that know nothing of each other, as Redlock wants them.
 ///
+/// - Parameters:
+///   - configuration: How each of them is set up.
+///   - count: How many.
+///   - isolation: The actor to stay on; leave it out.
+///   - body: What to do with the servers.
+/// - Returns: What the body returned.
 /// - Throws: ``ServerError`` when one of them cannot be started; what the body throws.
 public func withRedisServers<R>(
   _ configuration: RedisConfiguration = .init(),

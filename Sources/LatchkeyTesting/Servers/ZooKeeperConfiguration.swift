@@ -50,6 +50,8 @@ public struct ZooKeeperConfiguration: Sendable {
   public init() {}
 
   /// Makes a configuration with some settings changed.
+  ///
+  /// - Parameter change: Changes the settings that suit tests.
   public init(_ change: (inout ZooKeeperConfiguration) -> Void) {
     self.init()
     change(&self)

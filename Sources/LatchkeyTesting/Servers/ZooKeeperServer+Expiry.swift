@@ -9,6 +9,7 @@ extension ZooKeeperServer {
   /// that is connected comes back at once and takes its session back, sometimes before it is closed: this tries again until
   /// the server says that the session is over, for at most 15 seconds.
   ///
+  /// - Parameter id: The session's number.
   /// - Throws: ``ServerError`` when the server is down or does not answer, or the client has won all the time.
   public func expireSession(_ id: Int64) async throws(ServerError) {
     let takeOver = Self.takeOver(of: id)

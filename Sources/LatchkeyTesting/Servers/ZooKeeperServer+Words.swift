@@ -13,12 +13,18 @@ extension ZooKeeperServer {
 
   /// Sends one of ZooKeeper's four-letter words and returns the answer.
   ///
+  /// - Parameters:
+  ///   - word: The word, such as `srvr`; the server must allow it.
+  ///   - limit: How long the answer may take.
+  /// - Returns: The answer.
   /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down, paused, or slower than the limit.
   public func fourLetterWord(_ word: String, within limit: Duration = .seconds(5)) async throws(ServerError) -> String {
     String(decoding: try await exchange(Array(word.utf8), port: self.port, within: limit), as: UTF8.self)
   }
 
   /// The server's counters, as `mntr` lists them: `zk_packets_received` and its like.
+  ///
+  /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down or paused.
   public func mntr() async throws(ServerError) -> [String: String] {
     var counters: [String: String] = [:]
     for line in try await self.fourLetterWord("mntr").split(separator: "\n") {
@@ -29,6 +35,9 @@ extension ZooKeeperServer {
   }
 
   /// What the server does at present; nil while it has no leader.
+  ///
+  /// - Parameter limit: How long the answer may take.
+  /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down, paused, or slower than the limit.
   public func mode(within limit: Duration = .seconds(5)) async throws(ServerError) -> Mode? {
     for line in try await self.fourLetterWord("srvr", within: limit).split(separator: "\n") {
       if line.hasPrefix("Mode: ") { return Mode(rawValue: String(line.dropFirst(6))) }
@@ -37,6 +46,8 @@ extension ZooKeeperServer {
   }
 
   /// The sessions of the clients that are connected to this server.
+  ///
+  /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down or paused.
   public func connectedSessions() async throws(ServerError) -> Set<Int64> {
     var sessions: Set<Int64> = []
     for field in try await self.fourLetterWord("cons").split(whereSeparator: { ",()\n".contains($0) }) {

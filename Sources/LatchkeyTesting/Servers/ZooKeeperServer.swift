@@ -2,8 +2,8 @@
 ///
 /// ```swift
 /// try await withZooKeeper { server in
-///   let client = try await ZooKeeperClient(connectString: server.connectString)
-///   …
+///   let configuration = ZooKeeperClient.Configuration(connectString: server.connectString)
+///   try await ZooKeeperClient.withClient(configuration) { client in _ = try await client.create("/orders") }
 /// }
 /// ```
 public final class ZooKeeperServer: ProcessServer {
@@ -47,6 +47,8 @@ public final class ZooKeeperServer: ProcessServer {
 
   /// Starts a server and waits until it answers.
   ///
+  /// - Parameter configuration: How it is set up.
+  /// - Returns: The server, which runs until it is stopped or nobody refers to it any more.
   /// - Throws: ``ServerError``, which says what to install or shows the end of the server's log; `CancellationError`.
   public static func start(_ configuration: ZooKeeperConfiguration = .init()) async throws -> ZooKeeperServer {
     try await withFreshPorts(1) { ports in
@@ -69,6 +71,8 @@ public final class ZooKeeperServer: ProcessServer {
   ///
   /// A server that still runs is ended in good order first. A member of an ensemble answers only with a majority: use
   /// ``launch()`` and ``waitUntilReady()`` to start several.
+  ///
+  /// - Throws: ``ServerError`` with the end of the server's log if it does not answer in time; `CancellationError`.
   public func restart() async throws {
     await self.process.terminate()
     try self.launch()
@@ -76,12 +80,16 @@ public final class ZooKeeperServer: ProcessServer {
   }
 
   /// Starts the server's process, which must have been killed before, and does not wait for it.
+  ///
+  /// - Throws: ``ServerError`` if the program cannot be run.
   public func launch() throws {
     let folder = self.process.folder.path
     try self.process.launch(self.configuration.command(configuration: folder + "/zoo.cfg", folder: folder))
   }
 
   /// Waits until the server answers and, if it belongs to an ensemble, has a leader.
+  ///
+  /// - Throws: ``ServerError`` with the end of the server's log if it does not in time; `CancellationError`.
   public func waitUntilReady() async throws {
     try await self.process.waitUntilReady(within: self.configuration.startLimit) {
       await self.isReady()

@@ -11,7 +11,7 @@ struct ProtectedResourceTests {
     try resource.write(1, fencedBy: FencingToken(major: 3))
     try resource.write(2, fencedBy: FencingToken(major: 3))
     try resource.write(3, fencedBy: FencingToken(major: 3, minor: 1))
-    let error = #expect(throws: ProtectedResource<Int>.StaleToken.self) {
+    let error = #expect(throws: StaleToken.self) {
       try resource.write(4, fencedBy: FencingToken(major: 3))
     }
     #expect(error?.newest == FencingToken(major: 3, minor: 1))

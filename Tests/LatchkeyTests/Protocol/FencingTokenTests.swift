@@ -26,4 +26,19 @@ struct FencingTokenTests {
     #expect(FencingToken(major: 7, minor: 3).compactDescription == "7.3")
     #expect(FencingToken(major: .max).compactDescription == "18446744073709551615")
   }
+
+  @Test("a token is read back from both forms", arguments: [0, 7, UInt64.max], [0, 3, UInt64.max])
+  func readBack(_ major: UInt64, _ minor: UInt64) {
+    let token = FencingToken(major: major, minor: minor)
+    #expect(FencingToken(token.description) == token)
+    #expect(FencingToken(token.compactDescription) == token)
+  }
+
+  @Test(
+    "what is no token is not read as one",
+    arguments: ["", "7.", ".7", "7.3.1", "+7", "-1", "7 ", "0x7", "18446744073709551616"]
+  )
+  func notTokens(_ text: String) {
+    #expect(FencingToken(text) == nil)
+  }
 }

@@ -9,20 +9,25 @@ struct InteroperationTests {
   /// A contender that is a program of its own.
   enum Contender: String, CaseIterable, CustomTestStringConvertible {
     case curator, kazoo, go
+    case besideCurator
 
     var testDescription: String {
       switch self {
       case .curator: "Apache Curator's InterProcessMutex"
       case .kazoo: "kazoo's Lock"
       case .go: "go-zookeeper's Lock"
+      case .besideCurator: "kazoo's Lock with Curator's node names"
       }
     }
   }
 
   private static let count = 150
 
-  @Test("excludes us and is excluded by us: a counter that both increment ends exact", arguments: Contender.allCases)
-  func exclude(contender: Contender) async throws {
+  @Test(
+    "excludes us and is excluded by us: a counter that all increment ends exact",
+    arguments: [[Contender.curator], [.kazoo], [.go], [.curator, .besideCurator]]
+  )
+  func exclude(contenders: [Contender]) async throws {
     let servers = try await TestServers.shared.value
     let folder = try ScratchFolder()
     defer { folder.remove() }
@@ -33,10 +38,15 @@ struct InteroperationTests {
       let lock = client.lock(name)
       // The directory, so that nobody's first step is to make it.
       try await lock.acquire().release()
-      let program = try await Self.program(contender, folder: folder.path)
       let arguments = [servers.members[0].connectString, "/\(name)", counter, "\(Self.count)"]
       let ours = Shared(0)
-      async let theirs = Self.run(program.command, program.arguments + arguments)
+      async let theirs = withThrowingTaskGroup(of: String.self) { group in
+        for contender in contenders {
+          let program = try await Self.program(contender, folder: folder.path)
+          group.addTask { try await Self.run(program.command, program.arguments + arguments) }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
       try await withThrowingTaskGroup(of: Void.self) { group in
         for _ in 0..<3 {
           group.addTask {
@@ -53,10 +63,10 @@ struct InteroperationTests {
         }
         try await group.waitForAll()
       }
-      let output = try await theirs
-      #expect(output.hasSuffix("done\n"), "\(output)")
+      let outputs = try await theirs
+      #expect(outputs.allSatisfy { $0.hasSuffix("done\n") }, "\(outputs)")
       #expect(ours.value == Self.count)
-      #expect(try FileCounter.read(counter) == 2 * Self.count)
+      #expect(try FileCounter.read(counter) == (1 + contenders.count) * Self.count)
       #expect(try await client.count("/\(name)") == 0)
     }
   }
@@ -80,9 +90,12 @@ struct InteroperationTests {
     folder: String
   ) async throws -> (command: String, arguments: [String]) {
     switch contender {
-    case .kazoo:
+    case .kazoo, .besideCurator:
       // Debian's Python, which is the one that Debian's kazoo is installed for.
-      return ("/usr/bin/python3", ["\(Self.contenders)/kazoo_contender.py"])
+      return (
+        "/usr/bin/python3",
+        ["\(Self.contenders)/\(contender == .kazoo ? "kazoo" : "kazoo_beside_curator")_contender.py"]
+      )
     case .curator:
       let path = "\(folder):\(Self.curator)"
       _ = try await Self.run("javac", ["-cp", path, "-d", folder, "\(Self.contenders)/CuratorContender.java"])

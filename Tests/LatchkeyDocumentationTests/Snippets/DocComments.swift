@@ -1,0 +1,203 @@
+import Foundation
+import Latchkey
+import LatchkeyRedis
+import LatchkeyTesting
+import LatchkeyZooKeeper
+import ZooKeeper
+
+#if Etcd
+import LatchkeyEtcd
+#endif
+
+// The code in the comments of public symbols, and what it needs around it.
+
+struct Order: Sendable {}
+
+struct Orders: Sendable {
+  func save(_ order: Order, fencedBy token: FencingToken?) async throws {}
+}
+
+enum DocComments {
+  static let order = Order()
+  static let orders = Orders()
+
+  static func save(_ order: Order, fencedBy token: FencingToken?) async throws {}
+
+  static func gate(_ token: FencingToken, _ data: Data, _ file: URL) throws {
+    // snippet: comment FenceGate
+    let gate = FenceGate()
+    try gate.admit(token) { try data.write(to: file) }
+    // end
+  }
+
+  static func asyncGate(_ token: FencingToken, _ store: some OrderStore, _ order: String) async throws {
+    // snippet: comment AsyncFenceGate
+    let gate = AsyncFenceGate()
+    try await gate.admit(token) { try await store.put(order) }
+    // end
+  }
+
+  static func mutex() async throws {
+    var counter = 0
+    // snippet: comment LocalMutex
+    let mutex = try LocalMutex("counter")
+    try await mutex.withLock { _ in counter += 1 }
+    // end
+  }
+
+  static func withLock(_ locks: any LockProvider) async throws {
+    // snippet: comment withLock
+    try await locks.lock(LockName("orders/42")).withLock { held in
+      try await orders.save(order, fencedBy: held.token)
+    }
+    // end
+  }
+
+  static func lease(_ lock: any DistributedLock) async throws {
+    // snippet: comment Lease
+    let lease = try await lock.acquire(within: .seconds(5))
+    try await save(order, fencedBy: lease.held.token)
+    try await lease.release()
+    // end
+  }
+
+  static func redis(_ connection: RedisConnection) async throws {
+    // snippet: comment RedisLocks
+    let locks = try RedisLocks(executor: connection)
+    try await locks.lock(LockName("orders")).withLock { held in
+      try await orders.save(order, fencedBy: held.token)
+    }
+    // end
+  }
+
+  static func redlock() throws -> RedlockLocks {
+    // snippet: comment RedlockLocks
+    var connections: [RedisConnection] = []
+    for host in ["r1", "r2", "r3", "r4", "r5"] {
+      var server = RedisConnection.Configuration(host: host)
+      server.tracksServer = true
+      connections.append(try RedisConnection(server))
+    }
+    let locks = try RedlockLocks(servers: connections)
+    // end
+    return locks
+  }
+
+  static func subject(_ registry: LocalLocks) async throws {
+    // snippet: comment LockSubject
+    let subject = LockSubject(
+      label: "mutex",
+      traits: [.fenced, .fair],
+      makeClient: { registry },
+      close: { _ in }
+    )
+    for check in LockConformance.checks {
+      let outcome = try await LockConformance(subject: subject).run(check)
+      print(check, outcome)
+    }
+    // end
+  }
+
+  static func proxy(_ server: ZooKeeperServer) async throws {
+    // snippet: comment FaultProxy
+    try await withFaultProxy(to: server.port, framing: .zooKeeper) { proxy in
+      let lost = await proxy.dropReply(to: { $0.zooKeeperOperation == .createAndState }, thenReset: true)
+      let configuration = ZooKeeperClient.Configuration(connectString: proxy.connectString)
+      try await ZooKeeperClient.withClient(configuration) { client in
+        _ = try await client.create("/orders")  // the node is made, and the client never hears of it
+      }
+      try await lost.struck()
+    }
+    // end
+  }
+
+  static func zooKeeperServer() async throws {
+    // snippet: comment ZooKeeperServer
+    try await withZooKeeper { server in
+      let configuration = ZooKeeperClient.Configuration(connectString: server.connectString)
+      try await ZooKeeperClient.withClient(configuration) { client in _ = try await client.create("/orders") }
+    }
+    // end
+  }
+
+  static func redisServer() async throws {
+    // snippet: comment RedisServer
+    try await withRedis { server in
+      let connection = try await RedisConnection.connect(.init(host: "127.0.0.1", port: server.port))
+      await connection.close()
+    }
+    // end
+  }
+
+  static func zooKeeperLocks(_ configuration: ZooKeeperClient.Configuration) async throws {
+    // snippet: comment ZooKeeperLocks
+    try await ZooKeeperClient.withClient(configuration) { client in
+      let locks = ZooKeeperLocks(client: client)
+      try await locks.lock(LockName("app/orders")).withLock { held in
+        try await orders.save(order, fencedBy: held.token)
+      }
+    }
+    // end
+  }
+}
+
+extension FileLock {
+  func leaseOfGrant(_ token: FencingToken, _ file: Int32) -> Lease {
+    // snippet: comment LeaseGrant
+    let grant = LeaseGrant(name: self.name, backend: self.backend, token: token, release: { close(file) })
+    return Lease(grant)
+    // end
+  }
+}
+
+/// In a file of its own name space: the article on fencing has the same actor, with a balance that can be read.
+enum FenceStateComment {
+  // snippet: comment FenceState
+  actor Account {
+    private var fence = FenceState()
+    private var balance = 0
+
+    func set(_ balance: Int, fencedBy token: FencingToken) throws {
+      try self.fence.admit(token)
+      self.balance = balance
+    }
+  }
+  // end
+}
+
+#if Etcd
+extension DocComments {
+  static func lead(fencedBy token: FencingToken?) async throws {}
+
+  static func election(_ client: EtcdClient) async throws {
+    // snippet: comment EtcdElection
+    let election = EtcdElection(client: client, name: try LockName("scheduler"))
+    let leadership = try await election.campaign(value: "node-7")
+    try await lead(fencedBy: leadership.held.token)
+    try await leadership.resign()
+    // end
+  }
+
+  static func etcd() async throws {
+    // snippet: comment EtcdLocks
+    try await EtcdClient.withClient(EtcdClient.Configuration(endpoints: ["etcd1:2379", "etcd2:2379"])) { client in
+      let locks = EtcdLocks(client: client)
+      try await locks.lock(LockName("orders")).withLock { held in
+        try await orders.save(order, fencedBy: held.token)
+      }
+    }
+    // end
+  }
+
+  static func etcdServer() async throws {
+    // snippet: comment EtcdServer
+    try await withEtcd { server in
+      let configuration = EtcdClient.Configuration(endpoints: [server.endpoint])
+      try await EtcdClient.withClient(configuration) { client in
+        try await EtcdLocks(client: client).lock(LockName("orders")).withLock { _ in }
+      }
+    }
+    // end
+  }
+}
+#endif
