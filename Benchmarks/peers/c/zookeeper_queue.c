@@ -190,34 +190,31 @@ static void wait_for_queue(zhandle_t *session, int length) {
   sleep(1);
 }
 
-int main(int count, char **values) {
-  argument_count = count;
-  arguments = values;
-  if (count < 3 || !strchr("ABCDE", values[2][0])) {
-    fputs("usage: zookeeper_queue zookeeper-queue|zookeeper-pair A|B|C|D|E server=HOST:PORT root=… sessions=… secs=…\n", stderr);
-    return 64;
+static int worker_count_of(char workload) {
+  switch (workload) {
+  case 'B': return (int)number_argument("workers", 16);
+  case 'C': return (int)number_argument("workers", 64);
+  case 'E': return (int)number_argument("waiters", 1000);
+  default: return 1;
   }
-  char workload = values[2][0];
-  is_pair = strcmp(values[1], "zookeeper-pair") == 0;
-  if ((workload == 'D') != (is_pair && workload != 'A')) return 64;
-  root = text_argument("root", "/bench");
-  int worker_count = workload == 'B'   ? (int)number_argument("workers", 16)
-                     : workload == 'C' ? (int)number_argument("workers", 64)
-                     : workload == 'E' ? (int)number_argument("waiters", 1000)
-                                       : 1;
-  name_count = workload == 'C' ? (int)number_argument("names", 1000) : 1;
-  if (worker_count < 1 || name_count < 1 || name_count > NAMES_AT_MOST) return 64;
-  zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+}
+
+// One more than is asked for: the last one holds what the others wait for.
+static Worker *make_workers(int count, zhandle_t *session) {
   bool each = strcmp(text_argument("sessions", "shared"), "each") == 0;
-  zhandle_t *session = open_session();
-  make_directories(session);
-  // One more, to hold what the others wait for.
-  Worker *workers = calloc((size_t)worker_count + 1, sizeof *workers), *holder = &workers[worker_count];
-  for (int i = 0; i <= worker_count; i++) {
-    workers[i].session = each && i > 0 && i < worker_count ? open_session() : session;
+  Worker *workers = calloc((size_t)count + 1, sizeof *workers);
+  if (!workers) fail("calloc");
+  for (int i = 0; i <= count; i++) {
+    workers[i].session = each && i > 0 && i < count ? open_session() : session;
     workers[i].random = (uint64_t)i * 7919 + 1;
     sem_init(&workers[i].answered, 0, 0);
   }
+  return workers;
+}
+
+// What has to be there before the timed part begins.
+static void prepare(char workload, Worker *workers, int count) {
+  Worker *holder = &workers[count];
   if (workload == 'A') {
     pairs_wanted = number_argument("warmup", 500);
     work(workers);
@@ -230,25 +227,53 @@ int main(int count, char **values) {
   } else if (workload == 'E') {
     pairs_wanted = 1;
     take(holder);
-    start_threads(workers, worker_count);
-    wait_for_queue(session, worker_count + 1);
+    start_threads(workers, count);
+    wait_for_queue(holder->session, count + 1);
   }
-  double start = begin();
-  if (!pairs_wanted) end = start + (double)number_argument("secs", 5);
-  if (workload == 'E') give_back(holder);
-  if (workload == 'A' || workload == 'D') work(workers);
-  else if (workload != 'E') start_threads(workers, worker_count);
-  if (workload != 'A' && workload != 'D') join_threads(workers, worker_count);
-  double seconds = pairs_wanted ? seconds_now() - start : end - start;
+}
+
+static void report_all(Worker *workers, int count, double seconds) {
   Samples whole = {0}, acquire = {0};
-  long *counts = calloc((size_t)worker_count, sizeof *counts);
-  for (int i = 0; i < worker_count; i++) {
+  long *counts = calloc((size_t)count, sizeof *counts);
+  if (!counts) fail("calloc");
+  for (int i = 0; i < count; i++) {
     counts[i] = workers[i].count;
     for (size_t k = 0; k < workers[i].whole.count; k++) {
       add_sample(&whole, workers[i].whole.values[k] * 1e-6);
       add_sample(&acquire, workers[i].acquire.values[k] * 1e-6);
     }
   }
-  report(&whole, &acquire, counts, worker_count, violations, seconds);
+  report(&whole, &acquire, counts, count, violations, seconds);
+}
+
+int main(int count, char **values) {
+  argument_count = count;
+  arguments = values;
+  is_pair = count > 1 && strcmp(values[1], "zookeeper-pair") == 0;
+  if (count < 3 || values[2][0] == 0 || !strchr(is_pair ? "AD" : "ABCE", values[2][0])) {
+    fputs("usage: zookeeper_queue zookeeper-queue A|B|C|E server=HOST:PORT root=… sessions=… secs=…\n"
+          "       zookeeper_queue zookeeper-pair A|D server=HOST:PORT root=… secs=…\n", stderr);
+    return 64;
+  }
+  char workload = values[2][0];
+  root = text_argument("root", "/bench");
+  int workers_wanted = worker_count_of(workload);
+  name_count = workload == 'C' ? (int)number_argument("names", 1000) : 1;
+  if (workers_wanted < 1 || name_count < 1 || name_count > NAMES_AT_MOST) return 64;
+  zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+  zhandle_t *session = open_session();
+  make_directories(session);
+  Worker *workers = make_workers(workers_wanted, session);
+  prepare(workload, workers, workers_wanted);
+  double start = begin();
+  if (!pairs_wanted) end = start + (double)number_argument("secs", 5);
+  if (workload == 'A' || workload == 'D') {
+    work(workers);
+  } else {
+    if (workload == 'E') give_back(&workers[workers_wanted]);
+    else start_threads(workers, workers_wanted);
+    join_threads(workers, workers_wanted);
+  }
+  report_all(workers, workers_wanted, pairs_wanted ? seconds_now() - start : end - start);
   _exit(0);  // Sessions end with the process: closing sixteen of them in order takes longer than the measurement.
 }

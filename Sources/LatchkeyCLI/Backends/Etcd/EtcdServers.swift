@@ -11,13 +11,19 @@ struct EtcdServers: ServerKind {
     _ body: @Sendable (ServedBackend) async throws -> Result
   ) async throws -> Result {
     guard count > 1 else {
-      return try await withEtcd { server in try await body(self.served([server.endpoint])) }
+      return try await withEtcd { server in try await body(self.served([server])) }
     }
-    return try await withEtcdCluster(count: count) { cluster in try await body(self.served(cluster.endpoints)) }
+    return try await withEtcdCluster(count: count) { cluster in try await body(self.served(cluster.members)) }
   }
 
-  private func served(_ endpoints: [String]) -> ServedBackend {
-    ServedBackend(base: "etcd://\(endpoints.joined(separator: ","))/", tick: nil)
+  private func served(_ servers: [EtcdServer]) async -> ServedBackend {
+    // For reports alone: a server that does not tell is none the worse.
+    let version = try? await servers.first?.version()
+    return ServedBackend(
+      base: "etcd://\(servers.map(\.endpoint).joined(separator: ","))/",
+      tick: nil,
+      version: version.map { "etcd \($0)" }
+    )
   }
 }
 #endif
