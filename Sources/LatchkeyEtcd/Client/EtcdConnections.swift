@@ -15,7 +15,7 @@ final class EtcdConnections: Sendable {
     var isConnecting = false
     var line = WaitLine<Result<EtcdConnection, EtcdError>>()
     /// What each member's last failure was, until it is connected again.
-    var failures: [EtcdEndpoint: String] = [:]
+    var failures: [EtcdEndpoint: EtcdError] = [:]
     var token: String?
     var isClosed = false
   }
@@ -68,7 +68,7 @@ final class EtcdConnections: Sendable {
   /// Gives a connection up: it has been silent for too long, or its member cannot serve at present.
   func suspect(_ connection: EtcdConnection, _ reason: String) {
     let isPresent = self.state.withLock { state -> Bool in
-      state.failures[connection.endpoint] = reason
+      state.failures[connection.endpoint] = EtcdError(.unreachable, reason)
       guard state.present === connection else { return false }
       state.present = nil
       return true
@@ -193,7 +193,7 @@ final class EtcdConnections: Sendable {
         outcome = .success(connection)
         break
       } catch {
-        self.state.withLock { $0.failures[endpoint] = error.message }
+        self.state.withLock { $0.failures[endpoint] = error }
       }
     }
     let result = outcome ?? .failure(self.unreachable)
@@ -212,8 +212,10 @@ final class EtcdConnections: Sendable {
   /// What has been tried, and how it failed.
   private var unreachable: EtcdError {
     let failures = self.state.withLock { $0.failures }
-    let tried = self.endpoints.map { failures[$0] ?? "\($0): not tried" }.joined(separator: "; ")
-    return EtcdError(.unreachable, "no member can be reached: \(tried)")
+    let tried = self.endpoints.map { failures[$0]?.message ?? "\($0): not tried" }.joined(separator: "; ")
+    var error = EtcdError(.unreachable, "no member can be reached: \(tried)")
+    error.trouble = self.endpoints.lazy.compactMap { failures[$0]?.trouble }.first
+    return error
   }
 
   private static func context(_ tls: EtcdClient.Configuration.TLS) throws(EtcdError) -> NIOSSLContext {

@@ -70,7 +70,7 @@ extension RealRedisTests {
           try await withConnection(port: port, { $0.connectTimeout = .seconds(1) }) { _ in }
         }
         #expect([.unreachable, .protocolViolation].contains(plainToTLS.code))
-        #expect(plainToTLS.message.contains("TLS"))
+        #expect(plainToTLS.description.contains("TLS"))
       }
     }
 
