@@ -23,7 +23,7 @@ struct UsageTests {
       (["contend", "--password-file", "/nonexistent"], "check its path"),
       (["run", "local:x", "--", "true"], "would not protect"),
       (["run", "channel:x", "--", "true"], "would not protect"),
-      (["run", "zookeeper://h/x"], "'-- <command> ...'"), (["run"], "see `latchkey run --help`"),
+      (["run", "zookeeper://h/x"], "put it after --"), (["run"], "see `latchkey run --help`"),
       (["run", "zookeeper://h", "--", "true"], "write for example zookeeper://"),
       (["bench", "zk://h/x"], "write for example zookeeper://"),
       (["bench", "--serve", "mysql"], "no such servers"), (["bench", "--serve", "zookeeper:0"], "write a number"),

@@ -50,11 +50,15 @@ struct BenchCommand: AsyncParsableCommand {
   )
 
   @Argument(
-    help: ArgumentHelp("Backends besides the in-process locks, each as the URL of a lock.", valueName: "url")
+    help: ArgumentHelp("Backends besides the in-process locks, each as the URL of a lock.", valueName: "url"),
+    completion: Completions.urls
   )
   var urls: [String] = []
 
-  @Option(help: ArgumentHelp("Start throw-away servers and measure them; may be repeated.", valueName: "name[:n]"))
+  @Option(
+    help: ArgumentHelp("Start throw-away servers and measure them; may be repeated.", valueName: "name[:n]"),
+    completion: Completions.servers
+  )
   var serve: [String] = []
 
   @Flag(help: "Leave the in-process locks out.")
@@ -75,7 +79,10 @@ struct BenchCommand: AsyncParsableCommand {
   @Flag(help: "One repetition of 200ms: a first impression.")
   var quick = false
 
-  @Option(help: ArgumentHelp("Write a self-contained page with pictures.", valueName: "file.html"))
+  @Option(
+    help: ArgumentHelp("Write a self-contained page with pictures.", valueName: "file.html"),
+    completion: .file(extensions: ["html"])
+  )
   var report: String?
 
   @Flag(help: "Print an array of JSON objects and nothing else.")

@@ -219,20 +219,36 @@ final class EtcdConnections: Sendable {
   }
 
   private static func context(_ tls: EtcdClient.Configuration.TLS) throws(EtcdError) -> NIOSSLContext {
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.applicationProtocols = ["h2"]
+    if let file = tls.authorityFile {
+      configuration.trustRoots = .certificates(try self.read(file, "certificate", NIOSSLCertificate.fromPEMFile))
+    }
+    if let file = tls.certificateFile, let key = tls.keyFile {
+      let chain = try self.read(file, "certificate", NIOSSLCertificate.fromPEMFile)
+      configuration.certificateChain = chain.map { .certificate($0) }
+      configuration.privateKey = .privateKey(try self.read(key, "private key") { try NIOSSLPrivateKey(file: $0, format: .pem) })
+    }
     do {
-      var configuration = TLSConfiguration.makeClientConfiguration()
-      configuration.applicationProtocols = ["h2"]
-      if let file = tls.authorityFile { configuration.trustRoots = .file(file) }
-      if let file = tls.certificateFile, let key = tls.keyFile {
-        configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(file).map { .certificate($0) }
-        configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
-      }
       return try NIOSSLContext(configuration: configuration)
     } catch {
+      let files = [tls.certificateFile, tls.keyFile].compactMap { $0 }.joined(separator: ", ")
       throw EtcdError(
         .invalidConfiguration,
-        "the files for TLS cannot be used: \(error); check their paths and contents"
+        "the client's certificate and key (\(files)) cannot be used together; give a pair"
       )
+    }
+  }
+
+  private static func read<Content>(
+    _ file: String,
+    _ what: String,
+    _ read: (String) throws -> Content
+  ) throws(EtcdError) -> Content {
+    do {
+      return try read(file)
+    } catch {
+      throw EtcdError(.invalidConfiguration, "no \(what) can be read from \(file); name a PEM file that holds one")
     }
   }
 }

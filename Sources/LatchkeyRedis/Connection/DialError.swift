@@ -55,10 +55,8 @@ enum DialError {
 
   private static func reason(_ error: NIOConnectionError) -> String {
     if !error.connectionErrors.isEmpty {
-      let tried = error.connectionErrors.map {
-        "\($0.target): \(($0.error as? IOError).map(Self.text) ?? "\($0.error)")"
-      }
-      return tried.joined(separator: "; ")
+      let tried = error.connectionErrors.map { ($0.target, ($0.error as? IOError).map(Self.text) ?? "\($0.error)") }
+      return tried.count == 1 ? tried[0].1 : tried.map { "\($0): \($1)" }.joined(separator: "; ")
     }
     return "there is no address for the name"
   }
