@@ -93,7 +93,9 @@ struct LatchkeyCommand: AsyncParsableCommand {
       endProcess(with: 0)
     case let error where self.exitCode(for: error) == .validationFailure:
       let message = self.message(for: error).split(separator: "\n").joined(separator: " ")
-      self.end(CommandFailure(.usage, "\(message); see `\(self.helpCall)`"))
+      self.end(
+        CommandFailure(.usage, "\(message.last == "." ? message.dropLast() : message[...]); see `\(self.helpCall)`")
+      )
     default: self.end(CommandFailure(error))
     }
   }

@@ -21,6 +21,18 @@ struct UsageTests {
       (["contend", "--serve", "zookeeper:0"], "write a number of servers"),
       (["contend", "--session-timeout", "0s"], "must be above zero"),
       (["contend", "--password-file", "/nonexistent"], "check its path"),
+      (["contend", "rediss://h/x", "--ca-file", "/nonexistent"], "--ca-file: cannot read /nonexistent"),
+      (["contend", "etcds://h/x?ca=/nonexistent"], "--ca-file: cannot read /nonexistent"),
+      (["contend", "rediss://h/x", "--ca-file", "/etc/passwd"], "name a PEM file"),
+      (["contend", "etcds://h/x", "--ca-file", "/etc/passwd"], "name a PEM file"),
+      (["contend", "rediss://h/x", "--cert-file", "/etc/passwd"], "give both"),
+      (["contend", "redis://h/x", "--ca-file", "/etc/passwd"], "write rediss://"),
+      (["run", "zookeeper://h/x", "--ca-file", "/etc/passwd", "--", "true"], "has no TLS"),
+      (["contend", "redis://h:65536/x"], "not a number from 1 to 65535"),
+      (["contend", "--color", "blue"], "see `latchkey contend --help`"),
+      (["run", "redis://h/x", "--"], "put it after --"),
+      (["completions", "tcsh"], "see `latchkey completions --help`"),
+      (["manual", "run", "--output", "/tmp"], "leave out the command"),
       (["run", "local:x", "--", "true"], "would not protect"),
       (["run", "channel:x", "--", "true"], "would not protect"),
       (["run", "zookeeper://h/x"], "put it after --"), (["run"], "see `latchkey run --help`"),
@@ -51,6 +63,7 @@ struct UsageTests {
     "help and version go to standard output",
     arguments: [
       ["--help"], ["contend", "--help"], ["run", "-h"], ["bench", "--help"], ["serve", "--help"], ["choose", "--help"],
+      ["completions", "--help"], ["manual", "--help"],
       ["--version"],
     ]
   )

@@ -55,7 +55,8 @@ package enum ConnectTrouble: Hashable, Sendable {
     case .clientNotAccepted: "give a certificate that it accepts, and its key"
     case .serverWithoutTLS: "give its TLS port, or switch TLS off"
     case .hungUp(encrypted: false): "if it speaks TLS on this port, switch TLS on"
-    case .hungUp(encrypted: true): "if it does not speak TLS on this port, switch TLS off; if it asks for a certificate, give one"
+    case .hungUp(encrypted: true):
+      "if it does not speak TLS on this port, switch TLS off; if it asks for a certificate, give one"
     }
   }
 }

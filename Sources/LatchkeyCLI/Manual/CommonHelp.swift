@@ -15,15 +15,16 @@ enum CommonHelp {
     ENVIRONMENT
       LATCHKEY_PASSWORD  the password for the servers, unless the URL holds one
       NO_COLOR           no colours, if it is set to anything
-      TERM               "dumb" stands for a terminal without colours, redrawing and Unicode
-      LC_ALL, LC_CTYPE, LANG
-                         charts are drawn in ASCII unless these name UTF-8
+      TERM               "dumb": a terminal without colours, redrawing and Unicode
+      LC_ALL, LC_CTYPE, LANG  charts are ASCII unless the first that is set has UTF-8
       TMPDIR             where temporary folders are made (default: /tmp)
     """
 
   static let files = """
     FILES
-      $TMPDIR/latchkey-*  temporary folders: the data of throw-away servers, the deadline file of "run"; removed at the end
-      /etc/ssl/certs      the authorities that vouch for servers with TLS, unless --ca-file names others
+      $TMPDIR/latchkey-*  folders for throw-away servers, and for the deadline file
+                          of "run"; removed at the end
+      /etc/ssl/certs      the authorities that may vouch for servers with TLS,
+                          unless --ca-file names others
     """
 }

@@ -80,7 +80,9 @@ struct ManualPage: Sendable {
   private var options: [String] {
     var lines: [String] = []
     var titles: [String?] = []
-    for argument in self.arguments where !titles.contains(argument.sectionTitle) { titles.append(argument.sectionTitle) }
+    for argument in self.arguments where !titles.contains(argument.sectionTitle) {
+      titles.append(argument.sectionTitle)
+    }
     for title in titles {
       if let title { lines.append(".Ss \(Mdoc.words(title))") }
       lines.append(".Bl -tag -width Ds")
@@ -105,7 +107,8 @@ struct ManualPage: Sendable {
   }
 
   private var references: [String] {
-    let others = self.root.map { [$0.commandName] } ?? self.command.shownSubcommands.map { "\(self.name)-\($0.commandName)" }
+    let others =
+      self.root.map { [$0.commandName] } ?? self.command.shownSubcommands.map { "\(self.name)-\($0.commandName)" }
     let sorted = others.sorted()
     return sorted.enumerated().map { place, name in ".Xr \(name) 1" + (place < sorted.count - 1 ? " ," : "") }
   }

@@ -1,7 +1,18 @@
 /// Text in the language of mdoc(7), in which some characters have meanings of their own.
 enum Mdoc {
-  /// A line of text.
+  /// Text, each sentence on a line of its own, as is the custom: the formatter then puts the right space between them.
   static func text(_ text: String) -> String {
+    var lines = [""]
+    for word in text.split(separator: " ") {
+      let endsSentence = lines[lines.count - 1].last.map { ".?!".contains($0) } ?? false
+      if endsSentence, word.first?.isLowercase != true { lines.append("") }
+      lines[lines.count - 1] += lines[lines.count - 1].isEmpty ? word : " " + word
+    }
+    return lines.map(self.line).joined(separator: "\n")
+  }
+
+  /// A line as it is, spaces and all.
+  private static func line(_ text: String) -> String {
     let escaped = self.escaped(text)
     // At the beginning of a line, these would make it a request.
     return escaped.first == "." || escaped.first == "'" ? "\\&" + escaped : escaped
@@ -41,7 +52,7 @@ enum Mdoc {
         lines.append(self.text(text))
       case .code(let code):
         lines.append(place > 0 ? ".Bd -literal -offset indent" : ".Bd -literal -offset indent -compact")
-        lines += code.map { self.text($0).replacing("-", with: "\\-") }
+        lines += code.map { self.line($0).replacing("-", with: "\\-") }
         lines.append(".Ed")
       case .item: break
       }

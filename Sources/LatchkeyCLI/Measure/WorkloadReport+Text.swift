@@ -28,7 +28,7 @@ extension WorkloadReport: CustomStringConvertible {
       (
         "throughput",
         "\(Figures.number(self.perSecond))/s: \(self.acquisitions) acquisitions in \(Figures.time(microseconds: self.seconds * 1_000_000))"
-      ),
+      )
     ]
     if self.backend != "none" { rows.append(("wait", Self.row(self.latencyMicroseconds))) }
     rows.append(("hold", Self.row(self.holdMicroseconds)))

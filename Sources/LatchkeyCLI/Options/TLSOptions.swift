@@ -43,7 +43,10 @@ struct TLSOptions: ParsableArguments {
   func apply(to url: inout LockURL, isOneOfSeveral: Bool) throws {
     guard url.scheme.usesTLS else {
       guard self.isEmpty || isOneOfSeveral else {
-        throw CommandFailure(.usage, "\(url.scheme.rawValue): is not encrypted, so TLS files are of no use; \(Self.remedy(url))")
+        throw CommandFailure(
+          .usage,
+          "\(url.scheme.rawValue): is not encrypted, so TLS files are of no use; \(Self.remedy(url))"
+        )
       }
       return
     }

@@ -116,7 +116,9 @@ struct BenchCommand: AsyncParsableCommand {
     let (settings, connection) = (self.settings, self.connection)
     let progress = BenchProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
     let outcome = try await interruption.run {
-      await Bench(sources, settings: settings, progress: progress) { try connection.apply(to: $0, isOneOfSeveral: true) }.run()
+      await Bench(sources, settings: settings, progress: progress) {
+        try connection.apply(to: $0, isOneOfSeveral: true)
+      }.run()
     }
     if interruption.signal != nil { Console.note("interrupted; measured so far:") }
     try Console.output(self.json ? try JSON.encode(outcome.reports) : self.text(outcome))

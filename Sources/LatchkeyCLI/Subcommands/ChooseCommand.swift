@@ -159,7 +159,9 @@ struct ChooseCommand: AsyncParsableCommand {
     let settings = BenchSettings(workloads: [.uncontended], repetitions: 1, duration: .milliseconds(500))
     let progress = BenchProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
     let outcome = try await interruption.run {
-      await Bench(sources, settings: settings, progress: progress) { try connection.apply(to: $0, isOneOfSeveral: true) }.run()
+      await Bench(sources, settings: settings, progress: progress) {
+        try connection.apply(to: $0, isOneOfSeveral: true)
+      }.run()
     }
     if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
     var latencies: [String: MeasuredLatency] = [:]

@@ -76,7 +76,9 @@ struct RunCommand: AsyncParsableCommand {
   var connection: ConnectionOptions
 
   func validate() throws {
-    guard !self.command.isEmpty else { throw ValidationError("the command is missing: put it after --, as in latchkey run URL -- command") }
+    guard !self.command.isEmpty else {
+      throw ValidationError("the command is missing: put it after --, as in latchkey run URL -- command")
+    }
     if self.tryOnly, let wait, wait != .zero { throw ValidationError("--try does not wait: leave out --wait") }
   }
 

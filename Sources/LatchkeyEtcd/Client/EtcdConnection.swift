@@ -264,7 +264,8 @@ final class EtcdConnection: Sendable {
     switch error {
     case let silent as Silent: "connected, but the server said nothing within \(silent.limit)"
     case let error as NIOConnectionError:
-      error.connectionErrors.first.map { "cannot connect: \(Self.words($0.error))" } ?? "there is no address for the name"
+      error.connectionErrors.first.map { "cannot connect: \(Self.words($0.error))" }
+        ?? "there is no address for the name"
     default: "\(error)"
     }
   }

@@ -227,7 +227,9 @@ final class EtcdConnections: Sendable {
     if let file = tls.certificateFile, let key = tls.keyFile {
       let chain = try self.read(file, "certificate", NIOSSLCertificate.fromPEMFile)
       configuration.certificateChain = chain.map { .certificate($0) }
-      configuration.privateKey = .privateKey(try self.read(key, "private key") { try NIOSSLPrivateKey(file: $0, format: .pem) })
+      configuration.privateKey = .privateKey(
+        try self.read(key, "private key") { try NIOSSLPrivateKey(file: $0, format: .pem) }
+      )
     }
     do {
       return try NIOSSLContext(configuration: configuration)

@@ -43,7 +43,10 @@ enum DialError {
   static func timedOut(isConnected: Bool, _ configuration: RedisConnection.Configuration) -> RedisError {
     let limit = configuration.connectTimeout
     guard isConnected else {
-      return .unreachable("No connection to Redis at \(configuration.address) could be made within \(limit)", .unreachable)
+      return .unreachable(
+        "No connection to Redis at \(configuration.address) could be made within \(limit)",
+        .unreachable
+      )
     }
     let encryption = configuration.tls == nil ? "speak" : "not speak"
     return .unreachable(

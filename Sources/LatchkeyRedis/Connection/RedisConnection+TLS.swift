@@ -59,7 +59,9 @@ extension RedisConnection.Configuration {
       if let certificate = self.certificateFile, let key = self.keyFile {
         let chain = try Self.read(certificate, "certificate", NIOSSLCertificate.fromPEMFile)
         configuration.certificateChain = chain.map { .certificate($0) }
-        configuration.privateKey = .privateKey(try Self.read(key, "private key") { try NIOSSLPrivateKey(file: $0, format: .pem) })
+        configuration.privateKey = .privateKey(
+          try Self.read(key, "private key") { try NIOSSLPrivateKey(file: $0, format: .pem) }
+        )
       }
       configuration.certificateVerification =
         switch self.verification {
