@@ -25,9 +25,9 @@ enum ConnectFailure {
     case .clientNotAccepted: "give one that it accepts with --cert-file and --key-file"
     case .serverWithoutTLS: "write its TLS port, or a URL without TLS (redis, redlock, etcd)"
     case .hungUp(encrypted: false):
-      "check the addresses; if it speaks TLS on this port, write rediss, redlocks or etcds"
+      "check the addresses, or write rediss, redlocks or etcds if it speaks TLS on this port"
     case .hungUp(encrypted: true):
-      "check the addresses; if it asks for a certificate, give one with --cert-file and --key-file"
+      "check the addresses, or give a certificate with --cert-file and --key-file if it asks for one"
     }
   }
 

@@ -22,10 +22,10 @@ struct TryStoryTests {
     ])
     #expect(
       story.lines(style: .plain) == [
-        "   1.0 ms  worker 2 (process 1): acquired, token 7",
-        "   2.0 ms  worker 3 (process 2): busy, held by worker 2",
-        "   6.0 ms  worker 4 (process 2): acquired",
-        "   8.0 ms  worker 1 (process 1): busy, held by worker 4",
+        "  1.0 ms  worker 2 (process 1): acquired, token 7",
+        "  2.0 ms  worker 3 (process 2): busy, held by worker 2",
+        "  6.0 ms  worker 4 (process 2): acquired",
+        "  8.0 ms  worker 1 (process 1): busy, held by worker 4",
         "2 of 4 acquired the lock, 2 found it busy",
       ]
     )

@@ -57,12 +57,16 @@ struct CommandTLSTests {
 
   @Test("reaches a majority of Redis servers with redlocks://")
   func redlock() async throws {
-    // One server under two names, which suffices for connecting; it is no way to run Redlock.
-    try await withRedis(RedisConfiguration { $0.tls = true }) { server in
-      let port = try #require(server.tlsPort)
-      let url = "redlocks://localhost:\(port)/x?ttl=1s&timeout=2s"
-      let authority = ["--ca-file", try #require(server.authorityFile)]
-      // The server is new to the command, which believes it when what it may have forgotten has run out.
+    try await withRedisServers(RedisConfiguration { $0.tls = true }, count: 3) { servers in
+      let folder = try LatchkeyCLI.TemporaryFolder()
+      defer { folder.remove() }
+      // Each server has an authority of its own; one file holds all.
+      let authorities = try servers.map { try #require(contents(of: try #require($0.authorityFile))) }
+      try write(authorities.joined(), to: folder.file("ca.pem"))
+      let hosts = try servers.map { "localhost:\(try #require($0.tlsPort))" }.joined(separator: ",")
+      let url = "redlocks://\(hosts)/x?ttl=1s&timeout=2s"
+      let authority = ["--ca-file", folder.file("ca.pem")]
+      // The servers are new to the command, which believes them when what they may have forgotten has run out.
       let good = await (try Latchkey(["contend", url, "--wait", "20s"] + authority + Self.few)).outcome()
       #expect(good.status == 0, "\(good.errorText)")
       #expect(try good.report().backend == "redlock")
@@ -84,13 +88,13 @@ struct CommandTLSTests {
     try #require(status == .exited(0), "\(lines)")
     let configuration = EtcdConfiguration { $0.tls = .init(certificateFile: file, keyFile: key) }
     try await withEtcd(configuration) { server in
-      let url = "etcds://\(server.endpoint)/x?timeout=3s"
+      let url = "etcds://\(server.endpoint)/x"
       let good = await (try Latchkey(["contend", url, "--ca-file", file] + Self.few)).outcome()
       #expect(good.status == 0, "\(good.errorText)")
       #expect(try good.report().backend == "etcd")
-      let without = await (try Latchkey(["contend", url] + Self.few)).outcome()
+      let without = await (try Latchkey(["contend", "\(url)?timeout=1s"] + Self.few)).outcome()
       try Self.expectRefusal(without, "certificate is not to be trusted", "with --ca-file")
-      let plain = await (try Latchkey(["contend", "etcd://\(server.endpoint)/x?timeout=3s"] + Self.few)).outcome()
+      let plain = await (try Latchkey(["contend", "etcd://\(server.endpoint)/x?timeout=1s"] + Self.few)).outcome()
       #expect(plain.status == 69 && plain.errors.count == 1, "\(plain.errorText)")
     }
   }

@@ -93,11 +93,11 @@ extension RealRedisTests {
           let strange = try await redisError { try await withConnection(port: port, { $0.tls = tls }) { _ in } }
           #expect(strange.code == .unreachable)
           #expect(strange.description.contains("certificate"), "\(strange)")
+          tls.certificateFile = client.file
+          let unpaired = try await redisError { try await withConnection(port: port, { $0.tls = tls }) { _ in } }
+          #expect(unpaired.code == .invalidConfiguration)
+          #expect(unpaired.message.contains("give a pair"), "\(unpaired)")
         }
-        tls.certificateFile = client.file
-        let unpaired = try await redisError { try await withConnection(port: port, { $0.tls = tls }) { _ in } }
-        #expect(unpaired.code == .invalidConfiguration)
-        #expect(unpaired.message.contains("give a pair"), "\(unpaired)")
       }
     }
 
