@@ -20,8 +20,11 @@ struct LatchkeyCommand: AsyncParsableCommand {
         local:orders                             in this process
         channel:orders                           the same, a channel try-lock
         zookeeper://zk1:2181,zk2:2181/app/orders  the directory /app/orders
+        redis://r1:6379/orders                    the key "orders"
+        redlock://r1,r2,r3/orders                 the key on a majority of servers
         etcd://e1:2379,e2:2379/orders             what "etcdctl lock orders" locks
-                                                  (etcds:// with TLS)
+      With TLS: rediss://, redlocks:// and etcds://; --ca-file names an authority
+      of your own.
       A user and a password may stand before the hosts, as in user:secret@zk1;
       better in LATCHKEY_PASSWORD or --password-file. Options follow a "?":
       chroot=/path, ttl=10s (session timeout), timeout=5s (to connect), label=me.
@@ -44,11 +47,21 @@ struct LatchkeyCommand: AsyncParsableCommand {
           latchkey check redis://r1:6379
         Find the backend that fits:
           latchkey choose --across-processes --fencing
+        Complete its words with the tab key, and read its manual:
+          source <(latchkey completions bash)
+          latchkey manual | man -l -
+
+      \(CommonHelp.exitStatus)
+
+      \(CommonHelp.environment)
+
+      \(CommonHelp.files)
       """,
     version: version,
     subcommands: [
       ContendCommand.self, BenchCommand.self, RunCommand.self, ServeCommand.self, ChooseCommand.self,
       InspectCommand.self, BreakCommand.self, CheckCommand.self,
+      CompletionsCommand.self, ManualCommand.self,
       ContendChildCommand.self,
     ]
   )
@@ -86,7 +99,9 @@ struct LatchkeyCommand: AsyncParsableCommand {
       endProcess(with: 0)
     case let error where self.exitCode(for: error) == .validationFailure:
       let message = self.message(for: error).split(separator: "\n").joined(separator: " ")
-      self.end(CommandFailure(.usage, "\(message); see `\(self.helpCall)`"))
+      self.end(
+        CommandFailure(.usage, "\(message.last == "." ? message.dropLast() : message[...]); see `\(self.helpCall)`")
+      )
     default: self.end(CommandFailure(error))
     }
   }

@@ -13,6 +13,9 @@ extension LockError {
           .notAuthorized,
           "the cluster refuses this client; check user, password, and the role's permission on the lock's prefix"
         )
+      case .unreachable where error.trouble != nil:
+        // The error itself says what to do.
+        (.unreachable, "the cluster could not be asked")
       case .unreachable, .timedOut, .leaseNotFound:
         (.unreachable, "the cluster could not be asked; check the endpoints, and that a majority of the members runs")
       case .invalidConfiguration: (.invalidConfiguration, "the client's configuration cannot work")

@@ -9,7 +9,7 @@
 /// | `redlock://h1:6379,h2:6379,h3:6379/orders` | the key `orders` on a majority |
 /// | `etcd://host:2379/orders` | the prefix that `etcdctl lock orders` uses |
 ///
-/// `rediss://` and `etcds://` are the same over TLS. The name is all that follows the first `/`, percent-decoded. A user and a
+/// `rediss://`, `redlocks://` and `etcds://` are the same over TLS; the query keys `ca`, `cert` and `key` name its files. The name is all that follows the first `/`, percent-decoded. A user and a
 /// password stand before the hosts as in `redis://user:secret@host/orders`; neither is ever shown by ``description`` or in an
 /// error.
 public struct LockURL: Hashable, Sendable {
@@ -27,6 +27,8 @@ public struct LockURL: Hashable, Sendable {
     case rediss
     /// A majority of independent Redis servers.
     case redlock
+    /// The same over TLS.
+    case redlocks
     /// An etcd cluster.
     case etcd
     /// An etcd cluster over TLS.
@@ -76,6 +78,12 @@ public struct LockURL: Hashable, Sendable {
   public var connectTimeout: Duration?
   /// `label`: a word that tells people who holds the lock.
   public var label: String?
+  /// `ca`: the file of the authorities that may vouch for the servers (PEM); nil for those of the system. TLS only.
+  public var authorityFile: String?
+  /// `cert`: the file of this client's certificate chain (PEM). TLS only.
+  public var certificateFile: String?
+  /// `key`: the file of this client's private key (PEM). TLS only.
+  public var keyFile: String?
 
   /// Parses a URL.
   ///
@@ -98,7 +106,7 @@ extension LockURL.Scheme {
     switch self {
     case .local, .channel: nil
     case .zookeeper: 2181
-    case .redis, .rediss, .redlock: 6379
+    case .redis, .rediss, .redlock, .redlocks: 6379
     case .etcd, .etcds: 2379
     }
   }
@@ -110,13 +118,16 @@ extension LockURL.Scheme {
     case .channel: "channel"
     case .zookeeper: "zookeeper"
     case .redis, .rediss: "redis"
-    case .redlock: "redlock"
+    case .redlock, .redlocks: "redlock"
     case .etcd, .etcds: "etcd"
     }
   }
 
   /// Whether the lock lives in the process alone, so that other processes know nothing of it.
   public var isInProcess: Bool { self.defaultPort == nil }
+
+  /// Whether connections are encrypted.
+  public var usesTLS: Bool { self == .rediss || self == .redlocks || self == .etcds }
 
   /// A right URL of the scheme, for errors and help.
   public var example: String {
@@ -126,6 +137,7 @@ extension LockURL.Scheme {
     case .redis: "redis://localhost:6379/orders?db=1"
     case .rediss: "rediss://redis.example.com:6379/orders"
     case .redlock: "redlock://r1:6379,r2:6379,r3:6379/orders"
+    case .redlocks: "redlocks://r1:6379,r2:6379,r3:6379/orders?ca=ca.pem"
     case .etcd: "etcd://localhost:2379/orders"
     case .etcds: "etcds://etcd.example.com:2379/orders"
     }
@@ -155,6 +167,9 @@ extension LockURL: CustomStringConvertible, CustomReflectable {
     if let ttl = self.timeToLive { query.append("ttl=" + DurationText.format(ttl)) }
     if let timeout = self.connectTimeout { query.append("timeout=" + DurationText.format(timeout)) }
     if let label = self.label { query.append("label=" + PercentCoding.encode(label)) }
+    if let file = self.authorityFile { query.append("ca=" + PercentCoding.encode(file)) }
+    if let file = self.certificateFile { query.append("cert=" + PercentCoding.encode(file)) }
+    if let file = self.keyFile { query.append("key=" + PercentCoding.encode(file)) }
     return query.isEmpty ? text : text + "?" + query.joined(separator: "&")
   }
 

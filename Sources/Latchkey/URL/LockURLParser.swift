@@ -170,8 +170,10 @@ struct LockURLParser {
     switch scheme {
     case .local, .channel: ["label"]
     case .zookeeper: ["chroot", "label", "timeout", "ttl"]
-    case .redis, .rediss, .redlock: ["db", "label", "timeout", "ttl"]
-    case .etcd, .etcds: ["label", "timeout", "ttl"]
+    case .redis, .redlock: ["db", "label", "timeout", "ttl"]
+    case .rediss, .redlocks: ["ca", "cert", "db", "key", "label", "timeout", "ttl"]
+    case .etcd: ["label", "timeout", "ttl"]
+    case .etcds: ["ca", "cert", "key", "label", "timeout", "ttl"]
     }
   }
 
@@ -190,6 +192,9 @@ struct LockURLParser {
       url.database = number
     case "ttl": url.timeToLive = try self.duration(key, value)
     case "timeout": url.connectTimeout = try self.duration(key, value)
+    case "ca": url.authorityFile = value
+    case "cert": url.certificateFile = value
+    case "key": url.keyFile = value
     default:
       guard !value.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
         throw self.error("the option \"\(key)\" holds a control character")

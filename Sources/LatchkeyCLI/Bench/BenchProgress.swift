@@ -7,7 +7,7 @@ final class BenchProgress: Sendable {
   private static let silence: UInt64 = 5_000_000_000
 
   private let isQuiet: Bool
-  private let isTerminal = Console.errorIsTerminal
+  private let isTerminal = LiveLine.isPossible
   private let lastLine = Locked(Uptime.nanoseconds)
 
   init(isQuiet: Bool) {

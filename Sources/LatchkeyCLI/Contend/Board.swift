@@ -9,7 +9,8 @@ struct Board: Sendable {
     static let tokenMinor = MappedWords.stride * 2
     static let outOfOrder = MappedWords.stride * 3
     static let someoneFinished = MappedWords.stride * 4
-    static let firstWorker = MappedWords.stride * 5
+    static let holder = MappedWords.stride * 5
+    static let firstWorker = MappedWords.stride * 6
   }
 
   private let words: MappedWords
@@ -39,6 +40,15 @@ struct Board: Sendable {
 
   /// How many tokens were not greater than the one before.
   var tokensOutOfOrder: UInt64 { self.words[Word.outOfOrder] }
+
+  /// The place of the worker that has the lock, for people to see; nil if none has, or none by a lock.
+  var holder: Int? {
+    get {
+      let number = self.words[Word.holder]
+      return number == 0 ? nil : Int(number) - 1
+    }
+    nonmutating set { self.words[Word.holder] = newValue.map { UInt64($0) + 1 } ?? 0 }
+  }
 
   /// Counts what a worker has done: its attempts (all of them, for progress) and its grants (for fairness).
   func note(worker: Int, granted: Bool) {

@@ -23,6 +23,8 @@ struct ContendPlan: Codable, Sendable {
   var processes: Int
   var hold: Duration
   var wait: Duration?
+  /// Whether what became of each worker is to be told, for workers that try once.
+  var tellsOutcomes = false
   /// The file of the ``Board``.
   var board: String
   /// The place of this process among all, from 0.

@@ -22,7 +22,7 @@ struct Worker: Sendable {
   mutating func run(into total: borrowing Locked<Tally>) async {
     self.samples.start()
     for _ in 0..<self.plan.count {
-      guard !Task.isCancelled, await self.attempt() else { break }
+      guard !Task.isCancelled, await self.attempt(total) else { break }
       if self.samples.isFull { self.samples.flush(into: total) }
     }
     self.samples.end()
@@ -31,17 +31,28 @@ struct Worker: Sendable {
   }
 
   /// - Returns: Whether to go on.
-  private mutating func attempt() async -> Bool {
+  private mutating func attempt(_ total: borrowing Locked<Tally>) async -> Bool {
     guard let lock else {
       await self.addWithoutLock()
       return true
     }
     let (board, hold, index) = (self.board, self.plan.hold, self.index)
     let ask: Samples.Ask = self.plan.mode == .lock ? .wait(self.plan.wait) : .once
+    let tells = self.plan.tellsOutcomes
+    let asked = Uptime.nanoseconds
+    var token: String?
     let attempt = await self.samples.attempt(ask, for: lock) { held in
+      if tells { token = held.token?.compactDescription }
+      board.holder = index
       let kept = await Self.add(under: held, to: board, hold: hold)
+      // After a loss it may be somebody else's.
+      if board.holder == index { board.holder = nil }
       board.note(worker: index, granted: true)
       return kept
+    }
+    if tells {
+      let outcome = self.outcome(of: attempt, asked: asked, token: token)
+      total.withLock { total in total.outcomes.append(outcome) }
     }
     switch attempt {
     case .granted: return true
@@ -51,6 +62,17 @@ struct Worker: Sendable {
       return true
     case .cancelled, .failed: return false
     }
+  }
+
+  private func outcome(of attempt: Samples.Attempt, asked: UInt64, token: String?) -> TryOutcome {
+    let now = Uptime.nanoseconds
+    let (answered, answer): (UInt64, TryOutcome.Answer) =
+      switch attempt {
+      case .granted(let from, _): (from, .granted(token: token))
+      case .busy(_, let answered): (answered, .busy)
+      case .cancelled, .failed: (now, .failed)
+      }
+    return TryOutcome(worker: self.index, asked: asked, answered: answered, done: now, answer: answer)
   }
 
   /// - Returns: False if the lease was lost before the addition could be written.

@@ -17,6 +17,9 @@ struct LatencyHistogram: Sendable {
     self.maximum = max(self.maximum, other.maximum)
   }
 
+  /// A value of each bucket that is not empty, in ascending order, and its count.
+  var values: [(value: UInt64, count: UInt64)] { self.histogram.recordedValues().map { ($0.value, $0.count) } }
+
   /// The time that this share of all times does not exceed; 0 if there are none.
   func percentile(_ percentile: Double) -> UInt64 {
     self.count == 0 ? 0 : min(self.maximum, self.histogram.valueAtPercentile(percentile))
@@ -37,7 +40,7 @@ extension LatencyHistogram: Codable {
   }
 
   func encode(to encoder: any Encoder) throws {
-    let buckets = self.histogram.recordedValues().map { [$0.value, $0.count] }
+    let buckets = self.values.map { [$0.value, $0.count] }
     try Encoded(maximum: self.maximum, buckets: buckets).encode(to: encoder)
   }
 }

@@ -16,6 +16,8 @@ struct Tally: Codable, Sendable {
   var end: UInt64 = 0
   var latency = LatencyHistogram()
   var hold = LatencyHistogram()
+  /// What became of each worker, where each tries once and somebody wants to know.
+  var outcomes: [TryOutcome] = []
 
   var seconds: Double { self.end > self.start ? Double(self.end - self.start) / 1e9 : 0 }
 
@@ -46,5 +48,6 @@ struct Tally: Codable, Sendable {
     self.end = max(self.end, other.end)
     self.latency.add(other.latency)
     self.hold.add(other.hold)
+    self.outcomes += other.outcomes
   }
 }

@@ -33,11 +33,17 @@ struct ConnectionOptions: ParsableArguments {
   )
   var tick: Duration?
 
-  @Option(help: ArgumentHelp("A file that holds the password; LATCHKEY_PASSWORD works too.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("A file that holds the password; LATCHKEY_PASSWORD works too.", valueName: "path"),
+    completion: .file()
+  )
   var passwordFile: String?
 
   @Option(help: ArgumentHelp("A word that tells others who holds the lock.", valueName: "word"))
   var label: String?
+
+  @OptionGroup
+  var tls: TLSOptions
 
   func validate() throws {
     if let sessionTimeout, sessionTimeout <= .zero { throw ValidationError("--session-timeout must be above zero") }
@@ -49,8 +55,13 @@ struct ConnectionOptions: ParsableArguments {
   }
 
   /// Puts the options, and the password from wherever it is, into a URL. Options win over what the URL says.
-  func apply(to url: LockURL) throws -> LockURL {
+  ///
+  /// - Parameters:
+  ///   - url: The URL.
+  ///   - isOneOfSeveral: Whether there are other URLs that some options may be meant for.
+  func apply(to url: LockURL, isOneOfSeveral: Bool = false) throws -> LockURL {
     var url = url
+    try self.tls.apply(to: &url, isOneOfSeveral: isOneOfSeveral)
     if let label { url.label = label }
     if let timeToLive = self.ttl ?? self.sessionTimeout { url.timeToLive = timeToLive }
     if let passwordFile {

@@ -50,11 +50,15 @@ struct BenchCommand: AsyncParsableCommand {
   )
 
   @Argument(
-    help: ArgumentHelp("Backends besides the in-process locks, each as the URL of a lock.", valueName: "url")
+    help: ArgumentHelp("Backends besides the in-process locks, each as the URL of a lock.", valueName: "url"),
+    completion: Completions.urls
   )
   var urls: [String] = []
 
-  @Option(help: ArgumentHelp("Start throw-away servers and measure them; may be repeated.", valueName: "name[:n]"))
+  @Option(
+    help: ArgumentHelp("Start throw-away servers and measure them; may be repeated.", valueName: "name[:n]"),
+    completion: Completions.servers
+  )
   var serve: [String] = []
 
   @Flag(help: "Leave the in-process locks out.")
@@ -75,7 +79,10 @@ struct BenchCommand: AsyncParsableCommand {
   @Flag(help: "One repetition of 200ms: a first impression.")
   var quick = false
 
-  @Option(help: ArgumentHelp("Write a self-contained page with pictures.", valueName: "file.html"))
+  @Option(
+    help: ArgumentHelp("Write a self-contained page with pictures.", valueName: "file.html"),
+    completion: .file(extensions: ["html"])
+  )
   var report: String?
 
   @Flag(help: "Print an array of JSON objects and nothing else.")
@@ -109,7 +116,9 @@ struct BenchCommand: AsyncParsableCommand {
     let (settings, connection) = (self.settings, self.connection)
     let progress = BenchProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
     let outcome = try await interruption.run {
-      await Bench(sources, settings: settings, progress: progress) { try connection.apply(to: $0) }.run()
+      await Bench(sources, settings: settings, progress: progress) {
+        try connection.apply(to: $0, isOneOfSeveral: true)
+      }.run()
     }
     if interruption.signal != nil { Console.note("interrupted; measured so far:") }
     try Console.output(self.json ? try JSON.encode(outcome.reports) : self.text(outcome))

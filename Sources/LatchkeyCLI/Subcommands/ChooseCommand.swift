@@ -50,20 +50,32 @@ struct ChooseCommand: AsyncParsableCommand {
   @Flag(help: "No servers are to be run for it, except those of --have.")
   var noExtraServers = false
 
-  @Option(help: ArgumentHelp("A backend whose servers run already; may be repeated.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("A backend whose servers run already; may be repeated.", valueName: "name"),
+    completion: .list(BackendFacts.all.filter(\.needsServers).map(\.backend))
+  )
   var have: [String] = []
 
   @Flag(help: "Measure the in-process locks.")
   var measure = false
 
-  @Option(help: ArgumentHelp("Start throw-away servers and measure them; may be repeated.", valueName: "name[:n]"))
+  @Option(
+    help: ArgumentHelp("Start throw-away servers and measure them; may be repeated.", valueName: "name[:n]"),
+    completion: Completions.servers
+  )
   var serve: [String] = []
 
-  @Argument(help: ArgumentHelp("Locks on your own servers to measure.", valueName: "url"))
+  @Argument(
+    help: ArgumentHelp("Locks on your own servers to measure.", valueName: "url"),
+    completion: Completions.urls
+  )
   var urls: [String] = []
 
   @Flag(help: "Print an array of JSON objects.")
   var json = false
+
+  @Flag(name: .shortAndLong, help: "Show no progress of measurements.")
+  var quiet = false
 
   @OptionGroup(title: "Connection")
   var connection: ConnectionOptions
@@ -145,9 +157,11 @@ struct ChooseCommand: AsyncParsableCommand {
     let interruption = try Interruption()
     let connection = self.connection
     let settings = BenchSettings(workloads: [.uncontended], repetitions: 1, duration: .milliseconds(500))
-    let progress = BenchProgress(isQuiet: self.json && !Console.errorIsTerminal)
+    let progress = BenchProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
     let outcome = try await interruption.run {
-      await Bench(sources, settings: settings, progress: progress) { try connection.apply(to: $0) }.run()
+      await Bench(sources, settings: settings, progress: progress) {
+        try connection.apply(to: $0, isOneOfSeveral: true)
+      }.run()
     }
     if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
     var latencies: [String: MeasuredLatency] = [:]

@@ -1,6 +1,12 @@
 internal import ArgumentParser
 internal import Latchkey
 
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
 /// `latchkey contend`: many workers, one lock, one counter that only the lock protects.
 struct ContendCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -8,20 +14,33 @@ struct ContendCommand: AsyncParsableCommand {
     abstract: "Let many workers contend for one lock, and check that it kept them apart.",
     discussion: """
       Every worker takes the lock, adds one to a counter that nothing else protects, and gives the lock back. If the lock \
-      works, no addition is lost. Reports the count, throughput, waiting times, fairness, and whether fencing tokens grew.
+      works, no addition is lost. Reports the count, throughput, waiting times, fairness, and whether fencing tokens grew. \
+      A terminal shows meanwhile how far it is and who has the lock. Ctrl-C ends it with what was measured so far; a second \
+      Ctrl-C leaves at once.
+
+      With --try and --count 1, the fate of each worker is told: who had the lock, and who found it busy.
 
       EXAMPLES
-        In one process, without any server:
-          latchkey contend
-        The same without the lock, to see the updates that are then lost:
+        A counter without a lock loses updates:
           latchkey contend --no-lock
-        Tries that do not wait, on the channel try-lock:
-          latchkey contend channel:orders --try --hold 1ms --count 100
-        Four processes on a ZooKeeper ensemble that is started for it:
+        The same under a mutex is exact; no server is needed:
+          latchkey contend
+        Ten workers on a channel try-lock, of which most find it busy:
+          latchkey contend channel:counter --workers 10 --count 1 --try --hold 100ms
+        Ten processes on one Redis key, which one of them sets (SET NX):
+          latchkey contend --serve redis --processes 10 --workers 1 --count 1 \\
+            --try --hold 1s
+        The same ten on ZooKeeper and on etcd:
+          latchkey contend --serve zookeeper --processes 10 --workers 1 --count 1 \\
+            --try --hold 1s
+          latchkey contend --serve etcd --processes 10 --workers 1 --count 1 \\
+            --try --hold 1s
+        Ten tasks on Redlock (ten processes may split the votes: then none has it):
+          latchkey contend --serve redis:5 --workers 10 --count 1 --try --hold 1s
+        Four processes that wait for their turns on three servers:
           latchkey contend --serve zookeeper:3 --processes 4 --count 100
-        One Redis server, and Redlock on five:
-          latchkey contend --serve redis --processes 4
-          latchkey contend --serve redis:5 --count 100
+        Your own servers, over TLS with an authority of your own:
+          latchkey contend rediss://redis.internal/orders --ca-file ca.pem
 
       EXIT STATUS
         0      no update lost
@@ -33,7 +52,7 @@ struct ContendCommand: AsyncParsableCommand {
       """
   )
 
-  @Argument(help: "The lock, such as local:orders (default: local:contend).")
+  @Argument(help: "The lock, such as local:orders (default: local:contend).", completion: Completions.urls)
   var url: String?
 
   @Option(help: "How many tasks contend in each process.")
@@ -60,7 +79,10 @@ struct ContendCommand: AsyncParsableCommand {
   )
   var wait: Duration?
 
-  @Option(help: ArgumentHelp("Start throw-away servers for the contention.", valueName: "name[:n]"))
+  @Option(
+    help: ArgumentHelp("Start throw-away servers for the contention.", valueName: "name[:n]"),
+    completion: Completions.servers
+  )
   var serve: String?
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -68,6 +90,9 @@ struct ContendCommand: AsyncParsableCommand {
 
   @Flag(name: .shortAndLong, help: "Show no progress.")
   var quiet = false
+
+  @Option(help: ArgumentHelp("Colours: auto, always or never; NO_COLOR is heeded.", valueName: "when"))
+  var color = ColorChoice.auto
 
   @OptionGroup(title: "Connection")
   var connection: ConnectionOptions
@@ -96,9 +121,28 @@ struct ContendCommand: AsyncParsableCommand {
       throw error
     }
     if interruption.signal != nil { Console.note("interrupted; measured so far:") }
-    try Console.output(self.json ? try JSON.encode(outcome.report) : outcome.report.description)
+    let report = ContendReport(
+      workload: outcome.report,
+      story: self.tellsOutcomes
+        ? TryStory(
+          outcome.tally.outcomes,
+          workers: self.workers,
+          processes: self.processes,
+          mayBeSplit: outcome.report.backend == LockURL.Scheme.redlock.backendKind
+        ) : nil,
+      interrupted: interruption.signal != nil,
+      latency: self.noLock ? nil : outcome.tally.latency
+    )
+    try Console.output(self.json ? try JSON.encode(report) : report.text(.of(STDOUT_FILENO, self.color)))
     try self.judge(outcome.tally, outcome.report, signal: interruption.signal)
   }
+
+  /// Whether there are few enough tries to tell the fate of each worker.
+  private var tellsOutcomes: Bool {
+    (self.tryOnly || self.wait == .zero) && self.count == 1 && self.workers * self.processes <= TryStory.mostWorkers
+  }
+
+  private var showsProgress: Bool { !self.quiet && (!self.json || LiveLine.isPossible) }
 
   private func contend() async throws -> (tally: Tally, report: WorkloadReport) {
     guard let serve else {
@@ -106,6 +150,8 @@ struct ContendCommand: AsyncParsableCommand {
       return try await self.contend(for: url, tick: self.connection.tick)
     }
     let (kind, count) = try Backends.servers(serve)
+    if self.showsProgress, LiveLine.isPossible { LiveLine.draw("starting \(serve)") }
+    defer { if self.showsProgress, LiveLine.isPossible { LiveLine.draw("") } }
     return try await kind.withServers(count: count) { served in
       let url = try self.connection.apply(to: LockURL(served.base + "contend"))
       return try await self.contend(for: url, tick: self.connection.tick ?? served.tick)
@@ -131,15 +177,20 @@ struct ContendCommand: AsyncParsableCommand {
       processes: self.processes,
       hold: self.hold,
       wait: self.wait,
+      tellsOutcomes: self.tellsOutcomes,
       board: folder.file("board")
     )
     let contention = try Contention(plan)
     // What is mapped needs no name: without one, nothing is left behind even if this process is killed outright.
     if self.processes == 1 { folder.remove() }
     let progress = Task {
-      if !self.quiet, !self.json || Console.errorIsTerminal {
-        await ContendProgress(board: contention.board, total: plan.attempts).run()
-      }
+      guard self.showsProgress else { return }
+      await ContendProgress(
+        board: contention.board,
+        total: plan.attempts,
+        hasLock: plan.mode != .none,
+        color: self.color
+      ).run()
     }
     let result: Result<Tally, any Error>
     do {

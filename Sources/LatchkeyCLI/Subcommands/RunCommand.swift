@@ -48,11 +48,11 @@ struct RunCommand: AsyncParsableCommand {
       """
   )
 
-  @Argument(help: "The lock, such as zookeeper://zk1:2181,zk2:2181/reports.")
+  @Argument(help: "The lock, such as zookeeper://zk1:2181,zk2:2181/reports.", completion: Completions.urls)
   var url: String
 
   @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")
-  var command: [String]
+  var command: [String] = []
 
   @Option(
     help: ArgumentHelp("How long to wait for the lock; 0 tries once (default: for ever).", valueName: "duration"),
@@ -69,11 +69,16 @@ struct RunCommand: AsyncParsableCommand {
   )
   var grace: Duration = .seconds(10)
 
+  @Flag(name: .shortAndLong, help: "Do not say that the lock is waited for.")
+  var quiet = false
+
   @OptionGroup(title: "Connection")
   var connection: ConnectionOptions
 
   func validate() throws {
-    guard !self.command.isEmpty else { throw ValidationError("the command is missing: put it after --") }
+    guard !self.command.isEmpty else {
+      throw ValidationError("the command is missing: put it after --, as in latchkey run URL -- command")
+    }
     if self.tryOnly, let wait, wait != .zero { throw ValidationError("--try does not wait: leave out --wait") }
   }
 
@@ -105,7 +110,10 @@ struct RunCommand: AsyncParsableCommand {
 
   /// - Returns: The exit status.
   private func run(under lock: any DistributedLock, _ signals: RunSignals) async throws -> Int32 {
+    let note = Task { await self.noteWait(for: lock.name) }
+    defer { note.cancel() }
     let lease = try await lock.acquire(within: self.tryOnly ? .zero : self.wait)
+    note.cancel()
     let result: Result<Supervisor.Outcome, any Error>
     do {
       result = .success(try await self.supervise(lease.held, signals))
@@ -118,6 +126,12 @@ struct RunCommand: AsyncParsableCommand {
     case .ended(let change): return change.status ?? RunStatus.ours
     case .lost: return RunStatus.lockLost
     }
+  }
+
+  /// Tells people at a terminal why nothing happens, when nothing has for a while.
+  private func noteWait(for name: LockName) async {
+    guard !self.quiet, Console.errorIsTerminal, (try? await Task.sleep(for: .seconds(2))) != nil else { return }
+    Console.note("waiting for the lock \"\(name)\"; Ctrl-C gives up")
   }
 
   private func supervise(_ held: HeldLock, _ signals: RunSignals) async throws -> Supervisor.Outcome {

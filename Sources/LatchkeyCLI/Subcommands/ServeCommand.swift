@@ -33,7 +33,10 @@ struct ServeCommand: AsyncParsableCommand {
       """
   )
 
-  @Argument(help: ArgumentHelp("The servers, such as zookeeper:3.", valueName: "name[:n]"))
+  @Argument(
+    help: ArgumentHelp("The servers, such as zookeeper:3.", valueName: "name[:n]"),
+    completion: Completions.servers
+  )
   var servers: [String]
 
   @Flag(help: "Print one array of JSON objects: servers, url, tick, version.")

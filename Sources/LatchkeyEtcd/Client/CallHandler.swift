@@ -191,8 +191,7 @@ final class CallHandler: ChannelInboundHandler {
     context.fireChannelInactive()
   }
 
-  struct ClosedAtOnce: Error, CustomStringConvertible {
-    let description = "the connection was closed before the server said anything; does it speak TLS, or plain text?"
-  }
+  /// The server closed the connection before it had said anything.
+  struct ClosedAtOnce: Error {}
 }
 #endif

@@ -8,6 +8,12 @@ internal import NIOPosix
 internal import NIOSSL
 internal import SwiftProtobuf
 
+#if canImport(Darwin)
+internal import Darwin
+#else
+internal import Glibc
+#endif
+
 /// One gRPC connection to one member. Made once, used by all calls and streams of a client, and never repaired: when it
 /// breaks, another takes its place.
 final class EtcdConnection: Sendable {
@@ -79,7 +85,10 @@ final class EtcdConnection: Sendable {
       return EtcdConnection(endpoint: endpoint, channel: channel, calls: calls, scheme: scheme, executor: executor)
     } catch {
       opened?.close(promise: nil)
-      throw EtcdError(.unreachable, "\(endpoint): \(Self.describe(error))")
+      let trouble = error is CallHandler.ClosedAtOnce ? .hungUp(encrypted: tls != nil) : ConnectTrouble(error)
+      var failure = EtcdError(.unreachable, "\(endpoint): \(trouble?.what ?? Self.describe(error))")
+      failure.trouble = trouble
+      throw failure
     }
   }
 
@@ -256,10 +265,15 @@ final class EtcdConnection: Sendable {
     switch error {
     case let silent as Silent: "connected, but the server said nothing within \(silent.limit)"
     case let error as NIOConnectionError:
-      error.dnsAError.map { "cannot find the host: \($0)" }
-        ?? "cannot connect: \(error.connectionErrors.first.map { "\($0.error)" } ?? "no address")"
+      error.connectionErrors.first.map { "cannot connect: \(Self.words($0.error))" }
+        ?? "there is no address for the name"
     default: "\(error)"
     }
+  }
+
+  /// The description of NIO names its own functions; people want the system's words.
+  private static func words(_ error: any Error) -> String {
+    (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
   }
 }
 #endif

@@ -16,7 +16,7 @@ final class EtcdConnections: Sendable {
     var isConnecting = false
     var line = WaitLine<Result<EtcdConnection, EtcdError>>()
     /// What each member's last failure was, until it is connected again.
-    var failures: [EtcdEndpoint: String] = [:]
+    var failures: [EtcdEndpoint: EtcdError] = [:]
     var token: String?
     var isClosed = false
   }
@@ -69,7 +69,7 @@ final class EtcdConnections: Sendable {
   /// Gives a connection up: it has been silent for too long, or its member cannot serve at present.
   func suspect(_ connection: EtcdConnection, _ reason: String) {
     let isPresent = self.state.withLock { state -> Bool in
-      state.failures[connection.endpoint] = reason
+      state.failures[connection.endpoint] = EtcdError(.unreachable, reason)
       guard state.present === connection else { return false }
       state.present = nil
       return true
@@ -194,7 +194,7 @@ final class EtcdConnections: Sendable {
         outcome = .success(connection)
         break
       } catch {
-        self.state.withLock { $0.failures[endpoint] = error.message }
+        self.state.withLock { $0.failures[endpoint] = error }
       }
     }
     let result = outcome ?? .failure(self.unreachable)
@@ -213,25 +213,45 @@ final class EtcdConnections: Sendable {
   /// What has been tried, and how it failed.
   private var unreachable: EtcdError {
     let failures = self.state.withLock { $0.failures }
-    let tried = self.endpoints.map { failures[$0] ?? "\($0): not tried" }.joined(separator: "; ")
-    return EtcdError(.unreachable, "no member can be reached: \(tried)")
+    let tried = self.endpoints.map { failures[$0]?.message ?? "\($0): not tried" }.joined(separator: "; ")
+    var error = EtcdError(.unreachable, "no member can be reached: \(tried)")
+    error.trouble = self.endpoints.lazy.compactMap { failures[$0]?.trouble }.first
+    return error
   }
 
   private static func context(_ tls: EtcdClient.Configuration.TLS) throws(EtcdError) -> NIOSSLContext {
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.applicationProtocols = ["h2"]
+    if let file = tls.authorityFile {
+      configuration.trustRoots = .certificates(try self.read(file, "certificate", NIOSSLCertificate.fromPEMFile))
+    }
+    if let file = tls.certificateFile, let key = tls.keyFile {
+      let chain = try self.read(file, "certificate", NIOSSLCertificate.fromPEMFile)
+      configuration.certificateChain = chain.map { .certificate($0) }
+      configuration.privateKey = .privateKey(
+        try self.read(key, "private key") { try NIOSSLPrivateKey(file: $0, format: .pem) }
+      )
+    }
     do {
-      var configuration = TLSConfiguration.makeClientConfiguration()
-      configuration.applicationProtocols = ["h2"]
-      if let file = tls.authorityFile { configuration.trustRoots = .file(file) }
-      if let file = tls.certificateFile, let key = tls.keyFile {
-        configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(file).map { .certificate($0) }
-        configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
-      }
       return try NIOSSLContext(configuration: configuration)
     } catch {
+      let files = [tls.certificateFile, tls.keyFile].compactMap { $0 }.joined(separator: ", ")
       throw EtcdError(
         .invalidConfiguration,
-        "the files for TLS cannot be used: \(error); check their paths and contents"
+        "the client's certificate and key (\(files)) cannot be used together; give a pair"
       )
+    }
+  }
+
+  private static func read<Content>(
+    _ file: String,
+    _ what: String,
+    _ read: (String) throws -> Content
+  ) throws(EtcdError) -> Content {
+    do {
+      return try read(file)
+    } catch {
+      throw EtcdError(.invalidConfiguration, "no \(what) can be read from \(file); name a PEM file that holds one")
     }
   }
 }

@@ -1,4 +1,6 @@
 #if Etcd
+package import Latchkey
+
 /// What went wrong between a client and an etcd cluster.
 public struct EtcdError: Error, Hashable, Sendable {
   /// The kind of failure. New kinds may be added, so a `switch` needs a `default`.
@@ -37,6 +39,8 @@ public struct EtcdError: Error, Hashable, Sendable {
   public var code: Code
   /// What happened, and where it is known what to do about it. Holds no password.
   public var message: String
+  /// What keeps both ends from a connection, where it is known.
+  package var trouble: ConnectTrouble?
 
   /// Makes an error.
   ///
@@ -54,6 +58,9 @@ public struct EtcdError: Error, Hashable, Sendable {
 
 extension EtcdError: CustomStringConvertible {
   /// The message, behind the code.
-  public var description: String { "etcd: \(self.message) (\(self.code))" }
+  public var description: String {
+    let advice = self.trouble.map { "; \($0.advice)" } ?? ""
+    return "etcd: \(self.message)\(advice) (\(self.code))"
+  }
 }
 #endif

@@ -1,3 +1,5 @@
+package import Latchkey
+
 /// What went wrong with a command or with the connection: a code for programs, a message for people. Holds no credential.
 public struct RedisError: Error, Hashable, Sendable {
   /// The kind of failure.
@@ -27,8 +29,12 @@ public struct RedisError: Error, Hashable, Sendable {
   /// The kind of failure.
   public var code: Code
 
-  /// One sentence: what happened and, where there is a remedy, what to do next. For `server` it is the server's own text.
+  /// One sentence: what happened and, where ``description`` adds nothing, what to do next. For `server` it is the server's own
+  /// text.
   public var message: String
+
+  /// What keeps both ends from a connection, where it is known.
+  package var trouble: ConnectTrouble?
 
   /// Makes an error.
   ///
@@ -42,6 +48,6 @@ public struct RedisError: Error, Hashable, Sendable {
 }
 
 extension RedisError: CustomStringConvertible {
-  /// The message.
-  public var description: String { self.message }
+  /// The message, and what to do if there is no connection.
+  public var description: String { self.trouble.map { "\(self.message); \($0.advice)" } ?? self.message }
 }

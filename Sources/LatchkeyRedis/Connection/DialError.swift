@@ -1,3 +1,4 @@
+internal import Latchkey
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
@@ -18,34 +19,22 @@ enum DialError {
       case let error as IOError: Self.text(of: error)
       default: String(describing: error)
       }
-    return .unreachable("Cannot connect to Redis at \(configuration.address): \(reason). Does the server run there?")
+    return .unreachable("Cannot connect to Redis at \(configuration.address): \(reason)", .unreachable)
   }
 
   /// The connection was made, and then something went wrong before the server had accepted it.
   static func greeting(_ error: any Error, _ configuration: RedisConnection.Configuration) -> RedisError {
     guard configuration.tls != nil else { return Self.hungUp(configuration) }
-    let text = String(describing: error)
-    let advice =
-      if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("unableToValidateCertificate")
-        || text.contains("failedToValidateHostname")
-      {
-        "its certificate is not to be trusted; give the file of the authority that signed it, and a name that it has"
-      } else if text.contains("WRONG_VERSION_NUMBER") {
-        "it does not speak TLS on this port; give its TLS port, or switch TLS off"
-      } else {
-        "TLS failed"
-      }
-    return .unreachable("Cannot connect to Redis at \(configuration.address): \(advice) (\(text)).")
+    guard let trouble = ConnectTrouble(error) else {
+      return .unreachable("Cannot connect to Redis at \(configuration.address): TLS failed (\(error))", .unreachable)
+    }
+    return .unreachable("Cannot connect to Redis at \(configuration.address): \(trouble.what)", trouble)
   }
 
   /// The server has closed the connection, or reset it, before it had accepted it.
   static func hungUp(_ configuration: RedisConnection.Configuration) -> RedisError {
-    let advice =
-      configuration.tls == nil
-      ? "If it speaks TLS on this port, switch TLS on." : "If it does not speak TLS on this port, switch TLS off."
-    return .unreachable(
-      "The server at \(configuration.address) closed the connection before it had answered anything. \(advice)"
-    )
+    let trouble = ConnectTrouble.hungUp(encrypted: configuration.tls != nil)
+    return .unreachable("Cannot connect to Redis at \(configuration.address): \(trouble.what)", trouble)
   }
 
   /// The time was up.
@@ -54,22 +43,23 @@ enum DialError {
   static func timedOut(isConnected: Bool, _ configuration: RedisConnection.Configuration) -> RedisError {
     let limit = configuration.connectTimeout
     guard isConnected else {
-      return .unreachable("No connection to Redis at \(configuration.address) could be made within \(limit).")
+      return .unreachable(
+        "No connection to Redis at \(configuration.address) could be made within \(limit)",
+        .unreachable
+      )
     }
-    let advice =
-      configuration.tls == nil
-      ? "It may be overloaded, or speak TLS on this port." : "It may be overloaded, or not speak TLS on this port."
+    let encryption = configuration.tls == nil ? "speak" : "not speak"
     return .unreachable(
-      "The server at \(configuration.address) took the connection and has answered nothing within \(limit). \(advice)"
+      "The server at \(configuration.address) took the connection and has answered nothing within \(limit): it may be "
+        + "overloaded, or \(encryption) TLS on this port",
+      .unreachable
     )
   }
 
   private static func reason(_ error: NIOConnectionError) -> String {
     if !error.connectionErrors.isEmpty {
-      let tried = error.connectionErrors.map {
-        "\($0.target): \(($0.error as? IOError).map(Self.text) ?? "\($0.error)")"
-      }
-      return tried.joined(separator: "; ")
+      let tried = error.connectionErrors.map { ($0.target, ($0.error as? IOError).map(Self.text) ?? "\($0.error)") }
+      return tried.count == 1 ? tried[0].1 : tried.map { "\($0): \($1)" }.joined(separator: "; ")
     }
     return "there is no address for the name"
   }
@@ -81,7 +71,9 @@ enum DialError {
 }
 
 extension RedisError {
-  static func unreachable(_ message: String) -> RedisError {
-    RedisError(.unreachable, message)
+  static func unreachable(_ message: String, _ trouble: ConnectTrouble) -> RedisError {
+    var error = RedisError(.unreachable, message)
+    error.trouble = trouble
+    return error
   }
 }

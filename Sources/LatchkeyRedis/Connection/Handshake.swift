@@ -95,7 +95,7 @@ struct Handshake {
     let who = self.credential.map { "the user \"\($0.user ?? "default")\"" } ?? "a client without a password"
     return RedisError(
       .notAuthorized,
-      "The server at \(self.address) refuses \(who): \(self.withoutPassword(text)) Check the user and the password."
+      "The server at \(self.address) refuses \(who): \(self.withoutPassword(text))"
     )
   }
 

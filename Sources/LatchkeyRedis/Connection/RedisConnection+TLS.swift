@@ -52,25 +52,40 @@ extension RedisConnection.Configuration {
       guard (self.certificateFile == nil) == (self.keyFile == nil) else {
         throw .invalid("A client's certificate and its private key go together; name both files or neither.")
       }
+      var configuration = TLSConfiguration.makeClientConfiguration()
+      if let file = self.authorityFile {
+        configuration.trustRoots = .certificates(try Self.read(file, "certificate", NIOSSLCertificate.fromPEMFile))
+      }
+      if let certificate = self.certificateFile, let key = self.keyFile {
+        let chain = try Self.read(certificate, "certificate", NIOSSLCertificate.fromPEMFile)
+        configuration.certificateChain = chain.map { .certificate($0) }
+        configuration.privateKey = .privateKey(
+          try Self.read(key, "private key") { try NIOSSLPrivateKey(file: $0, format: .pem) }
+        )
+      }
+      configuration.certificateVerification =
+        switch self.verification {
+        case .full: .fullVerification
+        case .authorityOnly: .noHostnameVerification
+        case .none: .none
+        }
       do {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        if let file = self.authorityFile {
-          configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(file))
-        }
-        if let certificate = self.certificateFile, let key = self.keyFile {
-          configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
-          configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
-        }
-        configuration.certificateVerification =
-          switch self.verification {
-          case .full: .fullVerification
-          case .authorityOnly: .noHostnameVerification
-          case .none: .none
-          }
         return try NIOSSLContext(configuration: configuration)
       } catch {
-        let files = [self.authorityFile, self.certificateFile, self.keyFile].compactMap { $0 }.joined(separator: ", ")
-        throw .invalid("The files for TLS (\(files)) cannot be used: \(error).")
+        let files = [self.certificateFile, self.keyFile].compactMap { $0 }.joined(separator: ", ")
+        throw .invalid("The client's certificate and key (\(files)) cannot be used together; give a pair.")
+      }
+    }
+
+    private static func read<Content>(
+      _ file: String,
+      _ what: String,
+      _ read: (String) throws -> Content
+    ) throws(RedisError) -> Content {
+      do {
+        return try read(file)
+      } catch {
+        throw .invalid("No \(what) can be read from \(file); name a PEM file that holds one.")
       }
     }
   }

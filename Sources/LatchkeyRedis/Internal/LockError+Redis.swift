@@ -36,6 +36,9 @@ extension LockError {
       case .server where error.message.hasPrefix("WRONGTYPE"):
         (.backendFailure, "the lock's key holds something else than a lock; choose another name, or a prefix")
       case .server where !error.isTransient: (.backendFailure, "the server answered with an error")
+      case .unreachable where error.trouble != nil:
+        // The error itself says what to do.
+        (.unreachable, "the server could not be asked")
       default: (.unreachable, "the server could not be asked; check its address and that it runs")
       }
     self.init(code, name: name, message: message, underlying: error)

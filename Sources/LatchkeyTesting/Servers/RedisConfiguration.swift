@@ -33,6 +33,9 @@ public struct RedisConfiguration: Sendable {
   /// What the certificate says whose it is, as `DNS:name` or `IP:address`.
   public var certificateNames = ["DNS:localhost", "IP:127.0.0.1"]
 
+  /// Whether encrypted connections must show a certificate of the server's authority; ``RedisServer/clientCertificate`` is one.
+  public var asksForClientCertificate = false
+
   /// Whether a server that is killed and started again has its data back; otherwise it starts empty.
   public var keepsData = false
 
@@ -79,7 +82,7 @@ extension RedisConfiguration {
         "tls-cert-file \(certificate.file)",
         "tls-key-file \(certificate.keyFile)",
         "tls-ca-cert-file \(certificate.file)",
-        "tls-auth-clients no",
+        "tls-auth-clients \(self.asksForClientCertificate ? "yes" : "no")",
       ]
     }
     for (key, value) in self.settings.sorted(by: { $0.key < $1.key }) { lines.append("\(key) \(value)") }

@@ -21,6 +21,10 @@ public final class RedisServer: ProcessServer {
   let process: ServerProcess
   private let certificate: ServerCertificate?
 
+  /// The files of a certificate, and of its key (PEM), that the server's authority has given to a client; nil unless the server
+  /// asks for one.
+  public let clientCertificate: (file: String, keyFile: String)?
+
   private init(_ configuration: RedisConfiguration, ports: [Int]) async throws(ServerError) {
     self.configuration = configuration
     self.port = ports[0]
@@ -29,6 +33,9 @@ public final class RedisServer: ProcessServer {
     self.certificate =
       configuration.tls
       ? try await ServerCertificate.make(for: configuration.certificateNames, in: self.process.folder) : nil
+    self.clientCertificate =
+      configuration.asksForClientCertificate
+      ? try await self.certificate?.client(in: self.process.folder).files : nil
     let file = configuration.file(port: self.port, tlsPort: self.tlsPort, certificate: self.certificate)
     try self.process.folder.write("redis.conf", file)
   }

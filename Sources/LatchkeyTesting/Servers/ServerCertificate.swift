@@ -6,7 +6,7 @@ internal import Darwin
 internal import Glibc
 #endif
 
-/// A certificate that vouches for itself, with its key.
+/// A certificate with its key; that of a server vouches for itself.
 struct ServerCertificate: Sendable {
   let file: String
   let keyFile: String
@@ -17,16 +17,36 @@ struct ServerCertificate: Sendable {
   ///   - names: What it says whose it is, as `DNS:name` or `IP:address`.
   ///   - folder: Where its files come to lie.
   static func make(for names: [String], in folder: ServerFolder) async throws(ServerError) -> ServerCertificate {
-    let made = ServerCertificate(file: folder.path + "/certificate.pem", keyFile: folder.path + "/key.pem")
+    try await self.make(
+      "certificate",
+      ["-subj", "/CN=localhost", "-addext", "subjectAltName=" + names.joined(separator: ",")],
+      in: folder
+    )
+  }
+
+  /// Has `openssl` make a certificate for a client, for which this one vouches.
+  func client(in folder: ServerFolder) async throws(ServerError) -> ServerCertificate {
+    try await Self.make("client", ["-subj", "/CN=client", "-CA", self.file, "-CAkey", self.keyFile], in: folder)
+  }
+
+  /// The certificate and its key.
+  var files: (file: String, keyFile: String) { (self.file, self.keyFile) }
+
+  private static func make(
+    _ name: String,
+    _ options: [String],
+    in folder: ServerFolder
+  ) async throws(ServerError) -> ServerCertificate {
+    let made = ServerCertificate(file: "\(folder.path)/\(name).pem", keyFile: "\(folder.path)/\(name)-key.pem")
     let nothing = open("/dev/null", O_RDONLY)
     guard nothing >= 0 else { throw .system("Cannot open /dev/null") }
     defer { close(nothing) }
     let arguments = [
       try Programs.path(of: "openssl", package: "openssl"), "req", "-x509", "-newkey", "ec",
-      "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=localhost",
-      "-addext", "subjectAltName=" + names.joined(separator: ","), "-keyout", made.keyFile, "-out", made.file,
+      "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-keyout", made.keyFile,
+      "-out", made.file,
     ]
-    let process = ChildProcess(pid: try spawn(arguments, input: nothing, output: folder.log)) {}
+    let process = ChildProcess(pid: try spawn(arguments + options, input: nothing, output: folder.log)) {}
     await process.exit()
     guard access(made.file, R_OK) == 0, access(made.keyFile, R_OK) == 0 else {
       throw ServerError(.system, "openssl has made no certificate. The end of its output:\n\(folder.logTail)")

@@ -69,7 +69,7 @@ extension ZooKeeperClient {
     return ZooKeeperError(
       .connectionLoss,
       operation: "connect",
-      detail: "no connection to any of \(self.serverList)\(time)\(reason): is a server running there?"
+      detail: "no connection to any of \(self.serverList)\(time)\(reason)"
     )
   }
 

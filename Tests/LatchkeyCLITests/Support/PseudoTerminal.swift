@@ -7,8 +7,8 @@ import Darwin
 #endif
 
 /// A terminal of which a test holds the end where people sit.
-struct PseudoTerminal {
-  /// The end where people sit: what is written here has been typed.
+struct PseudoTerminal: Sendable {
+  /// The end where people sit: what is written here has been typed, and what is read here has been shown.
   let people: Int32
   /// The end of programs.
   let program: Int32
@@ -24,6 +24,17 @@ struct PseudoTerminal {
   }
 
   func type(_ text: String) { Descriptors.write(text, to: self.people) }
+
+  /// Call it when the command has its end: what it shows then ends with it.
+  func closeProgram() { endDescriptor(self.program) }
+
+  /// All that is shown, until no program has its end any more.
+  func everything() async -> String {
+    var text = ""
+    for await line in Descriptors.lines(of: self.people) { text += line + "\n" }
+    endDescriptor(self.people)
+    return text
+  }
 
   func close() {
     for end in [self.people, self.program] { endDescriptor(end) }

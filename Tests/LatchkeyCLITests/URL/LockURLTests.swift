@@ -27,7 +27,8 @@ struct LockURLTests {
   @Test(
     "knows each scheme's default port",
     arguments: [
-      ("zookeeper", 2181), ("redis", 6379), ("rediss", 6379), ("redlock", 6379), ("etcd", 2379), ("etcds", 2379),
+      ("zookeeper", 2181), ("redis", 6379), ("rediss", 6379), ("redlock", 6379), ("redlocks", 6379), ("etcd", 2379),
+      ("etcds", 2379),
     ]
   )
   func defaultPorts(scheme: String, port: Int) throws {
@@ -63,6 +64,12 @@ struct LockURLTests {
     #expect(zookeeper.connectTimeout == .milliseconds(500))
     #expect(zookeeper.label == "night shift")
     #expect(try LockURL("redlock://a,b,c/orders?db=15").database == 15)
+    let encrypted = try LockURL("redlocks://a,b,c/orders?ca=/etc/our%20ca.pem&cert=me.pem&key=me-key.pem")
+    #expect(encrypted.scheme.usesTLS && encrypted.scheme.backendKind == "redlock")
+    #expect(encrypted.authorityFile == "/etc/our ca.pem")
+    #expect(encrypted.certificateFile == "me.pem" && encrypted.keyFile == "me-key.pem")
+    #expect(try LockURL(encrypted.description) == encrypted)
+    #expect(throws: LockError.self) { try LockURL("redis://h/orders?ca=ca.pem") }
   }
 
   @Test("shows neither user nor password, however it is printed")

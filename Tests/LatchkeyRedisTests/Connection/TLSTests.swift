@@ -70,17 +70,46 @@ extension RealRedisTests {
           try await withConnection(port: port, { $0.connectTimeout = .seconds(1) }) { _ in }
         }
         #expect([.unreachable, .protocolViolation].contains(plainToTLS.code))
-        #expect(plainToTLS.message.contains("TLS"))
+        #expect(plainToTLS.description.contains("TLS"))
+      }
+    }
+
+    @Test("with a certificate of the client's own, where the server asks for one, and not without")
+    func mutual() async throws {
+      try await withTLS(asksForClient: true) { server, port in
+        let client = try #require(server.clientCertificate)
+        var tls = RedisConnection.Configuration.TLS(authorityFile: server.authorityFile)
+        let without = try await redisError { try await withConnection(port: port, { $0.tls = tls }) { _ in } }
+        #expect(without.code == .unreachable)
+        #expect(without.description.contains("certificate"), "\(without)")
+        (tls.certificateFile, tls.keyFile) = (client.file, client.keyFile)
+        try await withConnection(port: port, { $0.tls = tls }) { connection in
+          expectEqual(try await connection.send(RedisCommand("PING")), Corpus.text("PONG"))
+        }
+        // A pair, but of another authority.
+        try await withTLS(asksForClient: true) { stranger, _ in
+          let pair = try #require(stranger.clientCertificate)
+          (tls.certificateFile, tls.keyFile) = (pair.file, pair.keyFile)
+          let strange = try await redisError { try await withConnection(port: port, { $0.tls = tls }) { _ in } }
+          #expect(strange.code == .unreachable)
+          #expect(strange.description.contains("certificate"), "\(strange)")
+          tls.certificateFile = client.file
+          let unpaired = try await redisError { try await withConnection(port: port, { $0.tls = tls }) { _ in } }
+          #expect(unpaired.code == .invalidConfiguration)
+          #expect(unpaired.message.contains("give a pair"), "\(unpaired)")
+        }
       }
     }
 
     private func withTLS(
       names: [String] = ["DNS:localhost", "IP:127.0.0.1"],
+      asksForClient: Bool = false,
       _ body: (RedisServer, _ port: Int) async throws -> Void
     ) async throws {
       let configuration = RedisConfiguration {
         $0.tls = true
         $0.certificateNames = names
+        $0.asksForClientCertificate = asksForClient
       }
       try await withRedis(configuration) { server in
         try await body(server, try #require(server.tlsPort))

@@ -26,21 +26,27 @@ struct EtcdBackend: Backend {
     var configuration = EtcdClient.Configuration(endpoints: url.hosts.map(\.description))
     if let time = url.timeToLive { configuration.sessionTimeout = time }
     if let timeout = url.connectTimeout { configuration.connectTimeout = timeout }
-    if url.scheme == .etcds { configuration.tls = EtcdClient.Configuration.TLS() }
+    if url.scheme.usesTLS {
+      configuration.tls = EtcdClient.Configuration.TLS(
+        authorityFile: url.authorityFile,
+        certificateFile: url.certificateFile,
+        keyFile: url.keyFile
+      )
+    }
     if let user = url.user {
       configuration.credentials = EtcdClient.Configuration.Credentials(user: user, password: url.password ?? "")
     }
     return configuration
   }
 
-  /// What a failure to connect means, in the words that all backends share.
+  /// What a failure to connect means.
   static func failure(_ error: EtcdError) -> any Error {
     switch error.code {
     case .cancelled: CancellationError()
     case .invalidConfiguration: LockError(.invalidConfiguration, message: error.message)
-    case .notAuthorized: LockError(.notAuthorized, message: "\(error.message); check user, password and role")
+    case .notAuthorized: ConnectFailure.notAuthorized(error.message)
     case .refused: LockError(.backendFailure, message: error.message)
-    default: LockError(.unreachable, message: "\(error.message); check the addresses, and that the servers run")
+    default: ConnectFailure.unreachable(error.message, error.trouble)
     }
   }
 }

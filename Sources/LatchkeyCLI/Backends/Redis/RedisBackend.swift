@@ -36,7 +36,13 @@ func withConnections<Result: Sendable>(
     var configuration = RedisConnection.Configuration(host: host.name, port: host.port)
     configuration.database = url.database ?? 0
     configuration.tracksServer = tracksServer
-    if url.scheme == .rediss { configuration.tls = RedisConnection.Configuration.TLS() }
+    if url.scheme.usesTLS {
+      configuration.tls = RedisConnection.Configuration.TLS(
+        authorityFile: url.authorityFile,
+        certificateFile: url.certificateFile,
+        keyFile: url.keyFile
+      )
+    }
     if let timeout = url.connectTimeout { configuration.connectTimeout = timeout }
     if let password = url.password {
       configuration.credential = RedisConnection.Configuration.Credential(user: url.user, password: password)
@@ -54,13 +60,13 @@ func withConnections<Result: Sendable>(
 }
 
 extension RedisError {
-  /// What a failure to connect means, in the words that all backends share.
+  /// What a failure to connect means.
   var asFailure: any Error {
     switch self.code {
     case .cancelled: CancellationError()
     case .invalidConfiguration: LockError(.invalidConfiguration, message: self.message)
-    case .notAuthorized: LockError(.notAuthorized, message: "\(self.message); check user and password")
-    default: LockError(.unreachable, message: "\(self.message); check the addresses, and that the servers run")
+    case .notAuthorized: ConnectFailure.notAuthorized(self.message)
+    default: ConnectFailure.unreachable(self.message, self.trouble)
     }
   }
 }

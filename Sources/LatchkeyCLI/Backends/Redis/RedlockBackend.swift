@@ -2,9 +2,9 @@
 internal import Latchkey
 internal import LatchkeyRedis
 
-/// A majority of independent Redis servers, `redlock://`.
+/// A majority of independent Redis servers, `redlock://` and `redlocks://`.
 struct RedlockBackend: Backend {
-  let schemes: [LockURL.Scheme] = [.redlock]
+  let schemes: [LockURL.Scheme] = [.redlock, .redlocks]
 
   func withLocks<Result: Sendable>(
     at url: LockURL,

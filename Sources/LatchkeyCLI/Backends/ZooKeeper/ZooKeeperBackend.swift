@@ -35,15 +35,15 @@ struct ZooKeeperBackend: Backend {
     return configuration
   }
 
-  /// What a failure to connect means, in the words that all backends share.
+  /// What a failure to connect means.
   static func failure(_ error: ZooKeeperError) -> any Error {
     let what = error.detail ?? error.description
     return switch error.code {
     case .cancelled: CancellationError()
     case .invalidConfiguration, .notSupported: LockError(.invalidConfiguration, message: what)
-    case .authFailed, .noAuth: LockError(.notAuthorized, message: "\(what); check user, password and the ACLs")
+    case .authFailed, .noAuth: ConnectFailure.notAuthorized(what)
     case .noNode: LockError(.backendFailure, message: "\(what); make the chroot's node first")
-    default: LockError(.unreachable, message: "\(what); check the addresses, and that the servers run")
+    default: ConnectFailure.unreachable(what)
     }
   }
 }

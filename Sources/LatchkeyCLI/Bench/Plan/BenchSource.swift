@@ -29,7 +29,7 @@ enum BenchSource: Sendable {
   ///   - connection: The options for the URLs.
   static func all(urls: [String], serve: [String], connection: ConnectionOptions) throws -> [BenchSource] {
     let given = try urls.map { text -> BenchSource in
-      let url = try connection.apply(to: LockURL(text))
+      let url = try connection.apply(to: LockURL(text), isOneOfSeveral: true)
       _ = try Backends.backend(for: url)
       return .url(url, tick: connection.tick)
     }

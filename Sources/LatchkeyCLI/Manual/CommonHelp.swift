@@ -1,0 +1,30 @@
+/// What the help of `latchkey` and every page of its manual say alike.
+enum CommonHelp {
+  static let exitStatus = """
+    EXIT STATUS
+      0      all went well
+      1      a check failed: lost updates under a lock, tokens out of order
+      64     wrong usage, or a file that cannot be read
+      69     servers that cannot be reached or started, or refuse the user
+      75     somebody else held the lock all the time
+      128+n  ended by signal n: 130 after Ctrl-C
+      The command "run" passes on the status of what it runs, see its help.
+    """
+
+  static let environment = """
+    ENVIRONMENT
+      LATCHKEY_PASSWORD  the password for the servers, unless the URL holds one
+      NO_COLOR           no colours, if it is set to anything
+      TERM               "dumb": a terminal without colours, redrawing and Unicode
+      LC_ALL, LC_CTYPE, LANG  charts are ASCII unless the first that is set has UTF-8
+      TMPDIR             where temporary folders are made (default: /tmp)
+    """
+
+  static let files = """
+    FILES
+      $TMPDIR/latchkey-*  folders for throw-away servers, and for the deadline file
+                          of "run"; removed at the end
+      /etc/ssl/certs      the authorities that may vouch for servers with TLS,
+                          unless --ca-file names others
+    """
+}
