@@ -14,7 +14,7 @@ public final class EtcdServer: ProcessServer {
   public let configuration: EtcdConfiguration
 
   let process: ServerProcess
-  private let member: EtcdConfiguration.Member
+  let member: EtcdConfiguration.Member
   private let members: [EtcdConfiguration.Member]
   private let data: String
 
