@@ -35,6 +35,8 @@ struct LatchkeyCommand: AsyncParsableCommand {
           latchkey run zookeeper://zk1:2181/reports -- ./nightly-report
         Measure some backends side by side, with pictures:
           latchkey bench --serve zookeeper --report bench.html
+        Inject faults into throw-away servers, and check that the lock held:
+          latchkey verify --serve zookeeper:3
         Start throw-away servers to try things on:
           latchkey serve zookeeper:3
         Find the backend that fits:
@@ -42,8 +44,8 @@ struct LatchkeyCommand: AsyncParsableCommand {
       """,
     version: version,
     subcommands: [
-      ContendCommand.self, BenchCommand.self, RunCommand.self, ServeCommand.self, ChooseCommand.self,
-      ContendChildCommand.self,
+      ContendCommand.self, BenchCommand.self, RunCommand.self, VerifyCommand.self, ServeCommand.self,
+      ChooseCommand.self, ContendChildCommand.self, VerifyChildCommand.self,
     ]
   )
 
