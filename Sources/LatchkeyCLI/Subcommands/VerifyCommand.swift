@@ -71,6 +71,9 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Write a self-contained page with a timeline.", valueName: "file.html"))
   var report: String?
 
+  @Option(help: ArgumentHelp("Write all that was recorded, a line of JSON each.", valueName: "file.jsonl"))
+  var history: String?
+
   @Flag(help: "Print one JSON object and nothing else.")
   var json = false
 
@@ -105,7 +108,7 @@ struct VerifyCommand: AsyncParsableCommand {
     settings.processes = self.processes
     settings.workers = self.workers
     settings.sabotage = self.sabotage
-    if let report { try ReportFile.check(report) }
+    for file in [self.report, self.history].compactMap({ $0 }) { try ReportFile.check(file) }
     let interruption = try Interruption()
     let progress = VerifyProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
     let (prepared, command) = (settings, self)
@@ -119,6 +122,7 @@ struct VerifyCommand: AsyncParsableCommand {
     }
     progress.clear()
     try Console.output(self.json ? try JSON.encode(VerifyReport(outcome)) : outcome.text)
+    if let history { try ReportFile.write(try outcome.historyText(), to: history) }
     if let report {
       try ReportFile.write(VerifyPage(outcome).html, to: report)
       if !self.json { Console.note("the page is \(report)") }

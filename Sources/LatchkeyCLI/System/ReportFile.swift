@@ -4,13 +4,13 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// The file of `--report`.
+/// A file that an option names for results.
 enum ReportFile {
   /// A page that cannot be written is to be known before minutes have gone into it.
   static func check(_ path: String) throws {
     let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
     guard FileManager.default.isWritableFile(atPath: folder) else {
-      throw CommandFailure(.usage, "--report \(path): cannot write to \(folder); name a file in a folder of yours")
+      throw CommandFailure(.usage, "\(path): cannot write to \(folder); name a file in a folder of yours")
     }
   }
 

@@ -11,6 +11,7 @@ final class VerifyOutlet: Sendable {
   private struct State {
     var waiting: [Int: CheckedContinuation<Bool, Never>] = [:]
     var isClosed = false
+    var lingerEnd = ContinuousClock.now
   }
 
   private let state = Locked(State())
@@ -39,6 +40,13 @@ final class VerifyOutlet: Sendable {
   /// Passes an answer on to the worker that waits for it.
   func answer(worker: Int, accepted: Bool) {
     self.state.withLock { $0.waiting.removeValue(forKey: worker) }?.resume(returning: accepted)
+  }
+
+  /// Until when holders are to hold at least: a fault is about to strike them.
+  var lingerEnd: ContinuousClock.Instant { self.state.withLock { $0.lingerEnd } }
+
+  func linger(_ duration: Duration) {
+    self.state.withLock { $0.lingerEnd = .now.advanced(by: duration) }
   }
 
   /// Nobody answers any more.

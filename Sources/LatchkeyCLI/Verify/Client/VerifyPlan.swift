@@ -20,6 +20,8 @@ struct VerifyPlan: Codable, Sendable {
   var timeToLive: Duration
   /// The budget of each call.
   var budget: Duration
+  /// How long a try may take: it has no budget, but waits for a connection as long as the client is told to.
+  var tryBudget: Duration = .seconds(12)
   var seed: UInt64
   var sabotage: Sabotage?
 }
@@ -28,6 +30,15 @@ struct VerifyPlan: Codable, Sendable {
 enum VerifyOrder {
   static let go = "go"
   static let stop = "stop"
+
+  /// Whoever holds the lock keeps it for so many milliseconds from now.
+  static func linger(_ duration: Duration) -> String { "linger \(duration.nanoseconds / 1_000_000)" }
+
+  static func lingering(_ line: String) -> Duration? {
+    let words = line.split(separator: " ")
+    guard words.count == 2, words[0] == "linger" else { return nil }
+    return Int(words[1]).map { .milliseconds($0) }
+  }
 
   /// The answer to a write: `wrote WORKER yes|no`.
   static func wrote(_ worker: Int, _ accepted: Bool) -> String { "wrote \(worker) \(accepted ? "yes" : "no")" }

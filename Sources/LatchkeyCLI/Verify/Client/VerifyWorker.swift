@@ -46,7 +46,7 @@ struct VerifyWorker: Sendable {
 
   private mutating func attempt() async {
     let triesOnce = Int.random(in: 0..<8, using: &self.random) == 0
-    let budget = triesOnce ? self.plan.timeToLive : self.plan.budget
+    let budget = triesOnce ? self.plan.tryBudget : self.plan.budget
     let asked = ContinuousClock.now.sinceStart
     self.outlet.say(.asked(worker: self.number, at: asked, within: UInt64(budget.nanoseconds)))
     do throws(LockError) {
@@ -82,7 +82,7 @@ struct VerifyWorker: Sendable {
       let reason = String(loss.message.prefix(200))
       outlet.say(.lost(worker: number, at: ContinuousClock.now.sinceStart, deadline: deadline, reason: reason))
     }
-    let isLong = Int.random(in: 0..<8, using: &self.random) == 0
+    let isLong = Int.random(in: 0..<40, using: &self.random) == 0
     let length: Duration =
       isLong
       ? self.random.duration(0.1...1.2, of: self.plan.timeToLive)
@@ -94,7 +94,7 @@ struct VerifyWorker: Sendable {
       try? await Task.sleep(for: .milliseconds(Int.random(in: 1..<8, using: &self.random)))
       seen = Observation(of: held, ignoringDeadlines: isSabotaged)
       if !seen.isHeld { outlet.say(.seen(worker: number, seen: seen)) }
-    } while seen.isHeld && ContinuousClock.now < end && !Task.isCancelled
+    } while seen.isHeld && ContinuousClock.now < max(end, outlet.lingerEnd) && !Task.isCancelled
     let last = Observation(of: held, ignoringDeadlines: isSabotaged)
     outlet.say(.releasing(worker: number, at: ContinuousClock.now.sinceStart, seen: last))
     // A loss is told by the monitor.

@@ -52,7 +52,7 @@ enum ClientEvent: Codable, Hashable, Sendable {
 }
 
 /// An event with the process it comes from.
-struct RecordedEvent: Hashable, Sendable {
+struct RecordedEvent: Codable, Hashable, Sendable {
   /// The place among the processes, from 0.
   var client: Int
   /// Which of the processes that have had this place, from 0: killed ones are replaced.
@@ -61,7 +61,7 @@ struct RecordedEvent: Hashable, Sendable {
 }
 
 /// A write that has reached the resource.
-struct WriteRecord: Hashable, Sendable {
+struct WriteRecord: Codable, Hashable, Sendable {
   var client: Int
   var life: Int
   var worker: Int

@@ -21,6 +21,8 @@ struct VerifyOutcome: Sendable {
   /// When the clients had been let go.
   var began: UInt64
   var faults: [InjectedFault]
+  /// What the clients have told, as it came.
+  var events: [RecordedEvent]
   var history: VerifyHistory
   var counts: VerifyRecord.Counts
   var findings: [Finding]
@@ -48,6 +50,15 @@ struct VerifyOutcome: Sendable {
   /// Explained findings by reason.
   var explanations: [(reason: String, count: Int)] {
     Dictionary(grouping: self.explained) { $0.excuse ?? "" }.map { ($0.key, $0.value.count) }.sorted { $0.0 < $1.0 }
+  }
+
+  /// The whole history, a line of JSON for each event, fault and write.
+  func historyText() throws -> String {
+    var lines: [String] = []
+    for fault in self.faults { lines.append(try JSON.encode(fault)) }
+    for event in self.events { lines.append(try JSON.encode(event)) }
+    for write in self.history.writes where !write.wasAccepted { lines.append(try JSON.encode(write)) }
+    return lines.joined(separator: "\n") + "\n"
   }
 
   /// The command that repeats the schedule.

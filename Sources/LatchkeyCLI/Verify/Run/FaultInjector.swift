@@ -21,12 +21,16 @@ struct FaultInjector: Sendable {
   let clock: FakeClock?
   let record: VerifyRecord
   let lock: String
-  let clients: Int
+  let timeToLive: Duration
 
   /// Does one fault from beginning to end; what it has changed is as before when this returns, also if the task is cancelled.
   func inject(_ planned: PlannedFault) async -> InjectedFault {
     let now = ContinuousClock.now.sinceStart
     var fault = InjectedFault(planned: planned, from: now, until: now)
+    let lingering = planned.length + self.timeToLive * 0.3
+    if planned.findsHolder, let holder = await self.holder() {
+      await self.fleet.process(holder).linger(lingering)
+    }
     do {
       switch planned.action {
       case .killServer(let server): try await self.kill(server, &fault)
@@ -81,7 +85,7 @@ struct FaultInjector: Sendable {
     fault.place = place
     fault.from = ContinuousClock.now.sinceStart
     try member.pause()
-    fault.hasBitten = member.processID.map { Self.isStopped($0) } ?? false
+    fault.hasBitten = await Self.stops(member.processID)
     await self.sleep(fault.planned.length)
     try member.resume()
   }
@@ -115,16 +119,22 @@ struct FaultInjector: Sendable {
 
   // MARK: Clients
 
-  /// The client that holds the lock, waited for a moment; any, if nobody does.
+  /// The client that the fault falls on; the first, if it is meant for the holder and nobody holds the lock.
   private func place(of client: FaultAction.Client) async -> Int {
     switch client {
-    case .number(let number): return number
-    case .holder:
-      let found = try? await eventually(within: .milliseconds(500), every: .milliseconds(1)) {
-        self.record.holder != nil
-      }
-      return found == true ? self.record.holder ?? 0 : 0
+    case .number(let number): number
+    case .holder: await self.holder() ?? 0
     }
+  }
+
+  /// The client that holds the lock, waited for a moment.
+  private func holder() async -> Int? {
+    var holder: Int?
+    _ = try? await eventually(within: .milliseconds(500), every: .milliseconds(1)) {
+      holder = self.record.holder
+      return holder != nil
+    }
+    return holder
   }
 
   private func killClient(_ fault: inout InjectedFault) async throws {
@@ -141,7 +151,7 @@ struct FaultInjector: Sendable {
     let process = await self.fleet.process(place)
     fault.from = ContinuousClock.now.sinceStart
     process.pause()
-    fault.hasBitten = (try? await eventually(within: .seconds(1)) { Self.isStopped(process.pid) }) ?? false
+    fault.hasBitten = await Self.stops(process.pid)
     await self.sleep(fault.planned.length)
     process.resume()
   }
@@ -180,9 +190,12 @@ struct FaultInjector: Sendable {
     try await Task { try await work() }.value
   }
 
-  /// Whether a process is stopped by a signal.
-  private static func isStopped(_ pid: Int32) -> Bool {
-    guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
-    return stat.split(separator: ")").last?.split(separator: " ").first == "T"
+  /// Whether a process comes to a stop by the signal that it was sent.
+  private static func stops(_ pid: Int32?) async -> Bool {
+    let hasStopped = try? await eventually(within: .seconds(1)) {
+      guard let pid, let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
+      return stat.split(separator: ")").last?.split(separator: " ").first == "T"
+    }
+    return hasStopped ?? false
   }
 }

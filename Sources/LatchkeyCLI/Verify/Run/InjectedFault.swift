@@ -1,5 +1,5 @@
 /// A fault as it was done.
-struct InjectedFault: Hashable, Sendable {
+struct InjectedFault: Codable, Hashable, Sendable {
   var planned: PlannedFault
   /// The place of the server or client that it fell on; nil if there was none to be found.
   var place: Int?
@@ -15,8 +15,7 @@ struct InjectedFault: Hashable, Sendable {
 
   /// For people.
   var text: String {
-    let target = self.place.map { self.isOnServer ? " \($0 + 1)" : " \($0 + 1)" } ?? ""
-    return "\(self.action.name)\(target)\(self.note.isEmpty ? "" : ": \(self.note)")"
+    "\(self.action.name)\(self.place.map { " \($0 + 1)" } ?? "")\(self.note.isEmpty ? "" : ": \(self.note)")"
   }
 
   var isOnServer: Bool {

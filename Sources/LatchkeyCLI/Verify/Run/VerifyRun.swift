@@ -45,7 +45,7 @@ struct VerifyRun: Sendable {
       clock: clock,
       record: record,
       lock: self.url.name.rawValue,
-      clients: self.settings.processes
+      timeToLive: self.settings.timeToLive
     )
     do {
       let outcome = try await self.run(fleet, injector, record)
@@ -104,6 +104,7 @@ struct VerifyRun: Sendable {
       machine: .current(),
       began: began.sinceStart,
       faults: faults,
+      events: record.events,
       history: history,
       counts: record.counts,
       findings: judge.findings(in: history),

@@ -41,6 +41,14 @@ enum FaultAction: Codable, Hashable, Sendable {
     }
   }
 
+  /// Whether it is meant for whoever holds the lock.
+  var isAtHolder: Bool {
+    switch self {
+    case .expireHolder, .pauseClient(.holder), .cutClient(.holder, _), .killClient(.holder): true
+    default: false
+    }
+  }
+
   /// What is counted as one: the action without its particulars.
   var name: String {
     switch self {
@@ -67,4 +75,6 @@ struct PlannedFault: Codable, Hashable, Sendable {
   /// For how long; zero for what is done at once.
   var length: Duration
   var action: FaultAction
+  /// Whether the holder of the lock is to keep it until the fault is over and a little longer.
+  var findsHolder = false
 }

@@ -39,7 +39,8 @@ struct FaultSchedule: Hashable, Sendable {
       let action = round.removeLast()(&random)
       let length = Self.length(of: action, settings.timeToLive, &random)
       guard at + length <= settings.duration else { break }
-      faults.append(PlannedFault(at: at, length: length, action: action))
+      let findsHolder = action.isAtHolder || Bool.random(using: &random)
+      faults.append(PlannedFault(at: at, length: length, action: action, findsHolder: findsHolder))
       at += length + random.duration(0.3...0.8, of: settings.timeToLive)
     }
     return faults
