@@ -60,7 +60,7 @@ struct LatchkeyCommand: AsyncParsableCommand {
       return handler
     }
     do {
-      let command = VerifyChildCommand.isMeant ? VerifyChildCommand() : try self.parseAsRoot()
+      let command = try self.parseAsRoot()
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {

@@ -17,12 +17,6 @@ struct VerifyChildCommand: AsyncParsableCommand {
     shouldDisplay: false
   )
 
-  /// Says in the environment what the argument says. A program under libfaketime does not see its arguments: the library
-  /// moves the environment, behind which Swift looks for them.
-  static let mark = "LATCHKEY_VERIFY_CHILD"
-
-  static var isMeant: Bool { getenv(self.mark) != nil }
-
   func run() async throws {
     var orders = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()
     guard let line = await orders.next() else { return }

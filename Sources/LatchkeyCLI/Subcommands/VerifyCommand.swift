@@ -130,7 +130,10 @@ struct VerifyCommand: AsyncParsableCommand {
     if outcome.verdict == .violated { throw CommandFailure(.failed, "a promise was broken; see the violations") }
     if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
     if outcome.verdict == .toothless {
-      throw CommandFailure(.failed, "no fault had an effect, so nothing is proven; use a longer --duration or more --faults")
+      throw CommandFailure(
+        .failed,
+        "no fault had an effect, so nothing is proven; use a longer --duration or more --faults"
+      )
     }
   }
 
@@ -199,7 +202,7 @@ struct VerifyCommand: AsyncParsableCommand {
       missing[.partition] = "there are no members with a leader; use zookeeper:3 or etcd:3"
     }
     if !FakeClock.isAvailable {
-      missing[.clock] = "libfaketime is not on this machine; install Debian's libfaketime"
+      missing[.clock] = FakeClock.advice
     }
     possible.subtract(missing.keys)
     guard let faults else { return possible }

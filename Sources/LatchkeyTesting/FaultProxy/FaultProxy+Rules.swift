@@ -57,13 +57,8 @@ extension FaultProxy {
     await self.onReply(to: request, thenReset ? .reset : .drop)
   }
 
-  /// Holds back the reply to one request, the next that matches, with all that follows it on its connection, until the rule
-  /// releases it: the request was carried out, and its sender learns of it late.
-  public func holdReply(to request: @escaping @Sendable (Frame) -> Bool) async -> Rule {
-    await self.onReply(to: request, .hold)
-  }
-
-  /// Does something to the reply to one request, the next that matches.
+  /// Does something to the reply to one request, the next that matches: with ``Action/hold`` the request was carried out, and
+  /// its sender learns of it when the rule is removed.
   ///
   /// - Parameters:
   ///   - request: Which request, of those that the framing calls requests.

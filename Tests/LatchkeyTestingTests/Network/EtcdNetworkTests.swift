@@ -4,7 +4,9 @@ import Testing
 extension RealServerTests {
   @Suite
   struct EtcdNetworkTests {
-    @Test func `a leader that is cut off from the others is replaced, and knows its place when it is back`() async throws {
+    @Test func `a leader that is cut off from the others is replaced, and knows its place when it is back`()
+      async throws
+    {
       try await withEtcdCluster(hasNetwork: true) { cluster in
         let network = try #require(cluster.network)
         let first = try await cluster.leader()

@@ -77,7 +77,8 @@ extension EtcdServers: VerifiedServerKind {
         case .pauseServer, .isolateServer:
           // Whichever member it was: one that came back late may also have led in between.
           Excuse(
-            reason: "\(self.version ?? "etcd") has etcd issue 15247: a deposed leader revokes living leases when it is back",
+            reason:
+              "\(self.version ?? "etcd") has etcd issue 15247: a deposed leader revokes living leases when it is back",
             from: fault.until,
             until: fault.until + Self.defectWindow
           )

@@ -45,9 +45,13 @@ struct Excuse: Hashable, Sendable {
   /// The client whose leases are affected; nil for all.
   var client: Int?
 
+  /// How long a grant may be on its way to its holder: one that was made before the fault may be seen after it.
+  private static let underWay: UInt64 = 250_000_000
+
   /// Whether a lease may have lost its claim by this.
   func affects(_ lease: LeaseRecord) -> Bool {
     if let client, client != lease.client { return false }
-    return lease.asked <= self.until && (lease.lastHeld ?? 0) >= self.from && (lease.firstHeld ?? .max) <= self.until
+    guard let first = lease.firstHeld, let last = lease.lastHeld, lease.asked <= self.until else { return false }
+    return last >= self.from && first <= self.until + Self.underWay
   }
 }

@@ -14,7 +14,9 @@ struct VerifyToken: Codable, Hashable, Comparable, Sendable, CustomStringConvert
     self.init(major: token.major, minor: token.minor)
   }
 
-  static func < (left: VerifyToken, right: VerifyToken) -> Bool { (left.major, left.minor) < (right.major, right.minor) }
+  static func < (left: VerifyToken, right: VerifyToken) -> Bool {
+    (left.major, left.minor) < (right.major, right.minor)
+  }
 
   var description: String { self.minor == 0 ? "\(self.major)" : "\(self.major).\(self.minor)" }
 }

@@ -56,7 +56,9 @@ struct LeaseRecord: Hashable, Sendable {
   }
 
   /// For people.
-  var holder: String { "client \(self.client + 1)\(self.life > 0 ? ".\(self.life + 1)" : "") worker \(self.worker + 1)" }
+  var holder: String {
+    "client \(self.client + 1)\(self.life > 0 ? ".\(self.life + 1)" : "") worker \(self.worker + 1)"
+  }
 }
 
 /// A request that has come to its end.

@@ -21,7 +21,9 @@ extension VerifyOutcome {
       lines.append("\(place == 0 ? "faults      " : "            ")\(count.name) \(count.done)\(effect)")
     }
     if !self.hasTokens, self.counts.grants > 0 {
-      lines.append("tokens      none on this backend: exclusion is judged by isHeld alone, and the resource refuses nothing")
+      lines.append(
+        "tokens      none on this backend: exclusion is judged by isHeld alone, and the resource refuses nothing"
+      )
     }
     lines.append("")
     for finding in self.violations.prefix(20) { lines.append("VIOLATION   \(self.text(finding))") }

@@ -74,7 +74,9 @@ struct VerifyPage: Sendable {
       ["requests", counts.requests], ["grants", counts.grants], ["losses told", counts.losses],
       ["writes accepted", counts.accepted], ["writes refused as stale", counts.refused],
     ].map { row in row.map { "\($0)" } }
-    let failures = counts.failures.sorted { $0.key < $1.key }.map { ["requests that ended with \($0.key)", "\($0.value)"] }
+    let failures = counts.failures.sorted { $0.key < $1.key }.map {
+      ["requests that ended with \($0.key)", "\($0.value)"]
+    }
     return Markup.table(caption: "Operations", headings: ["what", "how often"], rows: operations + failures)
       + Markup.table(
         caption: "Faults",

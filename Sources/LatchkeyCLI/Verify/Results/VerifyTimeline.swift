@@ -56,7 +56,8 @@ struct VerifyTimeline: Sendable {
     return Chart(
       id: "timeline",
       title: "Who held the lock, and what was done to whom",
-      caption: "Thin bars: the lock was held. Wide bars: a fault on that client or server (pale: without effect). Short "
+      caption:
+        "Thin bars: the lock was held. Wide bars: a fault on that client or server (pale: without effect). Short "
         + "upright lines: a loss was told. Long ones: a finding.",
       width: Self.width,
       height: bottom + 30,

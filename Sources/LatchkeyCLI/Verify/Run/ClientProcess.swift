@@ -55,7 +55,7 @@ final class ClientProcess: Sendable {
     // A group of its own: a Ctrl-C on the terminal reaches the parent alone, which then tells the others.
     let process = try ChildProcess.spawn(
       [Executable.path, VerifyChildCommand.name],
-      settings: settings.merging(["LATCHKEY_PASSWORD": nil, VerifyChildCommand.mark: "1"]) { $1 },
+      settings: settings.merging(["LATCHKEY_PASSWORD": nil]) { $1 },
       input: input.reading,
       output: output.writing,
       errors: errorFile,

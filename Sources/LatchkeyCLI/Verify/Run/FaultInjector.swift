@@ -49,7 +49,7 @@ struct FaultInjector: Sendable {
         fault.place = await self.place(of: client)
         await self.cut(self.wiring.proxies(ofClient: fault.place ?? 0), way, &fault)
       case .expireHolder: try await self.expire(&fault)
-      case .setClock(let offset): try await self.setClock(offset, &fault)
+      case .setClock(let offset): await self.setClock(offset, &fault)
       }
     } catch {
       fault.note = "could not be done: \(CommandFailure(error).message ?? "\(error)")"
@@ -164,12 +164,12 @@ struct FaultInjector: Sendable {
     fault.hasBitten = try await self.servers?.expireHolder(of: self.lock, session: session) ?? false
   }
 
-  private func setClock(_ offset: Int, _ fault: inout InjectedFault) async throws {
+  private func setClock(_ offset: Int, _ fault: inout InjectedFault) async {
     guard let clock else { return }
     fault.place = ClientFleet.clockClient
     fault.note = "\(offset) s off"
     let heard = self.record.eventCount
-    try clock.set(offset: offset)
+    clock.set(offset: offset)
     fault.hasBitten =
       (try? await eventually(within: .seconds(1)) {
         self.record.hasHeard(since: heard) { recorded in

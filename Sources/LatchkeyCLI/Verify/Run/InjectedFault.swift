@@ -18,10 +18,5 @@ struct InjectedFault: Codable, Hashable, Sendable {
     "\(self.action.name)\(self.place.map { " \($0 + 1)" } ?? "")\(self.note.isEmpty ? "" : ": \(self.note)")"
   }
 
-  var isOnServer: Bool {
-    switch self.action {
-    case .killServer, .pauseServer, .cutServer, .isolateServer: true
-    case .killClient, .pauseClient, .cutClient, .expireHolder, .setClock: false
-    }
-  }
+  var isOnServer: Bool { self.action.isOnServer }
 }

@@ -21,7 +21,7 @@ struct VerifyRun: Sendable {
       clients: self.settings.processes,
       framing: self.servers?.framing ?? (self.url.scheme == .zookeeper ? .zooKeeper : .raw)
     )
-    let clock = self.settings.kinds.contains(.clock) ? try FakeClock(in: folder) : nil
+    let clock = self.settings.kinds.contains(.clock) ? try await FakeClock(in: folder) : nil
     let fleet = ClientFleet(
       wiring: wiring,
       plan: VerifyPlan(
@@ -123,33 +123,41 @@ struct VerifyRun: Sendable {
     since began: ContinuousClock.Instant
   ) async -> [InjectedFault] {
     let planned = self.schedule.faults
-    return await withTaskGroup(of: InjectedFault?.self) { group in
+    let end = began.advanced(by: self.settings.duration)
+    return await withTaskGroup(of: [InjectedFault].self) { group in
       let ticker = Task {
         while (try? await Task.sleep(for: .milliseconds(250))) != nil {
           self.progress.show(record.counts, since: began, of: self.settings.duration)
         }
       }
-      for fault in planned {
-        group.addTask {
-          guard (try? await Task.sleep(until: began.advanced(by: fault.at), clock: .continuous)) != nil else {
-            return nil
-          }
-          self.progress.note(fault)
-          return await injector.inject(fault)
-        }
-      }
-      // Without a fault to come there is still work to be watched.
-      group.addTask {
-        try? await Task.sleep(until: began.advanced(by: self.settings.duration), clock: .continuous)
-        return nil
+      // A server that is killed may need longer than planned until it is back: the next server waits for it.
+      for line in [planned.filter(\.action.isOnServer), planned.filter { !$0.action.isOnServer }] {
+        group.addTask { await self.inject(line, injector, since: began, until: end) }
       }
       var faults: [InjectedFault] = []
-      for await fault in group {
-        if let fault { faults.append(fault) }
-      }
+      for await some in group { faults += some }
       ticker.cancel()
       return faults.sorted { $0.from < $1.from }
     }
+  }
+
+  /// Does faults one after the other, none before its time, and none that would begin after the end.
+  private func inject(
+    _ line: [PlannedFault],
+    _ injector: FaultInjector,
+    since began: ContinuousClock.Instant,
+    until end: ContinuousClock.Instant
+  ) async -> [InjectedFault] {
+    var faults: [InjectedFault] = []
+    for planned in line {
+      let at = max(began.advanced(by: planned.at), .now)
+      guard at < end, (try? await Task.sleep(until: at, clock: .continuous)) != nil else { break }
+      self.progress.note(planned)
+      faults.append(await injector.inject(planned))
+    }
+    // Without a fault to come there is still work to be watched.
+    try? await Task.sleep(until: end, clock: .continuous)
+    return faults
   }
 
   /// Waits for the servers, then for every client to get the lock once more, ends the clients, and looks at what is left.
@@ -209,7 +217,8 @@ struct VerifyRun: Sendable {
   private func excuses(_ faults: [InjectedFault]) -> [Excuse] {
     let ended = faults.filter { $0.action == .expireHolder && $0.hasBitten }.map { fault in
       Excuse(
-        reason: "the holder's session, lease or key was ended from outside, which no deadline foresees; the token protects",
+        reason:
+          "the holder's session, lease or key was ended from outside, which no deadline foresees; the token protects",
         from: fault.from,
         until: fault.until,
         // Of the others it is not known whose it was.

@@ -49,6 +49,13 @@ enum FaultAction: Codable, Hashable, Sendable {
     }
   }
 
+  var isOnServer: Bool {
+    switch self {
+    case .killServer, .pauseServer, .cutServer, .isolateServer: true
+    case .killClient, .pauseClient, .cutClient, .expireHolder, .setClock: false
+    }
+  }
+
   /// What is counted as one: the action without its particulars.
   var name: String {
     switch self {
