@@ -45,7 +45,7 @@ struct VerifyHistoryTests {
   @Test("the resource refuses stale tokens, unless it is told to take everything")
   func resource() {
     func answers(_ record: VerifyRecord) -> [Bool?] {
-      [5, 6, 5, 6].map { token in
+      ([5, 6, 5, 6] as [UInt64]).map { token in
         let seen = Observation(before: 0, after: 0, isHeld: true, deadline: nil)
         return record.note(.init(client: 0, life: 0, event: .write(worker: 0, token: .init(major: token), seen: seen)))
       }
