@@ -38,6 +38,8 @@ struct LatchkeyCommand: AsyncParsableCommand {
           latchkey run zookeeper://zk1:2181/reports -- ./nightly-report
         Measure some backends side by side, with pictures:
           latchkey bench --serve zookeeper --report bench.html
+        Inject faults into throw-away servers, and check that the lock held:
+          latchkey verify --serve zookeeper:3
         Start throw-away servers to try things on:
           latchkey serve zookeeper:3
         See who holds a lock, and free one that is stuck:
@@ -59,10 +61,10 @@ struct LatchkeyCommand: AsyncParsableCommand {
       """,
     version: version,
     subcommands: [
-      ContendCommand.self, BenchCommand.self, RunCommand.self, ServeCommand.self, ChooseCommand.self,
-      InspectCommand.self, BreakCommand.self, CheckCommand.self,
+      ContendCommand.self, BenchCommand.self, RunCommand.self, VerifyCommand.self, ServeCommand.self,
+      ChooseCommand.self, InspectCommand.self, BreakCommand.self, CheckCommand.self,
       CompletionsCommand.self, ManualCommand.self,
-      ContendChildCommand.self,
+      ContendChildCommand.self, VerifyChildCommand.self,
     ]
   )
 

@@ -1,12 +1,6 @@
 internal import ArgumentParser
 internal import Latchkey
 
-#if canImport(FoundationEssentials)
-internal import FoundationEssentials
-#else
-internal import Foundation
-#endif
-
 /// `latchkey bench`: the same workloads on several backends, side by side.
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -111,7 +105,7 @@ struct BenchCommand: AsyncParsableCommand {
 
   func run() async throws {
     let sources = try self.sources()
-    try self.checkReportCanBeWritten()
+    if let report { try ReportFile.check(report) }
     let interruption = try Interruption()
     let (settings, connection) = (self.settings, self.connection)
     let progress = BenchProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
@@ -123,7 +117,7 @@ struct BenchCommand: AsyncParsableCommand {
     if interruption.signal != nil { Console.note("interrupted; measured so far:") }
     try Console.output(self.json ? try JSON.encode(outcome.reports) : self.text(outcome))
     if let report {
-      try self.write(BenchPage(outcome).html, to: report)
+      try ReportFile.write(BenchPage(outcome).html, to: report)
       if !self.json { Console.note("the page is \(report)") }
     }
     if let failure = outcome.failure, outcome.violation != nil || interruption.signal == nil { throw failure }
@@ -142,23 +136,6 @@ struct BenchCommand: AsyncParsableCommand {
   private func sources() throws -> [BenchSource] {
     let inProcess = self.noLocal ? [] : ["local:bench", "channel:bench"]
     return try BenchSource.all(urls: inProcess + self.urls, serve: self.serve, connection: self.connection)
-  }
-
-  /// A page that cannot be written is to be known before minutes have gone into it.
-  private func checkReportCanBeWritten() throws {
-    guard let report else { return }
-    let folder = URL(filePath: report).deletingLastPathComponent().path(percentEncoded: false)
-    guard FileManager.default.isWritableFile(atPath: folder) else {
-      throw CommandFailure(.usage, "--report \(report): cannot write to \(folder); name a file in a folder of yours")
-    }
-  }
-
-  private func write(_ text: String, to path: String) throws {
-    do {
-      try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
-    } catch {
-      throw CommandFailure(.failed, "cannot write \(path): \(error)")
-    }
   }
 
   private func text(_ outcome: BenchOutcome) -> String {

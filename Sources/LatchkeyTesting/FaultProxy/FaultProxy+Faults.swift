@@ -4,6 +4,15 @@ extension FaultProxy {
     await self.run { $0.delay(time, direction) }
   }
 
+  /// Lets each connection carry only so many bytes a second; what is more waits, in order. Frames then arrive in pieces.
+  ///
+  /// - Parameters:
+  ///   - bytesPerSecond: At least 1; nil for no limit.
+  ///   - direction: Which way.
+  public func throttle(bytesPerSecond: Int?, _ direction: Direction = .both) async {
+    await self.run { $0.throttle(bytesPerSecond, direction) }
+  }
+
   /// Holds back everything, silently: no byte, no end and no reset gets through until ``heal()``, which delivers it all.
   ///
   /// This is what a network does that is interrupted for a while.
@@ -18,7 +27,7 @@ extension FaultProxy {
     await self.run { $0.setMode(.cut, direction) }
   }
 
-  /// Ends delays, ``hold(_:)`` and ``cut(_:)``; rules for frames stay.
+  /// Ends delays, ``throttle(bytesPerSecond:_:)``, ``hold(_:)`` and ``cut(_:)``; rules for frames stay.
   public func heal() async {
     await self.run { $0.heal() }
   }

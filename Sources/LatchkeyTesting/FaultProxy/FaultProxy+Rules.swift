@@ -54,6 +54,17 @@ extension FaultProxy {
   ///   - thenReset: Whether the connection is reset right after: the request was carried out, and nobody was told.
   @discardableResult
   public func dropReply(to request: @escaping @Sendable (Frame) -> Bool, thenReset: Bool = false) async -> Rule {
+    await self.onReply(to: request, thenReset ? .reset : .drop)
+  }
+
+  /// Does something to the reply to one request, the next that matches: with ``Action/hold`` the request was carried out, and
+  /// its sender learns of it when the rule is removed.
+  ///
+  /// - Parameters:
+  ///   - request: Which request, of those that the framing calls requests.
+  ///   - action: What becomes of the reply.
+  @discardableResult
+  public func onReply(to request: @escaping @Sendable (Frame) -> Bool, _ action: Action) async -> Rule {
     await self.add { framing in
       var awaited: Frame?
       var isOver = false
@@ -68,7 +79,7 @@ extension FaultProxy {
           framing.correlation.map({ $0(frame) == $0(sent) }) ?? true
         else { return nil }
         isOver = true
-        return thenReset ? .reset : .drop
+        return action
       }
     }
   }

@@ -27,6 +27,20 @@ extension FaultProxy {
     }
   }
 
+  /// A server.
+  public struct Target: Hashable, Sendable {
+    /// A name or an address.
+    public var host: String
+    /// The port.
+    public var port: Int
+
+    /// Names a server; on this machine unless a host is given.
+    public init(host: String = "127.0.0.1", port: Int) {
+      self.host = host
+      self.port = port
+    }
+  }
+
   /// One message of the protocol, or without framing whatever arrived at once.
   public struct Frame: Sendable {
     /// The connection's number, counted from 1.

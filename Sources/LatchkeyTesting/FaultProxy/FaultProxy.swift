@@ -30,6 +30,15 @@ public final class FaultProxy: Sendable {
   ///   - target: The loopback port of the server.
   ///   - framing: How the protocol divides its bytes into messages.
   public static func start(to target: Int, framing: Framing = .raw) async throws -> FaultProxy {
+    try await self.start(to: Target(port: target), framing: framing)
+  }
+
+  /// Starts a proxy on a free loopback port, in front of a server that may be anywhere.
+  ///
+  /// - Parameters:
+  ///   - target: The server.
+  ///   - framing: How the protocol divides its bytes into messages.
+  public static func start(to target: Target, framing: Framing = .raw) async throws -> FaultProxy {
     try await withFreshPorts(1) { ports in
       let proxy = FaultProxy(port: ports[0], target: target, framing: framing)
       try await proxy.listen()
@@ -37,7 +46,7 @@ public final class FaultProxy: Sendable {
     }
   }
 
-  private init(port: Int, target: Int, framing: Framing) {
+  private init(port: Int, target: Target, framing: Framing) {
     self.port = port
     self.loop = MultiThreadedEventLoopGroup.singleton.any()
     let core = ProxyCore(loop: self.loop, target: target, framing: framing)
@@ -66,9 +75,9 @@ public final class FaultProxy: Sendable {
     get async { await self.run { $0.counters } }
   }
 
-  /// Sends connections that are made from now on to another server.
+  /// Sends connections that are made from now on to another server on this machine.
   public func retarget(to port: Int) async {
-    await self.run { $0.target = port }
+    await self.run { $0.target = Target(port: port) }
   }
 
   /// Runs something where the proxy's state lives.

@@ -23,7 +23,7 @@ final class ProxyCore {
 
   let loop: any EventLoop
   let framing: FaultProxy.Framing
-  var target: Int
+  var target: FaultProxy.Target
   var listener: (any Channel)?
   private(set) var counters = FaultProxy.Counters()
   private(set) var strikes: [Int: Int] = [:]
@@ -32,10 +32,11 @@ final class ProxyCore {
   private var lastRule = 0
   private var modes: [FaultProxy.Direction: Mode] = [:]
   private var delays: [FaultProxy.Direction: TimeAmount] = [:]
+  private var rates: [FaultProxy.Direction: Int] = [:]
   private var waiters: [Int: (isTrue: (ProxyCore) -> Bool, promise: EventLoopPromise<Bool>)] = [:]
   private var lastWaiter = 0
 
-  init(loop: any EventLoop, target: Int, framing: FaultProxy.Framing) {
+  init(loop: any EventLoop, target: FaultProxy.Target, framing: FaultProxy.Framing) {
     self.loop = loop
     self.target = target
     self.framing = framing
@@ -76,6 +77,14 @@ final class ProxyCore {
     for single in direction.singles { self.delays[single] = TimeAmount(time) }
   }
 
+  /// How many bytes go through a second; nil for no limit.
+  func throttle(_ direction: FaultProxy.Direction) -> Int? { self.rates[direction] }
+
+  func throttle(_ rate: Int?, _ direction: FaultProxy.Direction) {
+    for single in direction.singles { self.rates[single] = rate.map { max(1, $0) } }
+    for lane in self.lanes(direction) { lane.pump() }
+  }
+
   func setMode(_ mode: Mode, _ direction: FaultProxy.Direction) {
     for single in direction.singles { self.modes[single] = mode }
     for lane in self.lanes(direction) { lane.modeHasChanged() }
@@ -84,6 +93,7 @@ final class ProxyCore {
   func heal() {
     self.modes = [:]
     self.delays = [:]
+    self.rates = [:]
     for link in self.links.values where link.up.hasHole || link.down.hasHole { link.reset() }
     for lane in self.lanes(.both) { lane.pump() }
   }

@@ -27,6 +27,10 @@ final class ProxyLane {
   /// Whether the connection is over.
   private var isOver = false
   private var isScheduled = false
+  /// How much of the first frame in the queue has gone on, where a throttle lets it go in pieces.
+  private var sentOfFirst = 0
+  /// When the throttle lets the next byte go.
+  private var throttledUntil = NIODeadline.distantPast
 
   init(_ direction: FaultProxy.Direction, core: ProxyCore) {
     self.direction = direction
@@ -108,29 +112,58 @@ final class ProxyLane {
     while self.core.mode(self.direction) == .open, let output, let next = self.queue.first {
       if case .frame(_, .some(let rule), _) = next.item, self.core.isInForce(rule) { return }
       guard next.due <= .now() else { return self.schedule(at: next.due) }
-      self.queue.removeFirst()
-      self.deliver(next.item, to: output)
+      switch next.item {
+      case .frame(let frame, _, let isLast):
+        guard let piece = self.nextPiece(of: frame) else { return self.schedule(at: self.throttledUntil) }
+        self.sentOfFirst = piece.endIndex
+        let isWhole = piece.endIndex == frame.bytes.count
+        if isWhole { self.removeFirst() }
+        self.write(piece, of: frame, isWhole: isWhole, isLast: isLast && isWhole, to: output)
+      case .end:
+        self.removeFirst()
+        self.hasEnded = true
+        output.close(mode: .output, promise: nil)
+        self.link?.hasEnded(self)
+      case .broken:
+        self.removeFirst()
+        self.link?.reset()
+      }
     }
   }
 
-  private func deliver(_ item: Item, to output: any Channel) {
-    switch item {
-    case .frame(let frame, _, let isLast):
-      let written = output.writeAndFlush(ByteBuffer(bytes: frame.bytes))
-      self.core.hasPassed(frame)
-      written.assumeIsolated().whenComplete { result in
-        if isLast {
-          self.link?.reset(after: self)
-        } else if case .failure = result {
-          self.link?.cannotDeliver(self)
-        }
+  private func removeFirst() {
+    self.queue.removeFirst()
+    self.sentOfFirst = 0
+  }
+
+  /// What may go on of the first frame by now: its rest without a throttle, else as much as the time since has earned; nil if
+  /// that is nothing.
+  private func nextPiece(of frame: FaultProxy.Frame) -> ArraySlice<UInt8>? {
+    let rest = frame.bytes[self.sentOfFirst...]
+    guard let rate = self.core.throttle(self.direction) else { return rest }
+    let now = NIODeadline.now()
+    guard self.throttledUntil <= now else { return nil }
+    // Steps of a twentieth of a second: what a slow line delivers at a time.
+    let piece = rest.prefix(max(1, rate / 20))
+    self.throttledUntil = now + .nanoseconds(Int64(piece.count) * 1_000_000_000 / Int64(rate))
+    return piece
+  }
+
+  private func write(
+    _ piece: ArraySlice<UInt8>,
+    of frame: FaultProxy.Frame,
+    isWhole: Bool,
+    isLast: Bool,
+    to output: any Channel
+  ) {
+    let written = output.writeAndFlush(ByteBuffer(bytes: piece))
+    if isWhole { self.core.hasPassed(frame) }
+    written.assumeIsolated().whenComplete { result in
+      if isLast {
+        self.link?.reset(after: self)
+      } else if case .failure = result {
+        self.link?.cannotDeliver(self)
       }
-    case .end:
-      self.hasEnded = true
-      output.close(mode: .output, promise: nil)
-      self.link?.hasEnded(self)
-    case .broken:
-      self.link?.reset()
     }
   }
 
@@ -152,6 +185,7 @@ final class ProxyLane {
       self.hasHole = true
       return false
     }
+    self.sentOfFirst = 0
   }
 
   /// Forgets what waits: the connection is over.

@@ -31,7 +31,7 @@ final class ProxyLink {
   }
 
   /// Connects to the server; the client is reset if that fails.
-  func connect(to port: Int) throws {
+  func connect(to target: FaultProxy.Target) throws {
     try self.client.pipeline.syncOperations.addHandler(ProxyHandler(lane: self.up))
     let lane = NIOLoopBound(self.down, eventLoop: self.core.loop)
     let connected = ClientBootstrap(group: self.core.loop)
@@ -41,7 +41,7 @@ final class ProxyLink {
           try channel.pipeline.syncOperations.addHandler(ProxyHandler(lane: lane.value))
         }
       }
-      .connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: port))
+      .connect(host: target.host, port: target.port)
     connected.assumeIsolated().whenComplete { result in
       switch result {
       case .success(let server): self.hasConnected(server)

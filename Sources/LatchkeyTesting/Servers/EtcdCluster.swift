@@ -3,20 +3,37 @@ public final class EtcdCluster: Sendable {
   /// The members in the order of their numbers.
   public let members: [EtcdServer]
 
-  private init(members: [EtcdServer]) {
+  /// What stands between the members; nil unless the start was told to put it there.
+  public let network: EtcdNetwork?
+
+  private init(members: [EtcdServer], network: EtcdNetwork?) {
     self.members = members
+    self.network = network
   }
 
   /// Starts the members side by side and waits until all of them answer and one leads.
   ///
+  /// - Parameters:
+  ///   - configuration: How they are set up.
+  ///   - count: How many.
+  ///   - hasNetwork: Whether they reach each other through proxies, so that ``network`` can cut one off from the others.
   /// - Throws: ``ServerError``, which says what to install or shows the end of a server's log; `CancellationError`.
-  public static func start(_ configuration: EtcdConfiguration = .init(), count: Int = 3) async throws -> EtcdCluster {
+  public static func start(
+    _ configuration: EtcdConfiguration = .init(),
+    count: Int = 3,
+    hasNetwork: Bool = false
+  ) async throws -> EtcdCluster {
     try await withFreshPorts(3 * count) { ports in
-      let members = (0..<count).map { index in
+      var members = (0..<count).map { index in
         EtcdConfiguration.Member(number: index + 1, ports: ports[(3 * index)..<(3 * index + 3)])
       }
+      let network = hasNetwork ? try await EtcdNetwork.start(between: members) : nil
+      if let network {
+        for place in members.indices { members[place].advertisedPeerPort = network.proxies[place].port }
+      }
       let cluster = EtcdCluster(
-        members: try members.map { try EtcdServer(configuration, member: $0, members: members) }
+        members: try members.map { try EtcdServer(configuration, member: $0, members: members) },
+        network: network
       )
       do {
         for server in cluster.members { try server.launch() }
@@ -60,5 +77,6 @@ public final class EtcdCluster: Sendable {
     await withTaskGroup(of: Void.self) { group in
       for member in self.members { group.addTask { await member.stop() } }
     }
+    await self.network?.stop()
   }
 }

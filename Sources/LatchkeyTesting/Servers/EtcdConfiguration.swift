@@ -57,6 +57,8 @@ extension EtcdConfiguration {
     var peerPort: Int
     /// Where the server tells about itself, without encryption.
     var statusPort: Int
+    /// Where the other members find it: its own port, or that of a proxy in front of it.
+    var advertisedPeerPort: Int
 
     /// - Parameter ports: Three ports.
     init(number: Int, ports: ArraySlice<Int>) {
@@ -64,10 +66,11 @@ extension EtcdConfiguration {
       self.clientPort = ports[ports.startIndex]
       self.peerPort = ports[ports.startIndex + 1]
       self.statusPort = ports[ports.startIndex + 2]
+      self.advertisedPeerPort = self.peerPort
     }
 
     var ports: [Int] { [self.clientPort, self.peerPort, self.statusPort] }
-    var peerURL: String { "http://127.0.0.1:\(self.peerPort)" }
+    var peerURL: String { "http://127.0.0.1:\(self.advertisedPeerPort)" }
   }
 
   /// The command that runs a server.
@@ -83,7 +86,7 @@ extension EtcdConfiguration {
       "--listen-client-urls=\(clientURL)",
       "--advertise-client-urls=\(clientURL)",
       "--listen-metrics-urls=http://127.0.0.1:\(member.statusPort)",
-      "--listen-peer-urls=\(member.peerURL)",
+      "--listen-peer-urls=http://127.0.0.1:\(member.peerPort)",
       "--initial-advertise-peer-urls=\(member.peerURL)",
       "--initial-cluster=\(members.map { "\($0.name)=\($0.peerURL)" }.joined(separator: ","))",
       "--initial-cluster-state=new",

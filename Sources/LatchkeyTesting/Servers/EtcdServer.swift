@@ -16,7 +16,7 @@ public final class EtcdServer: ProcessServer {
   public let configuration: EtcdConfiguration
 
   let process: ServerProcess
-  private let member: EtcdConfiguration.Member
+  let member: EtcdConfiguration.Member
   private let members: [EtcdConfiguration.Member]
   private let data: String
 
@@ -114,8 +114,17 @@ public final class EtcdServer: ProcessServer {
     return lines.first { $0.hasPrefix(start) }.map { String($0.dropFirst(start.count).prefix { $0 != "\"" }) }
   }
 
-  private func status(_ path: String, within limit: Duration) async throws(ServerError) -> String {
+  func status(_ path: String, within limit: Duration) async throws(ServerError) -> String {
     let question = Array("GET /\(path) HTTP/1.0\r\n\r\n".utf8)
     return String(decoding: try await exchange(question, port: self.member.statusPort, within: limit), as: UTF8.self)
+  }
+}
+
+extension EtcdServer {
+  /// The server's version, such as `3.4.23`; nil if it does not tell.
+  public func version(within limit: Duration = .seconds(5)) async throws(ServerError) -> String? {
+    let answer = try await self.status("version", within: limit)
+    let mark = "\"etcdserver\":\""
+    return answer.firstRange(of: mark).map { String(answer[$0.upperBound...].prefix { $0 != "\"" }) }
   }
 }

@@ -23,10 +23,11 @@ public func withEtcd<R>(
 public func withEtcdCluster<R>(
   _ configuration: EtcdConfiguration = .init(),
   count: Int = 3,
+  hasNetwork: Bool = false,
   isolation: isolated (any Actor)? = #isolation,
   _ body: (EtcdCluster) async throws -> sending R
 ) async throws -> sending R {
-  let cluster = try await EtcdCluster.start(configuration, count: count)
+  let cluster = try await EtcdCluster.start(configuration, count: count, hasNetwork: hasNetwork)
   do {
     let result = try await body(cluster)
     await cluster.stop()

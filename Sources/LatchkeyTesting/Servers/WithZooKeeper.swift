@@ -23,10 +23,11 @@ public func withZooKeeper<R>(
 public func withZooKeeperEnsemble<R>(
   _ configuration: ZooKeeperConfiguration = .init(),
   count: Int = 3,
+  hasNetwork: Bool = false,
   isolation: isolated (any Actor)? = #isolation,
   _ body: (ZooKeeperEnsemble) async throws -> sending R
 ) async throws -> sending R {
-  let ensemble = try await ZooKeeperEnsemble.start(configuration, count: count)
+  let ensemble = try await ZooKeeperEnsemble.start(configuration, count: count, hasNetwork: hasNetwork)
   do {
     let result = try await body(ensemble)
     await ensemble.stop()

@@ -3,16 +3,25 @@ public final class ZooKeeperEnsemble: Sendable {
   /// The members in the order of their numbers, which start at 1.
   public let members: [ZooKeeperServer]
 
-  private init(members: [ZooKeeperServer]) {
+  /// What stands between the members; nil unless the start was told to put it there.
+  public let network: ZooKeeperNetwork?
+
+  private init(members: [ZooKeeperServer], network: ZooKeeperNetwork?) {
     self.members = members
+    self.network = network
   }
 
   /// Starts the members side by side and waits until all of them answer and one leads.
   ///
+  /// - Parameters:
+  ///   - configuration: How they are set up.
+  ///   - count: How many.
+  ///   - hasNetwork: Whether followers reach their leader through proxies, so that ``network`` can cut one off.
   /// - Throws: ``ServerError``, which says what to install or shows the end of a server's log; `CancellationError`.
   public static func start(
     _ configuration: ZooKeeperConfiguration = .init(),
-    count: Int = 3
+    count: Int = 3,
+    hasNetwork: Bool = false
   ) async throws -> ZooKeeperEnsemble {
     try await withFreshPorts(3 * count) { ports in
       let members = (1...count).map { number in
@@ -23,10 +32,16 @@ public final class ZooKeeperEnsemble: Sendable {
           electionPort: ports[first + 2]
         )
       }
+      let network = hasNetwork ? try await ZooKeeperNetwork.start(between: members) : nil
       let servers = try members.enumerated().map { index, member in
-        try ZooKeeperServer(configuration, number: member.number, port: ports[3 * index], members: members)
+        try ZooKeeperServer(
+          configuration,
+          number: member.number,
+          port: ports[3 * index],
+          members: network?.members(members, seenFrom: index) ?? members
+        )
       }
-      let ensemble = ZooKeeperEnsemble(members: servers)
+      let ensemble = ZooKeeperEnsemble(members: servers, network: network)
       do {
         for server in servers { try server.launch() }
         try await ensemble.waitUntilReady()
@@ -74,6 +89,7 @@ public final class ZooKeeperEnsemble: Sendable {
     await withTaskGroup(of: Void.self) { group in
       for member in self.members { group.addTask { await member.stop() } }
     }
+    await self.network?.stop()
   }
 
   private func members(in mode: ZooKeeperServer.Mode) async -> [ZooKeeperServer] {

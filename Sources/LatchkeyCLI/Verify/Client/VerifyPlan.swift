@@ -1,0 +1,51 @@
+internal import Latchkey
+
+/// What `--sabotage` makes worse, to show that it would be found out.
+enum Sabotage: String, Codable, CaseIterable, Sendable {
+  /// Clients believe that they hold what they were granted until they give it back.
+  case ignoreDeadline = "ignore-deadline"
+  /// The same, and the resource takes every write, whatever its token.
+  case acceptStale = "accept-stale"
+}
+
+/// What a client process of a verification is told to do.
+struct VerifyPlan: Codable, Sendable {
+  /// The lock with its credentials: it travels through a pipe, never in an argument.
+  var url: String
+  var tick: Duration?
+  /// The servers that this command has started itself, and that so have no lock to forget.
+  var freshServers: [String]
+  var workers: Int
+  /// How long the servers keep the lock of a silent client: long holds reach beyond it.
+  var timeToLive: Duration
+  /// The budget of each call.
+  var budget: Duration
+  /// How long a try may take: it has no budget, but waits for a connection as long as the client is told to.
+  var tryBudget: Duration = .seconds(12)
+  var seed: UInt64
+  var sabotage: Sabotage?
+}
+
+/// What the parent says to a client process, one line each: the plan first.
+enum VerifyOrder {
+  static let go = "go"
+  static let stop = "stop"
+
+  /// Whoever holds the lock keeps it for so many milliseconds from now.
+  static func linger(_ duration: Duration) -> String { "linger \(duration.nanoseconds / 1_000_000)" }
+
+  static func lingering(_ line: String) -> Duration? {
+    let words = line.split(separator: " ")
+    guard words.count == 2, words[0] == "linger" else { return nil }
+    return Int(words[1]).map { .milliseconds($0) }
+  }
+
+  /// The answer to a write: `wrote WORKER yes|no`.
+  static func wrote(_ worker: Int, _ accepted: Bool) -> String { "wrote \(worker) \(accepted ? "yes" : "no")" }
+
+  static func answer(_ line: String) -> (worker: Int, accepted: Bool)? {
+    let words = line.split(separator: " ")
+    guard words.count == 3, words[0] == "wrote", let worker = Int(words[1]) else { return nil }
+    return (worker, words[2] == "yes")
+  }
+}

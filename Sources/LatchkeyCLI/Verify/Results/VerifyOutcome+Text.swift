@@ -1,0 +1,54 @@
+internal import Latchkey
+
+extension VerifyOutcome {
+  /// For people.
+  var text: String {
+    var lines = [
+      "\(self.backend)\(self.version.map { " (\($0))" } ?? ""), \(self.settings.processes) processes with "
+        + "\(self.settings.workers) workers, sessions of \(DurationText.format(self.settings.timeToLive)), "
+        + "seed \(self.settings.seed)",
+      "",
+      "operations  \(Figures.grouped(self.counts.requests)) requests, \(Figures.grouped(self.counts.grants)) grants, "
+        + "\(Figures.grouped(self.counts.losses)) losses told",
+      "writes      \(Figures.grouped(self.counts.accepted)) accepted, \(Figures.grouped(self.counts.refused)) refused as stale",
+    ]
+    if !self.counts.failures.isEmpty {
+      let failures = self.counts.failures.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+      lines.append("not granted \(failures.joined(separator: ", "))")
+    }
+    for (place, count) in self.faultCounts.enumerated() {
+      let effect = count.bitten == count.done ? "" : ", \(count.bitten) with effect"
+      lines.append("\(place == 0 ? "faults      " : "            ")\(count.name) \(count.done)\(effect)")
+    }
+    if !self.hasTokens, self.counts.grants > 0 {
+      lines.append(
+        "tokens      none on this backend: exclusion is judged by isHeld alone, and the resource refuses nothing"
+      )
+    }
+    lines.append("")
+    for finding in self.violations.prefix(20) { lines.append("VIOLATION   \(self.text(finding))") }
+    if self.violations.count > 20 { lines.append("            and \(self.violations.count - 20) more") }
+    for (reason, count) in self.explanations {
+      lines.append("EXPLAINED   \(count == 1 ? "once" : "\(count) times") held by two at once: \(reason)")
+    }
+    lines.append("verdict     \(self.verdictText)")
+    lines.append("repeat with \(self.command)")
+    return lines.joined(separator: "\n")
+  }
+
+  private var verdictText: String {
+    let cut = self.isInterrupted ? " (interrupted)" : ""
+    switch self.verdict {
+    case .passed: return "passed: every promise was kept\(cut)"
+    case .explained: return "explained: no violation, but what is named above is no pass\(cut)"
+    case .toothless: return "nothing proven: no fault had an effect\(cut)"
+    case .violated: return "VIOLATED: \(self.violations.count) findings\(cut)"
+    }
+  }
+
+  /// A finding with its time.
+  func text(_ finding: Finding) -> String {
+    guard let at = finding.at, at >= self.began, at != .max else { return finding.text }
+    return "\(Figures.number(Double(at - self.began) / 1e9)) s: \(finding.text)"
+  }
+}

@@ -1,0 +1,230 @@
+internal import Latchkey
+internal import LatchkeyTesting
+
+/// One verification: client processes on servers behind proxies, faults from a schedule, then a check of what was recorded.
+struct VerifyRun: Sendable {
+  let settings: VerifySettings
+  /// The lock, with the servers' real addresses.
+  let url: LockURL
+  let tick: Duration?
+  /// The servers, where they are ours to harm.
+  let servers: (any VerifiedServers)?
+  let progress: VerifyProgress
+
+  /// Runs to the end, or until the task is cancelled: then the faults are undone, and what there is is judged.
+  func run() async throws -> VerifyOutcome {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let record = VerifyRecord(acceptsStale: self.settings.sabotage == .acceptStale)
+    let wiring = try await ClientWiring.start(
+      to: self.url,
+      clients: self.settings.processes,
+      framing: self.servers?.framing ?? (self.url.scheme == .zookeeper ? .zooKeeper : .raw)
+    )
+    let clock = self.settings.kinds.contains(.clock) ? try await FakeClock(in: folder) : nil
+    let fleet = ClientFleet(
+      wiring: wiring,
+      plan: VerifyPlan(
+        url: self.url.textWithCredentials,
+        tick: self.tick,
+        freshServers: FreshServers.all,
+        workers: self.settings.workers,
+        timeToLive: self.settings.timeToLive,
+        budget: self.settings.budget,
+        seed: self.settings.seed,
+        sabotage: self.settings.sabotage
+      ),
+      clock: clock,
+      record: record,
+      folder: folder
+    )
+    let injector = FaultInjector(
+      servers: self.servers,
+      fleet: fleet,
+      wiring: wiring,
+      clock: clock,
+      record: record,
+      lock: self.url.name.rawValue,
+      timeToLive: self.settings.timeToLive
+    )
+    do {
+      let outcome = try await self.run(fleet, injector, record)
+      await wiring.stop()
+      return outcome
+    } catch {
+      _ = await fleet.stop(within: .zero)
+      await wiring.stop()
+      throw error
+    }
+  }
+
+  /// The schedule of the faults.
+  var schedule: FaultSchedule {
+    FaultSchedule(
+      seed: self.settings.seed,
+      FaultSchedule.Settings(
+        kinds: self.settings.kinds,
+        duration: self.settings.duration,
+        timeToLive: self.settings.timeToLive,
+        servers: self.servers?.members.count ?? 0,
+        hasLeader: self.servers?.hasLeader ?? false,
+        clients: self.settings.processes
+      )
+    )
+  }
+
+  private func run(
+    _ fleet: ClientFleet,
+    _ injector: FaultInjector,
+    _ record: VerifyRecord
+  ) async throws -> VerifyOutcome {
+    self.progress.say("\(self.settings.processes) clients connect")
+    try await fleet.start(self.settings.processes)
+    let began = ContinuousClock.now
+    let faults = await self.inject(injector, record, since: began)
+    var history = VerifyHistory()
+    // Also when the run was interrupted: whatever it has changed is put right, and what is there is judged.
+    let (ended, stopped, ends, leftovers) = try await Task {
+      try await self.finish(fleet, record, isCutShort: Task.isCancelled)
+    }.value
+    history = VerifyHistory(record.events)
+    history.writes = record.writes
+    history.clients = self.settings.processes
+    history.faultsEnded = Task.isCancelled ? nil : ended
+    history.stopped = stopped
+    history.ends = ends
+    history.leftovers = leftovers
+    var limits = HistoryJudge.Limits()
+    limits.progress = UInt64(self.settings.progressBound.nanoseconds)
+    let judge = HistoryJudge(limits: limits, excuses: self.excuses(faults))
+    return VerifyOutcome(
+      settings: self.settings,
+      backend: self.name,
+      version: self.servers?.version,
+      machine: .current(),
+      began: began.sinceStart,
+      faults: faults,
+      events: record.events,
+      history: history,
+      counts: record.counts,
+      findings: judge.findings(in: history),
+      isInterrupted: Task.isCancelled
+    )
+  }
+
+  private var name: String {
+    self.url.scheme.backendKind + (self.url.hosts.count > 1 ? ":\(self.url.hosts.count)" : "")
+  }
+
+  /// Does all faults at their times.
+  private func inject(
+    _ injector: FaultInjector,
+    _ record: VerifyRecord,
+    since began: ContinuousClock.Instant
+  ) async -> [InjectedFault] {
+    let planned = self.schedule.faults
+    let end = began.advanced(by: self.settings.duration)
+    return await withTaskGroup(of: [InjectedFault].self) { group in
+      let ticker = Task {
+        while (try? await Task.sleep(for: .milliseconds(250))) != nil {
+          self.progress.show(record.counts, since: began, of: self.settings.duration)
+        }
+      }
+      // A server that is killed may need longer than planned until it is back: the next server waits for it.
+      for line in [planned.filter(\.action.isOnServer), planned.filter { !$0.action.isOnServer }] {
+        group.addTask { await self.inject(line, injector, since: began, until: end) }
+      }
+      var faults: [InjectedFault] = []
+      for await some in group { faults += some }
+      ticker.cancel()
+      return faults.sorted { $0.from < $1.from }
+    }
+  }
+
+  /// Does faults one after the other, none before its time, and none that would begin after the end.
+  private func inject(
+    _ line: [PlannedFault],
+    _ injector: FaultInjector,
+    since began: ContinuousClock.Instant,
+    until end: ContinuousClock.Instant
+  ) async -> [InjectedFault] {
+    var faults: [InjectedFault] = []
+    for planned in line {
+      let at = max(began.advanced(by: planned.at), .now)
+      guard at < end, (try? await Task.sleep(until: at, clock: .continuous)) != nil else { break }
+      self.progress.note(planned)
+      faults.append(await injector.inject(planned))
+    }
+    // Without a fault to come there is still work to be watched.
+    try? await Task.sleep(until: end, clock: .continuous)
+    return faults
+  }
+
+  /// Waits for the servers, then for every client to get the lock once more, ends the clients, and looks at what is left.
+  private func finish(
+    _ fleet: ClientFleet,
+    _ record: VerifyRecord,
+    isCutShort: Bool
+  ) async throws -> (ended: UInt64, stopped: UInt64, ends: [VerifyHistory.End], leftovers: [String]) {
+    self.progress.say("the faults are over; every client is to get the lock once more")
+    try await self.servers?.waitUntilReady()
+    let ended = ContinuousClock.now.sinceStart
+    if !isCutShort {
+      // For at least one TTL: what was lost in the last fault comes to light by then.
+      try await Task.sleep(for: self.settings.timeToLive)
+      _ = try await eventually(within: self.settings.progressBound, every: .milliseconds(20)) {
+        record.haveAllHeld(self.settings.processes, since: ended)
+      }
+    }
+    let stopped = ContinuousClock.now.sinceStart
+    self.progress.say("the clients give everything back and end")
+    let ends = await fleet.stop(within: self.settings.endBound)
+    return (ended, stopped, ends, await self.leftovers())
+  }
+
+  /// What is still on the servers when everything should have gone.
+  private func leftovers() async -> [String] {
+    let name = self.url.name.rawValue
+    var found: [String] = []
+    do {
+      _ = try await eventually(within: self.settings.endBound, every: .milliseconds(50)) {
+        found = try await self.servers?.leftovers(of: name) ?? []
+        return found.isEmpty
+      }
+      if found.isEmpty, !(try await self.isFree()) { found = ["the lock is still held, though all clients have ended"] }
+    } catch {
+      found = ["nobody could look: \(CommandFailure(error).message ?? "\(error)")"]
+    }
+    return found
+  }
+
+  /// Whether a client that comes after all others gets the lock.
+  private func isFree() async throws -> Bool {
+    let (url, limit) = (self.url, self.settings.endBound)
+    return try await Backends.backend(for: url).withLocks(at: url, tick: self.tick) { locks in
+      do throws(LockError) {
+        let lease = try await locks.lock(url.name).acquire(within: limit)
+        await lease.releaseQuietly()
+        return true
+      } catch {
+        guard error.code == .timedOut else { throw error }
+        return false
+      }
+    }
+  }
+
+  /// What no backend promises against, and what this one does not.
+  private func excuses(_ faults: [InjectedFault]) -> [Excuse] {
+    let ended = faults.filter { $0.action == .expireHolder && $0.hasBitten }.map { fault in
+      Excuse(
+        reason:
+          "the holder's session, lease or key was ended from outside, which no deadline foresees; the token protects",
+        from: fault.from,
+        until: fault.until,
+        // Of the others it is not known whose it was.
+        client: self.url.scheme == .zookeeper ? fault.place : nil
+      )
+    }
+    return ended + (self.servers?.excuses(for: faults) ?? [])
+  }
+}

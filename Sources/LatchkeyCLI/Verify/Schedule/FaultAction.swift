@@ -1,0 +1,87 @@
+/// One thing that is done to servers, clients or what lies between them.
+enum FaultAction: Codable, Hashable, Sendable {
+  /// Which server, decided when the time has come.
+  enum Server: Codable, Hashable, Sendable {
+    case leader
+    case number(Int)
+  }
+
+  /// Which client process, decided when the time has come.
+  enum Client: Codable, Hashable, Sendable {
+    case holder
+    case number(Int)
+  }
+
+  /// What is lost, seen from the client, or from the member that is cut off.
+  enum Way: String, Codable, CaseIterable, Sendable {
+    case requests
+    case replies
+    case both
+  }
+
+  case killServer(Server)
+  case pauseServer(Server)
+  case cutServer(Server, Way)
+  case isolateServer(Server, Way)
+  case killClient(Client)
+  case pauseClient(Client)
+  case cutClient(Client, Way)
+  case expireHolder
+  /// The wall clock of the client that has one of its own is so many seconds off from now on.
+  case setClock(offset: Int)
+
+  var kind: FaultKind {
+    switch self {
+    case .killServer, .killClient: .kill
+    case .pauseServer, .pauseClient: .pause
+    case .cutServer, .cutClient: .cut
+    case .isolateServer: .partition
+    case .expireHolder: .expire
+    case .setClock: .clock
+    }
+  }
+
+  /// Whether it is meant for whoever holds the lock.
+  var isAtHolder: Bool {
+    switch self {
+    case .expireHolder, .pauseClient(.holder), .cutClient(.holder, _), .killClient(.holder): true
+    default: false
+    }
+  }
+
+  var isOnServer: Bool {
+    switch self {
+    case .killServer, .pauseServer, .cutServer, .isolateServer: true
+    case .killClient, .pauseClient, .cutClient, .expireHolder, .setClock: false
+    }
+  }
+
+  /// What is counted as one: the action without its particulars.
+  var name: String {
+    switch self {
+    case .killServer(.leader): "kill leader"
+    case .killServer: "kill server"
+    case .pauseServer(.leader): "pause leader"
+    case .pauseServer: "pause server"
+    case .cutServer(_, let way): way == .both ? "cut server" : "cut server one way"
+    case .isolateServer(.leader, _): "partition leader"
+    case .isolateServer: "partition member"
+    case .killClient: "kill client"
+    case .pauseClient: "pause client"
+    case .cutClient(_, let way): way == .both ? "cut client" : "cut client one way"
+    case .expireHolder: "expire holder"
+    case .setClock: "set clock"
+    }
+  }
+}
+
+/// A fault with its time.
+struct PlannedFault: Codable, Hashable, Sendable {
+  /// When, counted from the beginning of the faults.
+  var at: Duration
+  /// For how long; zero for what is done at once.
+  var length: Duration
+  var action: FaultAction
+  /// Whether the holder of the lock is to keep it until the fault is over and a little longer.
+  var findsHolder = false
+}

@@ -1,0 +1,117 @@
+import Testing
+
+@testable import LatchkeyCLI
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+@Suite("latchkey verify", .serialized, .timeLimit(.minutes(5)))
+struct VerifyTests {
+  #if Redis
+  @Test("finds every promise of a Redis lock kept under faults, and removes all that it started")
+  func redis() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let page = folder.file("page.html")
+    let outcome = await
+      (try Latchkey(
+        ["verify", "--serve", "redis", "--duration", "7s", "--seed", "11", "--json", "--report", page]
+      )).outcome()
+    #expect(outcome.status == 0, "\(outcome.output) \(outcome.errorText)")
+    let report = try JSON.decode(VerifyReport.self, from: try #require(outcome.output.first))
+    #expect(report.verdict == .passed || report.verdict == .explained)
+    #expect(report.violations == [])
+    #expect(report.grants > 0 && report.writesAccepted > 0)
+    #expect(report.faults.contains { $0.bitten > 0 })
+    let html = try #require(contents(of: page))
+    #expect(html.contains("id=\"timeline\"") && !html.contains("<script") && !html.contains("src="))
+  }
+
+  @Test("a client that ignores deadlines is found out")
+  func sabotage() async throws {
+    let outcome = try await Latchkey.call(
+      "verify",
+      "--serve",
+      "redis",
+      "--faults",
+      "pause",
+      "--duration",
+      "9s",
+      "--seed",
+      "3",
+      "--sabotage",
+      "ignore-deadline",
+      "--json"
+    )
+    #expect(outcome.status == 1)
+    let report = try JSON.decode(VerifyReport.self, from: try #require(outcome.output.first))
+    #expect(report.verdict == .violated)
+    #expect(report.violations.contains { $0.kind == "heldAfterDeadline" || $0.kind == "overlap" })
+  }
+
+  @Test("a run in which no fault had an effect is no success, and an interrupted one cleans up and tells what it has")
+  func interrupted() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let command = try Latchkey(
+      ["verify", "--serve", "redis", "--duration", "10m", "--faults", "expire"],
+      settings: ["TMPDIR": folder.path]
+    )
+    try await eventuallyHeard(command, "expire holder")
+    command.process.signal(SIGINT)
+    let outcome = await command.outcome()
+    #expect(outcome.status == 130, "\(outcome.errorText)")
+    #expect(outcome.output.contains { $0.contains("(interrupted)") }, "\(outcome.output)")
+    #expect(entries(of: folder.path) == [])
+    let toothless = try await Latchkey.call(
+      "verify",
+      "--serve",
+      "redis",
+      "--duration",
+      "1s",
+      "--faults",
+      "clock",
+      "--seed",
+      "1"
+    )
+    #expect(toothless.status == 1)
+    #expect(toothless.errorText.contains("no fault had an effect"), "\(toothless.errorText)")
+  }
+
+  private func eventuallyHeard(_ command: Latchkey, _ text: String) async throws {
+    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+    while !command.errorsSoFar.contains(where: { $0.contains(text) }) {
+      try #require(ContinuousClock.now < deadline, "\(command.errorsSoFar)")
+      try await Task.sleep(for: .milliseconds(10))
+    }
+  }
+  #endif
+
+  #if ZooKeeper
+  @Test("finds every promise of a ZooKeeper lock kept under faults")
+  func zooKeeper() async throws {
+    let outcome = try await Latchkey.call("verify", "--serve", "zookeeper", "--duration", "8s", "--seed", "5", "--json")
+    #expect(outcome.status == 0, "\(outcome.output) \(outcome.errorText)")
+    let report = try JSON.decode(VerifyReport.self, from: try #require(outcome.output.first))
+    #expect(report.violations == [])
+    #expect(report.grants > 0 && report.hasTokens)
+  }
+  #endif
+
+  @Test(
+    "refuses what cannot be done, with the reason",
+    arguments: [
+      ["verify"], ["verify", "local:x"], ["verify", "rediss://h/x"], ["verify", "redis://h/x", "--faults", "expire"],
+      ["verify", "--serve", "redis", "--faults", "partition"], ["verify", "--serve", "redis", "--faults", "flood"],
+      ["verify", "--serve", "redis", "redis://h/x"],
+    ]
+  )
+  func usage(arguments: [String]) async throws {
+    let outcome = await (try Latchkey(arguments)).outcome()
+    #expect(outcome.status == 64)
+    #expect(outcome.errors.count == 1, "\(outcome.errorText)")
+  }
+}
