@@ -15,6 +15,8 @@ public struct Lease: ~Copyable, Sendable {
   private let driver: any LeaseDriver
   private let grant: UInt64
   private let token: FencingToken?
+  /// What measures the hold; nil if nobody listens.
+  private var observation: HoldObservation?
   private var isOwned = true
 
   package init(driver: any LeaseDriver, grant: UInt64, token: FencingToken?) {
@@ -34,21 +36,37 @@ public struct Lease: ~Copyable, Sendable {
   /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if the lease had ended before.
   public consuming func release() async throws(LockError) {
     self.isOwned = false
-    if self.driver.releaseAtOnce(self.grant) { return }
-    try await self.driver.release(self.grant)
+    if self.driver.releaseAtOnce(self.grant) {
+      self.observation?.end("released")
+    } else {
+      do throws(LockError) {
+        try await self.driver.release(self.grant)
+      } catch {
+        self.observation?.end("lost")
+        throw error
+      }
+      self.observation?.end("released")
+    }
   }
 
   deinit {
     guard self.isOwned else { return }
     Logger(label: "latchkey").warning(
       "a lease was dropped without release; it is released in the background",
-      metadata: ["lock.name": "\(self.driver.name)", "lock.backend": "\(self.driver.backend.kind)"]
+      metadata: .lock(self.driver.name, self.driver.backend, self.token)
     )
     self.driver.abandon(self.grant)
+    self.observation?.end("dropped")
   }
 }
 
 extension Lease {
+  /// Has the hold measured from now on.
+  mutating func watch(with observation: HoldObservation) { self.observation = observation }
+
+  /// What measures the hold; nil if nobody listens.
+  var watcher: HoldObservation? { self.observation }
+
   /// Gives the lock back after a body has run: a loss that came before is told by the caller, not here.
   package consuming func releaseQuietly() async {
     do throws(LockError) {
