@@ -9,10 +9,9 @@ extension Lease {
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R {
     let held = self.held
-    let observation = self.watcher
     let value: R
     do {
-      if let observation {
+      if let observation = self.observation {
         value = try await observation.run(isolation: isolation) {
           try await Self.run(held, isolation: isolation, body)
         }
@@ -20,7 +19,6 @@ extension Lease {
         value = try await Self.run(held, isolation: isolation, body)
       }
     } catch {
-      observation?.fail(error)
       await self.releaseQuietly()
       throw error
     }

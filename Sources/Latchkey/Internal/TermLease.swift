@@ -101,6 +101,11 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     return isFirst
   }
 
+  /// Ends the lease as lost, and frees what it holds.
+  package func revoke(because reason: String) async {
+    if self.lose(because: reason) { await self.owner.release(self) }
+  }
+
   /// - Returns: How the lease had ended before, if it had.
   @discardableResult
   private func finish(_ ending: LeaseEnding) -> LeaseEnding? {

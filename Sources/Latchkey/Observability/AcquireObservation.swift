@@ -23,11 +23,10 @@ struct AcquireObservation {
 
   /// The call got the lock: from now on the hold is watched.
   func succeed(_ lease: inout Lease) {
-    let hold = HoldObservation(lease.held, metrics: self.metrics, tracer: self.tracer)
     self.span?.describe(lease.held.token)
     self.metrics?.granted()
     self.end("granted")
-    lease.watch(with: hold)
+    lease.observe(self.metrics, self.tracer)
   }
 
   /// The call found the lock held.

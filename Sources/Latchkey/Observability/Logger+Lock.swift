@@ -17,7 +17,10 @@ extension Logger.MetadataProvider {
   /// `withLock` that still holds, and in tasks that were started there.
   ///
   /// ```swift
-  /// LoggingSystem.bootstrap(StreamLogHandler.standardOutput, metadataProvider: .heldLock)
+  /// LoggingSystem.bootstrap(
+  ///   { label, provider in StreamLogHandler.standardError(label: label, metadataProvider: provider) },
+  ///   metadataProvider: .heldLock
+  /// )
   /// ```
   public static var heldLock: Logger.MetadataProvider {
     Logger.MetadataProvider { HoldMarker.current?.metadata ?? [:] }

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Tracing
 
 /// One grant of a lock to one holder.
 ///
@@ -12,11 +13,9 @@ internal import Logging
 /// try await lease.release()
 /// ```
 public struct Lease: ~Copyable, Sendable {
-  private let driver: any LeaseDriver
+  private var driver: any LeaseDriver
   private let grant: UInt64
   private let token: FencingToken?
-  /// What measures the hold; nil if nobody listens.
-  private var observation: HoldObservation?
   private var isOwned = true
 
   package init(driver: any LeaseDriver, grant: UInt64, token: FencingToken?) {
@@ -36,17 +35,8 @@ public struct Lease: ~Copyable, Sendable {
   /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if the lease had ended before.
   public consuming func release() async throws(LockError) {
     self.isOwned = false
-    if self.driver.releaseAtOnce(self.grant) {
-      self.observation?.end("released")
-    } else {
-      do throws(LockError) {
-        try await self.driver.release(self.grant)
-      } catch {
-        self.observation?.end("lost")
-        throw error
-      }
-      self.observation?.end("released")
-    }
+    if self.driver.releaseAtOnce(self.grant) { return }
+    try await self.driver.release(self.grant)
   }
 
   deinit {
@@ -56,16 +46,17 @@ public struct Lease: ~Copyable, Sendable {
       metadata: .lock(self.driver.name, self.driver.backend, self.token)
     )
     self.driver.abandon(self.grant)
-    self.observation?.end("dropped")
   }
 }
 
 extension Lease {
   /// Has the hold measured from now on.
-  mutating func watch(with observation: HoldObservation) { self.observation = observation }
+  mutating func observe(_ metrics: LockMetrics?, _ tracer: (any Tracer)?) {
+    self.driver = ObservedGrant(self.driver, grant: self.grant, token: self.token, metrics: metrics, tracer: tracer)
+  }
 
   /// What measures the hold; nil if nobody listens.
-  var watcher: HoldObservation? { self.observation }
+  var observation: ObservedGrant? { self.driver as? ObservedGrant }
 
   /// Gives the lock back after a body has run: a loss that came before is told by the caller, not here.
   package consuming func releaseQuietly() async {

@@ -51,7 +51,7 @@ public final class RedisLocks: LockProvider {
     public init() {}
   }
 
-  private let turns: TurnTaking
+  let turns: TurnTaking
 
   /// Makes the locks of a client.
   ///

@@ -52,7 +52,7 @@ public final class RedlockLocks: LockProvider {
     public init() {}
   }
 
-  private let turns: TurnTaking
+  let turns: TurnTaking
 
   /// Makes the locks of some servers.
   ///

@@ -59,6 +59,15 @@ final class TurnTaking: Sendable {
     }
   }
 
+  /// Ends all leases: their holders are told that they are lost, and what they held is free when this returns.
+  func releaseAll() async {
+    await withDiscardingTaskGroup { group in
+      for lease in self.servers.renewals.leases {
+        group.addTask { await lease.revoke(because: "its client was shut down while it was held") }
+      }
+    }
+  }
+
   /// A grant may cross a cancellation: then nobody would release it.
   private func wanted(_ lease: RedisLease) async throws(LockError) -> RedisLease {
     guard Task.isCancelled else { return lease }
