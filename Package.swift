@@ -19,18 +19,29 @@ let package = Package(
     .library(name: "LatchkeyZooKeeper", targets: ["LatchkeyZooKeeper"]),
     .library(name: "LatchkeyRedis", targets: ["LatchkeyRedis"]),
     .library(name: "LatchkeyEtcd", targets: ["LatchkeyEtcd"]),
+    .library(name: "LatchkeyConfiguration", targets: ["LatchkeyConfiguration"]),
     .library(name: "LatchkeyTesting", targets: ["LatchkeyTesting"]),
     .executable(name: "latchkey", targets: ["LatchkeyCLI"]),
   ],
   traits: [
-    .trait(name: "ZooKeeper", description: "The ZooKeeper backend of the `latchkey` command; needs libzookeeper_mt."),
-    .trait(name: "Redis", description: "The Redis and Redlock backends of the `latchkey` command."),
+    .trait(
+      name: "ZooKeeper",
+      description:
+        "The ZooKeeper backend of the `latchkey` command and of LatchkeyConfiguration; needs libzookeeper_mt."
+    ),
+    .trait(
+      name: "Redis",
+      description: "The Redis and Redlock backends of the `latchkey` command and of LatchkeyConfiguration."
+    ),
     .trait(name: "Etcd", description: "The etcd backend; without it Protobuf and HTTP/2 are not even resolved."),
     .default(enabledTraits: ["ZooKeeper", "Redis", "Etcd"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -48,7 +59,11 @@ let package = Package(
     ),
     .target(
       name: "Latchkey",
-      dependencies: [.product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
+      ],
       swiftSettings: settings
     ),
     .target(
@@ -80,6 +95,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: settings
     ),
@@ -104,6 +120,18 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: .when(traits: ["Etcd"])),
+      ],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "LatchkeyConfiguration",
+      dependencies: [
+        "Latchkey",
+        .target(name: "LatchkeyEtcd", condition: .when(traits: ["Etcd"])),
+        .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
+        .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),
+        .target(name: "ZooKeeper", condition: .when(traits: ["ZooKeeper"])),
+        .product(name: "Configuration", package: "swift-configuration"),
       ],
       swiftSettings: settings
     ),
@@ -133,7 +161,15 @@ let package = Package(
     ),
     .testTarget(
       name: "LatchkeyTests",
-      dependencies: ["Latchkey", "LatchkeyTesting", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "Latchkey", "LatchkeyTesting",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "InMemoryLogging", package: "swift-log"),
+        .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
+      ],
       swiftSettings: settings
     ),
     .testTarget(
@@ -153,6 +189,9 @@ let package = Package(
       name: "LatchkeyZooKeeperTests",
       dependencies: [
         "Latchkey", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        .product(name: "InMemoryLogging", package: "swift-log"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       exclude: ["Contenders"],
@@ -162,14 +201,28 @@ let package = Package(
       name: "LatchkeyRedisTests",
       dependencies: [
         "Latchkey", "LatchkeyRedis", "LatchkeyTesting",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "InMemoryLogging", package: "swift-log"),
+        .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOTestUtils", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
       ],
       exclude: ["Contenders"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyConfigurationTests",
+      dependencies: [
+        "Latchkey", "LatchkeyConfiguration", "LatchkeyEtcd", "LatchkeyRedis", "LatchkeyZooKeeper", "ZooKeeper",
+        .product(name: "Configuration", package: "swift-configuration"),
+      ],
       swiftSettings: settings
     ),
     .testTarget(
@@ -178,6 +231,7 @@ let package = Package(
         "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyTesting",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       swiftSettings: settings
@@ -186,6 +240,7 @@ let package = Package(
       name: "LatchkeyDocumentationTests",
       dependencies: [
         "Latchkey", "LatchkeyEtcd", "LatchkeyRedis", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],

@@ -27,9 +27,11 @@ public struct EtcdLock: FencedLock {
   /// - Returns: The lease, or nil if somebody else holds the lock.
   /// - Throws: `LockError`: `unreachable` if the cluster cannot be asked, `notAuthorized`.
   public func tryAcquire() async throws(LockError) -> Lease? {
-    if Task.isCancelled { throw .cancelled(self.name) }
-    if case .leased(let lease) = try await self.tryOnce() { return lease.makeLease() }
-    return nil
+    try await self.locks.observer.tryAcquire(self.name) { () async throws(LockError) in
+      if Task.isCancelled { throw .cancelled(self.name) }
+      if case .leased(let lease) = try await self.tryOnce() { return lease.makeLease() }
+      return nil
+    }
   }
 
   /// Waits for the lock, first come, first served among all contenders.
@@ -41,7 +43,9 @@ public struct EtcdLock: FencedLock {
   /// - Returns: The lease.
   /// - Throws: `LockError`: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `closed`.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
-    try await self.grant(within: timeout).makeLease()
+    try await self.locks.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      try await self.grant(within: timeout).makeLease()
+    }
   }
 
   /// The same, with what the lease rests on.

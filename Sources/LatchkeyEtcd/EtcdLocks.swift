@@ -24,6 +24,9 @@ public final class EtcdLocks: LockProvider {
     /// A word about this contender that is shown to people who look at the lock.
     public var label: String?
 
+    /// What the locks tell of themselves.
+    public var observability = LockObservability()
+
     /// The defaults.
     public init() {}
   }
@@ -31,6 +34,7 @@ public final class EtcdLocks: LockProvider {
   let client: EtcdClient
   let configuration: Configuration
   let backend: LockBackend
+  let observer: LockObserver
   let value: [UInt8]
   let number: UInt64
   let lateWatches: LateWatches
@@ -64,6 +68,7 @@ public final class EtcdLocks: LockProvider {
     let instance = client.configuration.endpoints.joined(separator: ",")
     let isPlain = configuration.prefix.isEmpty
     self.backend = LockBackend(kind: "etcd", instance: isPlain ? instance : "\(instance)/\(configuration.prefix)")
+    self.observer = LockObserver(configuration.observability, kind: self.backend.kind)
     self.value = value
     self.lateWatches = LateWatches(loop: client.loop)
     let observer = client.keeper.addObserver { [weak self] event in self?.observe(event) }

@@ -32,6 +32,10 @@ public struct ZooKeeperLock: FencedLock {
   /// - Throws: `LockError`: `unreachable` if the servers cannot be asked, `notAuthorized`, `invalidConfiguration` if the
   ///   session timeout is too short for the servers' tick.
   public func tryAcquire() async throws(LockError) -> Lease? {
+    try await self.locks.observer.tryAcquire(self.name) { () async throws(LockError) in try await self.tryLease() }
+  }
+
+  private func tryLease() async throws(LockError) -> Lease? {
     if Task.isCancelled { throw .cancelled(self.name) }
     if case .leased(let lease) = try await self.tryOnce() { return lease.makeLease() }
     return nil
@@ -46,6 +50,12 @@ public struct ZooKeeperLock: FencedLock {
   /// - Returns: The lease.
   /// - Throws: `LockError`: `timedOut`, `cancelled`, `unreachable`, `notAuthorized`, `invalidConfiguration`, `closed`.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    try await self.locks.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      try await self.acquireLease(within: timeout)
+    }
+  }
+
+  private func acquireLease(within timeout: Duration?) async throws(LockError) -> Lease {
     if Task.isCancelled { throw .cancelled(self.name) }
     let start = ContinuousClock.now
     if let timeout, timeout <= .zero {

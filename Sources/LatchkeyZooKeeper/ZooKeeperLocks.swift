@@ -29,6 +29,9 @@ public final class ZooKeeperLocks: LockProvider {
     /// A word about this contender that is shown to people who look at the lock.
     public var label: String?
 
+    /// What the locks tell of themselves.
+    public var observability = LockObservability()
+
     /// The defaults.
     public init() {}
   }
@@ -36,6 +39,7 @@ public final class ZooKeeperLocks: LockProvider {
   let client: ZooKeeperClient
   let configuration: Configuration
   let backend: LockBackend
+  let observer: LockObserver
   let acl: [ACL]
   let data: [UInt8]
   let logger: Logger
@@ -63,6 +67,7 @@ public final class ZooKeeperLocks: LockProvider {
     // Below different roots, one name is different locks.
     let root = configuration.root == "/" ? "" : configuration.root
     self.backend = LockBackend(kind: "zookeeper", instance: client.connectString + root)
+    self.observer = LockObserver(configuration.observability, kind: self.backend.kind)
     self.acl = configuration.acl ?? client.configuration.defaultACL
     self.data = Array(ContenderDescription.text(label: configuration.label).utf8)
     self.logger = client.configuration.logger

@@ -1,4 +1,5 @@
 import Foundation
+import Latchkey
 import Testing
 
 @Suite("Code in the documentation")
@@ -50,6 +51,42 @@ struct ArticleCodeTests {
         #expect(known.contains(block.language), "\(article):\(block.line) is \"\(block.language)\"")
       }
     }
+  }
+
+  @Test("every product that an article names is one of the package, and every subcommand one of the command")
+  func namesExist() throws {
+    let manifest = try String(contentsOf: Article.root.appendingPathComponent("Package.swift"), encoding: .utf8)
+    let commands = try files(under: "Sources/LatchkeyCLI", ext: "swift").map { path in
+      try String(contentsOf: Article.root.appendingPathComponent(path), encoding: .utf8)
+    }
+    var seen: Set<String> = []
+    for article in try Article.all() {
+      for line in article.blocks.flatMap(\.text.lines) {
+        if let product = line.firstMatch(of: /product\(name: "(\w+)", package: "latchkey"/)?.1 {
+          #expect(manifest.contains(".library(name: \"\(product)\""), "\(article): \(line)")
+          seen.insert("product")
+        }
+        if let command = line.firstMatch(of: /latchkey ([a-z]+)/)?.1 {
+          let exists = commands.contains { $0.contains("commandName: \"\(command)\"") }
+          #expect(exists, "\(article): \(line)")
+          seen.insert("command")
+        }
+      }
+    }
+    #expect(seen == ["product", "command"])
+  }
+
+  @Test("every URL of a lock in an article is understood")
+  func urls() throws {
+    var urls: [String] = []
+    for article in try Article.all() {
+      let text = try String(contentsOf: Article.root.appendingPathComponent(article.path), encoding: .utf8)
+      for match in text.matches(of: /`((?:zookeeper|rediss?|redlock|etcds?):\/\/[^`]+|(?:local|channel):[^`]+)`/) {
+        #expect(throws: Never.self, "\(article): \(match.1)") { try LockURL(String(match.1)) }
+        urls.append(String(match.1))
+      }
+    }
+    #expect(urls.count >= 5)
   }
 
   @Test("a block that differs in one character is no snippet")

@@ -1,3 +1,5 @@
+public import Logging
+
 /// One grant of a lock of your own: what a ``DistributedLock`` outside this package makes its leases of.
 ///
 /// A lock that has been granted at its backend makes a grant and returns ``Lease/init(_:)`` of it. A grant with a deadline is
@@ -23,6 +25,7 @@ public final class LeaseGrant: Sendable {
   ///     release: `withLock` then does not watch for a loss.
   ///   - extend: Asks the backend now to let the lock stand longer, and returns the new deadline; nil if that cannot be asked
   ///     for.
+  ///   - logger: Where it is told that the lock was lost.
   ///   - release: Frees what was granted, and nothing else. Called exactly once, in a task that cancellation does not reach,
   ///     also after a loss; whoever releases waits for it. What cannot be freed now must be freed later by itself.
   public init(
@@ -31,10 +34,11 @@ public final class LeaseGrant: Sendable {
     token: FencingToken? = nil,
     deadline: ContinuousClock.Instant? = nil,
     extend: (@Sendable () async throws(LockError) -> ContinuousClock.Instant)? = nil,
+    logger: Logger = Logger(label: "latchkey"),
     release: @escaping @Sendable () async -> Void
   ) {
     let term = deadline.map { LeaseTerm(deadline: $0) } ?? LeaseTerm()
-    let owner = Owner(name: name, backend: backend, term: term, extend: extend, release: release)
+    let owner = Owner(name: name, backend: backend, term: term, extend: extend, logger: logger, release: release)
     self.lease = TermLease(owner: owner, node: (), grant: 1, token: token, term: term)
     self.lease.watchTerm()
   }
@@ -84,6 +88,7 @@ extension LeaseGrant {
 
     let name: LockName
     let backend: LockBackend
+    let logger: Logger
     private let extendAtBackend: (@Sendable () async throws(LockError) -> ContinuousClock.Instant)?
     private let releaseAtBackend: @Sendable () async -> Void
     private let alarm: Task<Void, Never>?
@@ -93,10 +98,12 @@ extension LeaseGrant {
       backend: LockBackend,
       term: LeaseTerm,
       extend: (@Sendable () async throws(LockError) -> ContinuousClock.Instant)?,
+      logger: Logger,
       release: @escaping @Sendable () async -> Void
     ) {
       self.name = name
       self.backend = backend
+      self.logger = logger
       self.extendAtBackend = extend
       self.releaseAtBackend = release
       self.alarm = term.isEndless ? nil : Task { await term.end() }

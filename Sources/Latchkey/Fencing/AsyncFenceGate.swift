@@ -13,7 +13,12 @@ public final class AsyncFenceGate: Sendable {
   private let remember: (@Sendable (FenceState) async throws -> Void)?
   /// Who writes, and who waits to.
   private let line = LocalMutex(
-    core: LocalLockCore(name: AsyncFenceGate.name, kind: .mutex, instance: LocalLocks.nextInstance())
+    core: LocalLockCore(
+      name: AsyncFenceGate.name,
+      kind: .mutex,
+      instance: LocalLocks.nextInstance(),
+      observability: .off
+    )
   )
 
   private static let name: LockName = {

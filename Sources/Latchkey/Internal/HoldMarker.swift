@@ -44,6 +44,13 @@ package struct HoldMarker: Sendable {
 
   private var isLive: Bool { !self.driver.isReleased(self.grant) }
 
+  /// What a log line that is written under this lock says of it, or of the lock around it that is still held.
+  var metadata: Logger.Metadata? {
+    var next: HoldMarker? = self
+    while let marker = next, !marker.driver.isHeld(marker.grant) { next = marker.outer?.marker }
+    return next.map { .lock($0.driver.name, $0.driver.backend, $0.driver.token(of: $0.grant)) }
+  }
+
   /// The innermost marker whose body still runs. Those that have ended are left out: tasks that start one another from body
   /// to body would else keep them all.
   private static func live(_ marker: HoldMarker) -> Outer? {
@@ -87,7 +94,7 @@ package struct HoldMarker: Sendable {
     guard self.hasWarned.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else { return }
     Logger(label: "latchkey").warning(
       "a task started inside withLock asks for the same lock: it waits until the body ends, and deadlocks if the body waits for it",
-      metadata: ["lock.name": "\(name)", "lock.backend": "\(backend.kind)"]
+      metadata: .lock(name, backend)
     )
   }
 

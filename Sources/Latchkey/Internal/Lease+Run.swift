@@ -11,10 +11,13 @@ extension Lease {
     let held = self.held
     let value: R
     do {
-      value =
-        held.deadline == nil
-        ? try await held.runInPlace(body)
-        : try await Self.runWatched(held, isolation: isolation, body)
+      if let observation = self.observation {
+        value = try await observation.run(isolation: isolation) {
+          try await Self.run(held, isolation: isolation, body)
+        }
+      } else {
+        value = try await Self.run(held, isolation: isolation, body)
+      }
     } catch {
       await self.releaseQuietly()
       throw error
@@ -23,6 +26,16 @@ extension Lease {
     // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
     nonisolated(unsafe) let result = value
     return result
+  }
+
+  private static func run<R>(
+    _ held: HeldLock,
+    isolation: isolated (any Actor)?,
+    _ body: (HeldLock) async throws -> sending R
+  ) async throws -> R {
+    held.deadline == nil
+      ? try await held.runInPlace(body)
+      : try await Self.runWatched(held, isolation: isolation, body)
   }
 
   private static func runWatched<R>(

@@ -7,6 +7,9 @@ package protocol LeaseDriver: AnyObject, Sendable {
   /// The backend that granted it.
   var backend: LockBackend { get }
 
+  /// The grant's fencing token; nil where the backend cannot promise one.
+  func token(of grant: UInt64) -> FencingToken?
+
   /// Until when the backend cannot give the lock to anyone else by itself; nil where leases have no deadline.
   func deadline(of grant: UInt64) -> ContinuousClock.Instant?
 
@@ -38,6 +41,9 @@ package protocol LeaseDriver: AnyObject, Sendable {
 }
 
 extension LeaseDriver {
+  /// Where there are tokens, the driver knows them.
+  package func token(of grant: UInt64) -> FencingToken? { nil }
+
   /// Over a network there is always something to wait for.
   package func releaseAtOnce(_ grant: UInt64) -> Bool { false }
 }

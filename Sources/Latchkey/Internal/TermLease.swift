@@ -1,3 +1,5 @@
+package import Logging
+
 /// What stands behind leases with a deadline: it granted them, and takes them back.
 package protocol TermLeaseOwner: AnyObject, Sendable {
   /// What makes a grant a grant at the backend: a node, a key, an attempt.
@@ -5,6 +7,9 @@ package protocol TermLeaseOwner: AnyObject, Sendable {
 
   var name: LockName { get }
   var backend: LockBackend { get }
+
+  /// Where leases tell what becomes of them.
+  var logger: Logger { get }
 
   /// Asks the backend now whether the lease still stands, and moves its deadline where that is how deadlines move.
   func extend(_ lease: TermLease<Self>) async throws(LockError)
@@ -74,14 +79,31 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     if isOver { self.term.removeHandler(handler) }
   }
 
-  package func makeLease() -> Lease { Lease(driver: self, grant: self.grant, token: self.token) }
+  package func makeLease() -> Lease {
+    self.owner.logger.debug("the lock was acquired", metadata: self.metadata)
+    return Lease(driver: self, grant: self.grant, token: self.token)
+  }
+
+  private var metadata: Logger.Metadata { .lock(self.name, self.backend, self.token) }
 
   /// Ends the lease as lost.
   ///
   /// - Returns: False if it had ended before.
   @discardableResult
   package func lose(because reason: String) -> Bool {
-    self.finish(.lost(.lost(self.name, because: reason))) == nil
+    let isFirst = self.finish(.lost(.lost(self.name, because: reason))) == nil
+    if isFirst {
+      self.owner.logger.warning(
+        "the lock was lost while it was held",
+        metadata: self.metadata.and(["reason": "\(reason)"])
+      )
+    }
+    return isFirst
+  }
+
+  /// Ends the lease as lost, and frees what it holds.
+  package func revoke(because reason: String) async {
+    if self.lose(because: reason) { await self.owner.release(self) }
   }
 
   /// - Returns: How the lease had ended before, if it had.
@@ -100,6 +122,8 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   }
 
   // MARK: LeaseDriver
+
+  package func token(of grant: UInt64) -> FencingToken? { self.token }
 
   package func deadline(of grant: UInt64) -> ContinuousClock.Instant? {
     self.term.isEndless ? nil : self.term.deadline
@@ -144,6 +168,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     self.state.withLock { $0.isReleased = true }
     await self.owner.release(self)
     if case .lost(let error) = before { throw error }
+    self.owner.logger.debug("the lock was released", metadata: self.metadata)
   }
 
   package func abandon(_ grant: UInt64) {

@@ -12,10 +12,17 @@ public struct ChannelTryLock: FencedLock {
 
   /// Makes a channel that nobody else can name: it excludes only users of this value and its copies.
   ///
-  /// - Parameter name: The name, for errors and logs.
+  /// - Parameters:
+  ///   - name: The name, for errors and logs.
+  ///   - observability: What it tells of itself.
   /// - Throws: ``LockError`` with code ``LockError/Code/invalidName``.
-  public init(_ name: String) throws(LockError) {
-    self.core = LocalLockCore(name: try LockName(name), kind: .channel, instance: LocalLocks.nextInstance())
+  public init(_ name: String, observability: LockObservability = LockObservability()) throws(LockError) {
+    self.core = LocalLockCore(
+      name: try LockName(name),
+      kind: .channel,
+      instance: LocalLocks.nextInstance(),
+      observability: observability
+    )
   }
 
   /// The name that contenders agree on.
@@ -29,7 +36,7 @@ public struct ChannelTryLock: FencedLock {
   /// - Returns: The lease, or nil if the slot is empty.
   /// - Throws: Nothing; the type is the protocol's.
   public func tryAcquire() async throws(LockError) -> Lease? {
-    self.core.tryAcquire()
+    try await self.core.tryAcquire()
   }
 
   /// Receives the token, in the order in which callers came.

@@ -46,12 +46,18 @@ final class LocalLockCore: LeaseDriver {
   /// lock's core comes and goes: nobody makes a grant a nanosecond.
   private let base: UInt64
   private let slot = Atomic<UInt64>(0)
+  private let observer: LockObserver
+  /// Whether anybody listened when that was looked at last, which costs as much as a grant: at the beginning, and at every
+  /// 64th grant.
+  private let isObserved: Atomic<Bool>
   let name: LockName
   let backend: LockBackend
   private let state = Locked(State())
 
-  init(name: LockName, kind: Kind, instance: String) {
+  init(name: LockName, kind: Kind, instance: String, observability: LockObservability) {
     self.name = name
+    self.observer = LockObserver(observability, kind: kind.rawValue)
+    self.isObserved = Atomic(self.observer.isActive)
     self.backend = LockBackend(kind: kind.rawValue, instance: instance)
     // In this order: the first core also sets the origin.
     let origin = Self.origin
@@ -59,7 +65,18 @@ final class LocalLockCore: LeaseDriver {
     self.base = UInt64(age.seconds) * 1_000_000_000 + UInt64(age.attoseconds / 1_000_000_000)
   }
 
-  func tryAcquire() -> Lease? {
+  @inline(__always)
+  func tryAcquire() async throws(LockError) -> Lease? {
+    if self.isObserved.load(ordering: .relaxed) { return try await self.tryAcquireObserved() }
+    return self.tryLease()
+  }
+
+  @inline(never)
+  private func tryAcquireObserved() async throws(LockError) -> Lease? {
+    try await self.observer.tryAcquire(self.name) { () async throws(LockError) in self.tryLease() }
+  }
+
+  private func tryLease() -> Lease? {
     let grant = self.tryGrant()
     return grant == 0 ? nil : self.lease(grant)
   }
@@ -70,11 +87,23 @@ final class LocalLockCore: LeaseDriver {
     while !slot.isTaken {
       let granted = slot.granted
       let (isDone, found) = self.slot.compareExchange(expected: slot.bits, desired: granted.bits, ordering: .acquiring)
-      if isDone { return self.base + granted.number }
+      if isDone {
+        self.look(atGrant: granted.number)
+        return self.base + granted.number
+      }
       slot = Slot(bits: found)
     }
     return 0
   }
+
+  /// Looks again whether anybody listens, now and then.
+  @inline(__always)
+  private func look(atGrant number: UInt64) {
+    if number % 64 == 0 { self.look() }
+  }
+
+  @inline(never)
+  private func look() { self.isObserved.store(self.observer.isActive, ordering: .relaxed) }
 
   /// Marks a taken slot as contended; called under the lock of `state`.
   ///
@@ -103,13 +132,14 @@ final class LocalLockCore: LeaseDriver {
 
   /// The first step of `withLock`: no lease is made for a body that need not wait.
   ///
-  /// - Returns: Nil if somebody holds the lock, or the task was cancelled.
+  /// - Returns: Nil if somebody holds the lock, the task was cancelled, or somebody listens and a lease is what is observed.
   @usableFromInline
   func enter() throws(LockError) -> Entry? {
     let current = HoldMarker.currentTask
     let enclosing = HoldMarker.current
     if let enclosing { try enclosing.check(self.name, self.backend, task: current.identity) }
-    let grant = current.isCancelled ? 0 : self.tryGrant()
+    let isSlow = current.isCancelled || self.isObserved.load(ordering: .relaxed)
+    let grant = isSlow ? 0 : self.tryGrant()
     guard grant != 0 else { return nil }
     let marker = HoldMarker(
       driver: self,
@@ -136,8 +166,21 @@ final class LocalLockCore: LeaseDriver {
 
   @inline(__always)
   func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
+    if self.isObserved.load(ordering: .relaxed) { return try await self.acquireObserved(within: timeout) }
+    return try await self.acquireLease(within: timeout)
+  }
+
+  @inline(never)
+  private func acquireObserved(within timeout: Duration?) async throws(LockError) -> Lease {
+    try await self.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      try await self.acquireLease(within: timeout)
+    }
+  }
+
+  @inline(__always)
+  private func acquireLease(within timeout: Duration?) async throws(LockError) -> Lease {
     if Task.isCancelled { throw .cancelled(self.name) }
-    if let lease = self.tryAcquire() { return lease }
+    if let lease = self.tryLease() { return lease }
     return try await self.wait(within: timeout)
   }
 
@@ -169,6 +212,7 @@ final class LocalLockCore: LeaseDriver {
     }
     switch answer {
     case .granted(let grant):
+      self.look(atGrant: grant - self.base)
       let lease = self.lease(grant)
       guard Task.isCancelled else { return lease }
       await lease.releaseQuietly()
@@ -210,6 +254,8 @@ final class LocalLockCore: LeaseDriver {
   }
 
   // MARK: LeaseDriver
+
+  func token(of grant: UInt64) -> FencingToken? { FencingToken(major: grant) }
 
   func deadline(of grant: UInt64) -> ContinuousClock.Instant? { nil }
 

@@ -24,10 +24,15 @@ public final class LocalLocks: LockProvider {
 
   private static let instances = Atomic(0)
   private let instance = LocalLocks.nextInstance()
+  private let observability: LockObservability
   private let state = Locked(State())
 
   /// Makes a registry of its own: its locks have nothing to do with those of other registries.
-  public init() {}
+  ///
+  /// - Parameter observability: What its locks tell of themselves.
+  public init(observability: LockObservability = LockObservability()) {
+    self.observability = observability
+  }
 
   /// The mutex of a name.
   ///
@@ -67,7 +72,12 @@ public final class LocalLocks: LockProvider {
         state.cores = state.cores.filter { $0.value.core != nil }
         state.sweepAt = max(64, state.cores.count * 2)
       }
-      let core = LocalLockCore(name: name, kind: kind, instance: self.instance)
+      let core = LocalLockCore(
+        name: name,
+        kind: kind,
+        instance: self.instance,
+        observability: self.observability
+      )
       state.cores[key] = WeakCore(core: core)
       return core
     }

@@ -16,10 +16,17 @@ public struct LocalMutex: FencedLock {
 
   /// Makes a mutex that nobody else can name: it excludes only users of this value and its copies.
   ///
-  /// - Parameter name: The name, for errors and logs.
+  /// - Parameters:
+  ///   - name: The name, for errors and logs.
+  ///   - observability: What it tells of itself.
   /// - Throws: ``LockError`` with code ``LockError/Code/invalidName``.
-  public init(_ name: String) throws(LockError) {
-    self.core = LocalLockCore(name: try LockName(name), kind: .mutex, instance: LocalLocks.nextInstance())
+  public init(_ name: String, observability: LockObservability = LockObservability()) throws(LockError) {
+    self.core = LocalLockCore(
+      name: try LockName(name),
+      kind: .mutex,
+      instance: LocalLocks.nextInstance(),
+      observability: observability
+    )
   }
 
   /// The name that contenders agree on.
@@ -33,7 +40,7 @@ public struct LocalMutex: FencedLock {
   /// - Returns: The lease, or nil if somebody holds the lock.
   /// - Throws: Nothing; the type is the protocol's.
   public func tryAcquire() async throws(LockError) -> Lease? {
-    self.core.tryAcquire()
+    try await self.core.tryAcquire()
   }
 
   /// Waits for the lock, in the order in which callers came.

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Tracing
 
 /// One grant of a lock to one holder.
 ///
@@ -12,7 +13,7 @@ internal import Logging
 /// try await lease.release()
 /// ```
 public struct Lease: ~Copyable, Sendable {
-  private let driver: any LeaseDriver
+  private var driver: any LeaseDriver
   private let grant: UInt64
   private let token: FencingToken?
   private var isOwned = true
@@ -42,13 +43,21 @@ public struct Lease: ~Copyable, Sendable {
     guard self.isOwned else { return }
     Logger(label: "latchkey").warning(
       "a lease was dropped without release; it is released in the background",
-      metadata: ["lock.name": "\(self.driver.name)", "lock.backend": "\(self.driver.backend.kind)"]
+      metadata: .lock(self.driver.name, self.driver.backend, self.token)
     )
     self.driver.abandon(self.grant)
   }
 }
 
 extension Lease {
+  /// Has the hold measured from now on.
+  mutating func observe(_ metrics: LockMetrics?, _ tracer: (any Tracer)?) {
+    self.driver = ObservedGrant(self.driver, grant: self.grant, token: self.token, metrics: metrics, tracer: tracer)
+  }
+
+  /// What measures the hold; nil if nobody listens.
+  var observation: ObservedGrant? { self.driver as? ObservedGrant }
+
   /// Gives the lock back after a body has run: a loss that came before is told by the caller, not here.
   package consuming func releaseQuietly() async {
     do throws(LockError) {

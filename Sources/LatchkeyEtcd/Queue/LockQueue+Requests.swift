@@ -207,7 +207,8 @@ extension LockQueue {
         isGone = false
         self.client.logger.warning(
           "a lock's key could not be deleted; it stands in the way until the session ends",
-          metadata: ["lock.name": "\(self.name)", "etcd.key": "\(LockKeys.text(node.key))", "error": "\(error)"]
+          metadata: .lock(self.name, self.backend)
+            .and(["etcd.key": "\(LockKeys.text(node.key))", "error": "\(error)"])
         )
       }
       self.handle(.deleted(node, isGone: isGone))

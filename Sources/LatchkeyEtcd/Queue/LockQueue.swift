@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import Logging
 
 /// One grant of an etcd lock: our key, and the term that proves the session behind it.
 typealias EtcdLease = TermLease<LockQueue>
@@ -58,6 +59,8 @@ final class LockQueue: TermLeaseOwner {
     self.lateWatches = locks.lateWatches
     self.state = Locked(State(machine: QueueMachine(session: session?.generation), session: session))
   }
+
+  var logger: Logger { self.client.logger }
 
   // MARK: Callers
 

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import Logging
 internal import Synchronization
 
 /// What all locks of one client share: the servers, how long a key stands, and who keeps the leases alive.
@@ -9,6 +10,8 @@ final class LockServers: Sendable {
     var prefix: String
     var timeToLive: Duration
     var label: String?
+    var observability: LockObservability
+    var logger: Logger
     /// Whether grants carry a token that the server mints.
     var isFenced: Bool
     /// How long servers are waited for that do not answer; nil for as long as the client waits.
@@ -20,6 +23,7 @@ final class LockServers: Sendable {
   }
 
   let settings: Settings
+  let observer: LockObserver
   let ports: [any RedisPort]
   let clock = AlarmClock()
   let owners: OwnerIdentity
@@ -35,6 +39,7 @@ final class LockServers: Sendable {
   init(ports: [any RedisPort], settings: Settings) {
     self.ports = ports
     self.settings = settings
+    self.observer = LockObserver(settings.observability, kind: settings.backend.kind)
     self.owners = OwnerIdentity(label: settings.label)
     let milliseconds = settings.timeToLive.milliseconds
     self.timeToLiveWord = Array("\(milliseconds)".utf8)

@@ -1,4 +1,5 @@
 public import Latchkey
+public import Logging
 
 /// The locks on one Redis server.
 ///
@@ -36,6 +37,12 @@ public final class RedisLocks: LockProvider {
     /// A word about this contender, which is in the key's value for people who look.
     public var label: String?
 
+    /// What the locks tell of themselves.
+    public var observability = LockObservability()
+
+    /// Where the locks log; nil for where the connection does, with a client of another kind the label `redis`.
+    public var logger: Logger?
+
     /// What the server is called in errors and logs, without credentials; `host:port/database` of a ``RedisConnection``.
     /// Locks are taken for the same only if this and the prefix are.
     public var server: String?
@@ -44,7 +51,7 @@ public final class RedisLocks: LockProvider {
     public init() {}
   }
 
-  private let turns: TurnTaking
+  let turns: TurnTaking
 
   /// Makes the locks of a client.
   ///
@@ -73,6 +80,8 @@ public final class RedisLocks: LockProvider {
           prefix: configuration.prefix,
           timeToLive: configuration.timeToLive,
           label: configuration.label,
+          observability: configuration.observability,
+          logger: configuration.logger ?? Self.logger(of: executor),
           isFenced: true,
           answerTimeout: nil,
           probation: nil,
@@ -92,6 +101,10 @@ public final class RedisLocks: LockProvider {
     }
     let port = ConnectionPort(connection, address: name)
     return (port, name ?? "\(port.address)/\(connection.configuration.database)")
+  }
+
+  static func logger(of executor: any RedisExecutor) -> Logger {
+    (executor as? RedisConnection)?.configuration.logger ?? Logger(label: "redis")
   }
 
   /// The lock of a name; its key is the prefix and the name.

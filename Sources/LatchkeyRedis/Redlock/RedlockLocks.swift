@@ -1,4 +1,5 @@
 public import Latchkey
+public import Logging
 
 /// The locks on a majority of independent Redis servers: an odd number of them, at least three, each a master of its own.
 ///
@@ -41,11 +42,17 @@ public final class RedlockLocks: LockProvider {
     /// A word about this contender, which is in the key's value for people who look.
     public var label: String?
 
+    /// What the locks tell of themselves.
+    public var observability = LockObservability()
+
+    /// Where the locks log; nil for where the first connection does, with clients of another kind the label `redis`.
+    public var logger: Logger?
+
     /// The defaults.
     public init() {}
   }
 
-  private let turns: TurnTaking
+  let turns: TurnTaking
 
   /// Makes the locks of some servers.
   ///
@@ -79,6 +86,8 @@ public final class RedlockLocks: LockProvider {
           prefix: configuration.prefix,
           timeToLive: timeToLive,
           label: configuration.label,
+          observability: configuration.observability,
+          logger: configuration.logger ?? RedisLocks.logger(of: servers[0]),
           isFenced: false,
           answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
           probation: largest + .seconds(1),

@@ -1,6 +1,9 @@
 internal import Latchkey
+internal import Logging
 
 extension LockTurns: TermLeaseOwner {
+  var logger: Logger { self.servers.settings.logger }
+
   func extend(_ lease: RedisLease) async throws(LockError) {
     switch await self.servers.renewals.extend(lease) {
     // If it was lost, the lease knows by now.

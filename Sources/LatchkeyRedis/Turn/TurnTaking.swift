@@ -18,6 +18,10 @@ final class TurnTaking: Sendable {
 
   /// Takes the lock if nobody has it.
   func tryAcquire(_ name: LockName) async throws(LockError) -> Lease? {
+    try await self.servers.observer.tryAcquire(name) { () async throws(LockError) in try await self.tryLease(name) }
+  }
+
+  private func tryLease(_ name: LockName) async throws(LockError) -> Lease? {
     if Task.isCancelled { throw .cancelled(name) }
     switch await self.wait(for: name, until: nil, isPatient: false) {
     case .granted(let lease): return try await self.wanted(lease).makeLease()
@@ -29,6 +33,12 @@ final class TurnTaking: Sendable {
 
   /// Waits for the lock.
   func acquire(_ name: LockName, within timeout: Duration?) async throws(LockError) -> Lease {
+    try await self.servers.observer.acquire(name, within: timeout) { () async throws(LockError) in
+      try await self.acquireLease(name, within: timeout)
+    }
+  }
+
+  private func acquireLease(_ name: LockName, within timeout: Duration?) async throws(LockError) -> Lease {
     if Task.isCancelled { throw .cancelled(name) }
     let start = ContinuousClock.now
     let isPatient = timeout.map { $0 > .zero } ?? true
@@ -46,6 +56,15 @@ final class TurnTaking: Sendable {
         error.wait = wait
       }
       throw error
+    }
+  }
+
+  /// Ends all leases: their holders are told that they are lost, and what they held is free when this returns.
+  func releaseAll() async {
+    await withDiscardingTaskGroup { group in
+      for lease in self.servers.renewals.leases {
+        group.addTask { await lease.revoke(because: "its client was shut down while it was held") }
+      }
     }
   }
 

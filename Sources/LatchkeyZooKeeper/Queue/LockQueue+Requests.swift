@@ -96,7 +96,8 @@ extension LockQueue {
         default:
           self.logger.warning(
             "a lock's node could not be deleted; it stands in the way until the session ends",
-            metadata: ["lock.name": "\(self.name)", "zookeeper.path": "\(self.path(node.name))", "error": "\(code)"]
+            metadata: .lock(self.name, self.backend)
+              .and(["zookeeper.path": "\(self.path(node.name))", "error": "\(code)"])
           )
         }
         self.handle(.deleted(node, self.result(code)))
@@ -115,7 +116,7 @@ extension LockQueue {
     case .warnAboutWrap:
       self.logger.warning(
         "sequence numbers in the lock's directory have wrapped: contenders are ordered by creation, which costs a read each",
-        metadata: ["lock.name": "\(self.name)", "zookeeper.path": "\(self.directory)"]
+        metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.directory)"])
       )
     case .grant, .lose, .answerImpatient, .fail, .releaseSettled, .forgetWatches:
       preconditionFailure("settled under the lock")

@@ -3,6 +3,7 @@ import Latchkey
 import LatchkeyRedis
 import LatchkeyTesting
 import LatchkeyZooKeeper
+import Logging
 import ZooKeeper
 
 #if Etcd
@@ -50,6 +51,15 @@ enum DocComments {
     try await locks.lock(LockName("orders/42")).withLock { held in
       try await orders.save(order, fencedBy: held.token)
     }
+    // end
+  }
+
+  static func metadata() {
+    // snippet: comment heldLock
+    LoggingSystem.bootstrap(
+      { label, provider in StreamLogHandler.standardError(label: label, metadataProvider: provider) },
+      metadataProvider: .heldLock
+    )
     // end
   }
 

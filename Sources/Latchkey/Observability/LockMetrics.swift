@@ -1,0 +1,38 @@
+internal import CoreMetrics
+
+/// The metrics of one lock, or of all locks of a backend.
+///
+/// Handlers are asked for at each call, as the dimensions ask for: factories know the ones that they have made.
+struct LockMetrics: Sendable {
+  let factory: any MetricsFactory
+  let dimensions: [(String, String)]
+
+  /// Somebody has begun to wait, or is done with it.
+  func waiting(isOver: Bool) {
+    let waiters = Meter(label: "lock.waiters", dimensions: self.dimensions, factory: self.factory)
+    if isOver { waiters.decrement() } else { waiters.increment() }
+  }
+
+  func acquired(in duration: Duration, outcome: String) {
+    self.record("lock.acquire.duration", duration, outcome)
+  }
+
+  func granted() { self.count("lock.acquisitions") }
+
+  func lost() { self.count("lock.losses") }
+
+  func held(for duration: Duration, outcome: String) {
+    self.record("lock.hold.duration", duration, outcome)
+  }
+
+  private func count(_ label: String) {
+    Counter(label: label, dimensions: self.dimensions, factory: self.factory).increment()
+  }
+
+  private func record(_ label: String, _ duration: Duration, _ outcome: String) {
+    let dimensions = self.dimensions + [("outcome", outcome)]
+    let (seconds, attoseconds) = duration.components
+    Timer(label: label, dimensions: dimensions, factory: self.factory)
+      .recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+  }
+}

@@ -1,0 +1,86 @@
+internal import CoreMetrics
+internal import Tracing
+
+/// Turns what happens to the locks of one client into metrics and spans: the one place through which every backend's grants
+/// pass on their way to the caller.
+package struct LockObserver: Sendable {
+  private let options: LockObservability
+  /// The kind of backend.
+  private let kind: String
+
+  package init(_ options: LockObservability, kind: String) {
+    self.options = options
+    self.kind = kind
+  }
+
+  /// Whether anybody listens at the moment.
+  package var isActive: Bool { self.metrics != nil || self.tracer != nil }
+
+  private var metrics: (any MetricsFactory)? {
+    guard self.options.isEnabled else { return nil }
+    let factory = self.options.metrics ?? MetricsSystem.factory
+    return factory is NOOPMetricsHandler ? nil : factory
+  }
+
+  private var tracer: (any Tracer)? {
+    guard self.options.isEnabled else { return nil }
+    let tracer = self.options.tracer ?? InstrumentationSystem.tracer
+    return tracer is NoOpTracer ? nil : tracer
+  }
+
+  /// Watches a call that waits for a lock, and the lease that comes of it.
+  ///
+  /// - Parameters:
+  ///   - name: The lock.
+  ///   - timeout: The budget of the call.
+  ///   - acquire: The call.
+  package func acquire(
+    _ name: LockName,
+    within timeout: Duration?,
+    _ acquire: () async throws(LockError) -> Lease
+  ) async throws(LockError) -> Lease {
+    let isPatient = timeout.map { $0 > .zero } ?? true
+    guard let attempt = self.begin(name, isPatient: isPatient) else { return try await acquire() }
+    do throws(LockError) {
+      var lease = try await acquire()
+      attempt.succeed(&lease)
+      return lease
+    } catch {
+      attempt.fail(error)
+      throw error
+    }
+  }
+
+  /// Watches a try, and the lease that may come of it.
+  package func tryAcquire(
+    _ name: LockName,
+    _ tryAcquire: () async throws(LockError) -> Lease?
+  ) async throws(LockError) -> Lease? {
+    guard let attempt = self.begin(name, isPatient: false) else { return try await tryAcquire() }
+    do throws(LockError) {
+      guard var lease = try await tryAcquire() else {
+        attempt.turnAway()
+        return nil
+      }
+      attempt.succeed(&lease)
+      return lease
+    } catch {
+      attempt.fail(error)
+      throw error
+    }
+  }
+
+  private func begin(_ name: LockName, isPatient: Bool) -> AcquireObservation? {
+    let (metrics, tracer) = (self.metrics, self.tracer)
+    guard metrics != nil || tracer != nil else { return nil }
+    let dimensions =
+      self.options.namesAreDimensions ? [("backend", self.kind), ("name", "\(name)")] : [("backend", self.kind)]
+    return AcquireObservation(
+      name: name,
+      kind: self.kind,
+      isPatient: isPatient,
+      metrics: metrics.map { LockMetrics(factory: $0, dimensions: dimensions) },
+      tracer: tracer
+    )
+  }
+}

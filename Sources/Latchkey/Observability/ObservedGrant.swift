@@ -1,0 +1,101 @@
+internal import Tracing
+
+/// A grant that somebody watches, from its beginning until it is released or dropped.
+///
+/// It stands between the lease and the driver that granted it, so that leases which nobody watches carry nothing for it.
+final class ObservedGrant: LeaseDriver {
+  private let driver: any LeaseDriver
+  private let metrics: LockMetrics?
+  private let span: (any Span)?
+  private let start = ContinuousClock.now
+  /// Whether the end of the hold has been measured: at the loss, if there is one.
+  private let isMeasured = Locked(false)
+
+  init(_ driver: any LeaseDriver, grant: UInt64, token: FencingToken?, metrics: LockMetrics?, tracer: (any Tracer)?) {
+    self.driver = driver
+    self.metrics = metrics
+    self.span = tracer?.startSpan("lock.hold")
+    self.span?.describe(driver.name, driver.backend.kind)
+    self.span?.describe(token)
+    // Without a deadline there is no loss, and an in-process lock is slower to release when it has somebody to tell.
+    guard driver.deadline(of: grant) != nil else { return }
+    _ = driver.onEnding(of: grant) { ending in
+      if case .lost(let loss) = ending { self.lose(loss) }
+    }
+  }
+
+  /// Runs a body with the span of the hold as the current one, and notes its error.
+  func run<R>(isolation: isolated (any Actor)?, _ body: () async throws -> R) async throws -> R {
+    do {
+      guard let span else { return try await body() }
+      return try await ServiceContext.withValue(span.context, isolation: isolation, operation: body)
+    } catch {
+      self.span?.fail(with: error)
+      throw error
+    }
+  }
+
+  private func lose(_ loss: LockError) {
+    self.measure("lost")
+    self.metrics?.lost()
+    self.span?.addEvent(SpanEvent(name: "lock.lost", attributes: ["reason": "\(loss.message)"]))
+    self.span?.setStatus(SpanStatus(code: .error, message: loss.message))
+  }
+
+  /// The holder is done with the lease.
+  private func end(_ outcome: String) {
+    self.measure(outcome)
+    self.span?.end(outcome)
+  }
+
+  private func measure(_ outcome: String) {
+    let isFirst = self.isMeasured.withLock { isMeasured in
+      defer { isMeasured = true }
+      return !isMeasured
+    }
+    if isFirst { self.metrics?.held(for: .now - self.start, outcome: outcome) }
+  }
+
+  // MARK: LeaseDriver
+
+  var name: LockName { self.driver.name }
+
+  var backend: LockBackend { self.driver.backend }
+
+  func token(of grant: UInt64) -> FencingToken? { self.driver.token(of: grant) }
+
+  func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.driver.deadline(of: grant) }
+
+  func isHeld(_ grant: UInt64) -> Bool { self.driver.isHeld(grant) }
+
+  func isReleased(_ grant: UInt64) -> Bool { self.driver.isReleased(grant) }
+
+  func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
+    self.driver.onEnding(of: grant, handler)
+  }
+
+  func removeEndingHandler(_ id: UInt64, of grant: UInt64) { self.driver.removeEndingHandler(id, of: grant) }
+
+  func extend(_ grant: UInt64) async throws(LockError) { try await self.driver.extend(grant) }
+
+  func release(_ grant: UInt64) async throws(LockError) {
+    do throws(LockError) {
+      try await self.driver.release(grant)
+    } catch {
+      self.end("lost")
+      throw error
+    }
+    self.end("released")
+  }
+
+  func releaseAtOnce(_ grant: UInt64) -> Bool {
+    guard self.driver.releaseAtOnce(grant) else { return false }
+    self.end("released")
+    return true
+  }
+
+  func abandon(_ grant: UInt64) {
+    self.driver.abandon(grant)
+    self.end("dropped")
+  }
+}

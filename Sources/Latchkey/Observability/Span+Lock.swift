@@ -1,0 +1,25 @@
+internal import Tracing
+
+extension Span {
+  func describe(_ name: LockName, _ kind: String) {
+    self.updateAttributes { attributes in
+      attributes["lock.name"] = "\(name)"
+      attributes["lock.backend"] = kind
+    }
+  }
+
+  func describe(_ token: FencingToken?) {
+    guard let token else { return }
+    self.updateAttributes { $0["lock.token"] = token.compactDescription }
+  }
+
+  func fail(with error: any Error) {
+    self.recordError(error)
+    self.setStatus(SpanStatus(code: .error, message: "\(error)"))
+  }
+
+  func end(_ outcome: String) {
+    self.updateAttributes { $0["lock.outcome"] = outcome }
+    self.end()
+  }
+}

@@ -1,0 +1,186 @@
+import Configuration
+import Latchkey
+import LatchkeyConfiguration
+import LatchkeyEtcd
+import LatchkeyRedis
+import LatchkeyZooKeeper
+import Testing
+import ZooKeeper
+
+/// A list of texts, as a provider gives it.
+private func list(_ texts: String...) -> ConfigValue { ConfigValue(.stringArray(texts), isSecret: false) }
+
+@Suite("Clients are configured from wherever a service reads its configuration")
+struct ConfigurationTests {
+  private func reader(_ values: [AbsoluteConfigKey: ConfigValue]) -> ConfigReader {
+    ConfigReader(provider: InMemoryProvider(values: values))
+  }
+
+  /// The message of the refusal of a configuration.
+  private func refusal(_ body: () throws -> Void) throws -> String {
+    let error = try #require(#expect(throws: LockError.self) { try body() })
+    #expect(error.code == .invalidConfiguration)
+    return error.message
+  }
+
+  @Test("a ZooKeeper client, with everything that can be said")
+  func zooKeeper() throws {
+    let config = self.reader([
+      "zk.servers": list("z1:2181", "z2:2181"), "zk.chroot": "/app", "zk.sessionTimeout": "20s",
+      "zk.connectTimeout": "500ms", "zk.tick": "1s", "zk.user": "anna", "zk.password": "geheim",
+      "zk.tls.authorityFile": "ca.pem", "zk.tls.certificateFile": "me.pem", "zk.tls.keyFile": "me.key",
+      "zk.tls.password": "auch", "locks.root": "/locks", "locks.label": "a", "locks.namesAreDimensions": true,
+    ])
+    let client = try ZooKeeperClient.Configuration(config: config.scoped(to: "zk"))
+    #expect(client.connectString == "z1:2181,z2:2181/app")
+    #expect(client.sessionTimeout == .seconds(20))
+    #expect(client.connectTimeout == .milliseconds(500))
+    #expect(client.tick == .seconds(1))
+    #expect(client.credentials == [.digest(user: "anna", password: "geheim")])
+    #expect(
+      client.tls
+        == ZooKeeperClient.Configuration.TLS(
+          authorityFile: "ca.pem",
+          certificateFile: "me.pem",
+          keyFile: "me.key",
+          password: "auch"
+        )
+    )
+    let locks = try ZooKeeperLocks.Configuration(config: config.scoped(to: "locks"))
+    #expect(locks.root == "/locks")
+    #expect(locks.label == "a")
+    #expect(locks.observability.namesAreDimensions)
+  }
+
+  @Test("a Redis connection, with everything that can be said")
+  func redis() throws {
+    let config = self.reader([
+      "redis.host": "r1", "redis.port": 6380, "redis.database": 2, "redis.user": "anna", "redis.password": "geheim",
+      "redis.connectTimeout": "1s", "redis.commandTimeout": "2s", "redis.silenceLimit": "20s",
+      "redis.tls.enabled": true, "redis.tls.authorityFile": "ca.pem", "redis.tls.serverName": "r",
+      "locks.prefix": "app:", "locks.timeToLive": "10s", "locks.longestHold": "1m", "locks.pollCeiling": "100ms",
+      "locks.largestTimeToLive": "20s", "locks.answerTimeout": "50ms",
+    ])
+    let connection = try RedisConnection.Configuration(config: config.scoped(to: "redis"))
+    #expect(connection.address == "r1:6380")
+    #expect(connection.database == 2)
+    #expect(connection.credential == RedisConnection.Configuration.Credential(user: "anna", password: "geheim"))
+    #expect(connection.connectTimeout == .seconds(1))
+    #expect(connection.commandTimeout == .seconds(2))
+    #expect(connection.silenceLimit == .seconds(20))
+    #expect(connection.tls == RedisConnection.Configuration.TLS(authorityFile: "ca.pem", serverName: "r"))
+    let locks = try RedisLocks.Configuration(config: config.scoped(to: "locks"))
+    #expect(locks.prefix == "app:")
+    #expect(locks.timeToLive == .seconds(10))
+    #expect(locks.longestHold == .seconds(60))
+    #expect(locks.pollCeiling == .milliseconds(100))
+    let redlock = try RedlockLocks.Configuration(config: config.scoped(to: "locks"))
+    #expect(redlock.largestTimeToLive == .seconds(20))
+    #expect(redlock.answerTimeout == .milliseconds(50))
+  }
+
+  @Test("an etcd client, with everything that can be said")
+  func etcd() throws {
+    let config = self.reader([
+      "endpoints": list("e1:2379", "e2:2379"), "sessionTimeout": "5s", "connectTimeout": "1s", "requestTimeout": "2s",
+      "recheckInterval": "3s", "user": "anna", "password": "geheim", "tls.enabled": true,
+      "tls.certificateFile": "me.pem", "tls.keyFile": "me.key", "prefix": "app/",
+    ])
+    let client = try EtcdClient.Configuration(config: config)
+    #expect(client.endpoints == ["e1:2379", "e2:2379"])
+    #expect(client.sessionTimeout == .seconds(5))
+    #expect(client.connectTimeout == .seconds(1))
+    #expect(client.requestTimeout == .seconds(2))
+    #expect(client.recheckInterval == .seconds(3))
+    #expect(client.credentials == EtcdClient.Configuration.Credentials(user: "anna", password: "geheim"))
+    #expect(client.tls == EtcdClient.Configuration.TLS(certificateFile: "me.pem", keyFile: "me.key"))
+    #expect(try EtcdLocks.Configuration(config: config).prefix == "app/")
+  }
+
+  @Test("what is not said keeps its default")
+  func defaults() throws {
+    let zooKeeper = try ZooKeeperClient.Configuration(config: self.reader(["servers": list("z:2181")]))
+    #expect(zooKeeper.sessionTimeout == ZooKeeperClient.Configuration(servers: []).sessionTimeout)
+    #expect(zooKeeper.credentials.isEmpty)
+    #expect(zooKeeper.tls == nil)
+    let redis = try RedisConnection.Configuration(config: self.reader(["host": "r"]))
+    #expect(redis.address == "r:6379")
+    #expect(redis.credential == nil)
+    #expect(redis.tls == nil)
+    #expect(try RedisLocks.Configuration(config: self.reader([:])).timeToLive == .seconds(30))
+    let etcd = try EtcdClient.Configuration(config: self.reader(["endpoints": list("e:2379")]))
+    #expect(etcd.credentials == nil)
+    #expect(etcd.tls == nil)
+  }
+
+  @Test("environment variables do: lists with commas, numbers and flags as text")
+  func environment() throws {
+    let config = ConfigReader(
+      provider: EnvironmentVariablesProvider(environmentVariables: [
+        "ZOOKEEPER_SERVERS": "z1:2181,z2:2181", "ZOOKEEPER_SESSION_TIMEOUT": "4s", "REDIS_HOST": "r",
+        "REDIS_PORT": "6380", "REDIS_TLS_ENABLED": "true",
+      ])
+    )
+    let zooKeeper = try ZooKeeperClient.Configuration(config: config.scoped(to: "zookeeper"))
+    #expect(zooKeeper.servers == ["z1:2181", "z2:2181"])
+    #expect(zooKeeper.sessionTimeout == .seconds(4))
+    let redis = try RedisConnection.Configuration(config: config.scoped(to: "redis"))
+    #expect(redis.port == 6380)
+    #expect(redis.tls == RedisConnection.Configuration.TLS())
+  }
+
+  @Test("what must be said and what cannot be understood is refused by name, never passed over")
+  func refusals() throws {
+    let noServers = try self.refusal { _ = try ZooKeeperClient.Configuration(config: self.reader([:])) }
+    #expect(noServers.contains("\"servers\""))
+    let noHost = try self.refusal { _ = try RedisConnection.Configuration(config: self.reader([:])) }
+    #expect(noHost.contains("\"host\""))
+    let noEndpoints = try self.refusal { _ = try EtcdClient.Configuration(config: self.reader([:])) }
+    #expect(noEndpoints.contains("\"endpoints\""))
+    let noUnit = try self.refusal {
+      _ = try ZooKeeperClient.Configuration(config: self.reader(["servers": list("z:1"), "sessionTimeout": "30"]))
+    }
+    #expect(noUnit.contains("\"sessionTimeout\"") && noUnit.contains("\"30\""))
+    let noNumber = try self.refusal {
+      _ = try RedisConnection.Configuration(config: self.reader(["host": "r", "port": "redis"]))
+    }
+    #expect(noNumber.contains("\"port\""))
+    let noFlag = try self.refusal {
+      _ = try RedisConnection.Configuration(config: self.reader(["host": "r", "tls.enabled": "perhaps"]))
+    }
+    #expect(noFlag.contains("\"enabled\""))
+    let noPassword = try self.refusal {
+      _ = try EtcdClient.Configuration(config: self.reader(["endpoints": list("e:1"), "user": "anna"]))
+    }
+    #expect(noPassword.contains("\"password\""))
+  }
+
+  @Test("passwords are read as secrets, and nothing else is")
+  func secrets() throws {
+    final class Reporter: AccessReporter {
+      let secrets = Locked<[String: Bool]>([:])
+
+      func report(_ event: AccessEvent) {
+        guard case .success(let value?) = event.result else { return }
+        self.secrets.withLock { $0["\(event.metadata.key)"] = value.isSecret }
+      }
+    }
+    let reporter = Reporter()
+    let config = ConfigReader(
+      provider: InMemoryProvider(values: [
+        "zk.servers": list("z:1"), "zk.user": "u", "zk.password": "p", "zk.tls.authorityFile": "a",
+        "zk.tls.certificateFile": "c", "zk.tls.keyFile": "k", "zk.tls.password": "q", "redis.host": "r",
+        "redis.password": "p", "etcd.endpoints": list("e:1"), "etcd.user": "u", "etcd.password": "p",
+      ]),
+      accessReporter: reporter
+    )
+    _ = try ZooKeeperClient.Configuration(config: config.scoped(to: "zk"))
+    _ = try RedisConnection.Configuration(config: config.scoped(to: "redis"))
+    _ = try EtcdClient.Configuration(config: config.scoped(to: "etcd"))
+    let secrets = reporter.secrets.withLock { $0 }
+    #expect(
+      secrets.filter(\.value).keys.sorted() == ["etcd.password", "redis.password", "zk.password", "zk.tls.password"]
+    )
+    #expect(secrets["zk.servers"] == false)
+  }
+}

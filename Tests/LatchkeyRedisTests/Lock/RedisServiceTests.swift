@@ -1,0 +1,79 @@
+import Latchkey
+import LatchkeyTesting
+import Logging
+import ServiceLifecycle
+import Testing
+
+@testable import LatchkeyRedis
+
+@Suite("Redis clients as services", .serialized, .timeLimit(.minutes(2)))
+struct RedisServiceTests {
+  private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+  /// Runs a group, has it hold a lock, and shuts it down: others must get the lock long before its TTL of 30 s is over.
+  private func shutDown(
+    _ services: [any Service],
+    holding lock: any DistributedLock,
+    seenBy other: any DistributedLock
+  ) async throws {
+    let group = ServiceGroup(services: services, logger: self.logger)
+    let running = Task { try await group.run() }
+    let lease = try await lock.acquire(within: .seconds(10))
+    let held = lease.held
+    await group.triggerGracefulShutdown()
+    try await running.value
+    #expect(!held.isHeld)
+    #expect(await held.lost?.code == .lockLost)
+    try await other.acquire(within: .seconds(5)).release()
+    // Too late, and says so; nothing of the later holder is touched.
+    do throws(LockError) {
+      try await lease.release()
+      Issue.record("a lost lease must say so when it is released")
+    } catch {
+      #expect(error.code == .lockLost)
+    }
+  }
+
+  @Test("a graceful shutdown releases what a connection's locks hold")
+  func redis() async throws {
+    let port = try await SharedRedis.value.port
+    let name = try uniqueName()
+    let connection = try RedisConnection(.init(port: port))
+    let locks = try RedisLocks(executor: connection)
+    try await withConnection { other in
+      try await self.shutDown(
+        [connection, locks],
+        holding: locks.lock(name),
+        seenBy: try RedisLocks(executor: other).lock(name)
+      )
+    }
+    let error = try await redisError { _ = try await connection.send(RedisCommand("PING")) }
+    #expect(error.code == .closed, "the connection is closed after its locks")
+  }
+
+  @Test("a graceful shutdown releases what a quorum holds")
+  func redlock() async throws {
+    let servers = try await QuorumOfRedis.five.value
+    let name = try uniqueName()
+    func connections() throws -> [RedisConnection] {
+      try servers.map { try RedisConnection(.init(port: $0.port) { $0.tracksServer = true }) }
+    }
+    let (mine, others) = (try connections(), try connections())
+    let locks = try RedlockLocks(servers: mine)
+    try await self.shutDown(
+      mine + [locks],
+      holding: locks.lock(name),
+      seenBy: try RedlockLocks(servers: others).lock(name)
+    )
+    for connection in others { await connection.close() }
+  }
+
+  @Test("a connection that cannot be made ends the group with its error")
+  func unreachable() async throws {
+    var configuration = RedisConnection.Configuration(host: "127.0.0.1", port: 1)
+    configuration.connectTimeout = .seconds(1)
+    let group = ServiceGroup(services: [try RedisConnection(configuration)], logger: self.logger)
+    let error = try await redisError { try await group.run() }
+    #expect(error.code == .unreachable)
+  }
+}
