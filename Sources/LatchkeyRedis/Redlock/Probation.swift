@@ -2,18 +2,18 @@ internal import Latchkey
 
 /// Whether one server of a quorum is believed: the shell of a ``ProbationMachine``.
 final class Probation: Sendable {
-  private let machine: Locked<ProbationMachine>?
+  private let machine: Locked<ProbationMachine?>
 
   /// - Parameter length: How long a new run has no vote; nil to believe every run.
   init(_ length: Duration?) {
-    self.machine = length.map { Locked(ProbationMachine(length: $0)) }
+    self.machine = Locked(length.map { ProbationMachine(length: $0) })
   }
 
   /// Why a run is not believed; nil if it is.
   func distrust(_ identity: RedisServerIdentity?, at now: ContinuousClock.Instant = .now) -> String? {
-    guard let machine = self.machine, let identity else { return nil }
-    let end = machine.withLock { machine in
-      machine.end(for: identity, isKnown: { FreshServers.contains(runID: identity.runID) }, at: now)
+    guard let identity else { return nil }
+    let end = self.machine.withLock { machine in
+      machine?.end(for: identity, isKnown: { FreshServers.contains(runID: identity.runID) }, at: now)
     }
     guard let end else { return nil }
     return "was started lately and may have forgotten a lock: no vote for \(now.duration(to: end).formattedSeconds)"

@@ -136,17 +136,75 @@ struct LockExplorationTests {
     SeededMistake("nothing is taken off for drift", in: single([]), leadsTo: "hold the lock at once") {
       $0.shell.allowsForDrift = false
     },
-    SeededMistake("a release deletes whoever's key", in: single([]), leadsTo: "hold the lock at once") {
+    SeededMistake("a release deletes whoever's key", in: single([]), leadsTo: "token that is not greater") {
       $0.shell.comparesOnRelease = false
     },
     SeededMistake("tokens are only counted", in: single([.forget]), leadsTo: "token that is not greater") {
       $0.shell.mintsByClock = false
+    },
+    SeededMistake("a lost reply makes it ask as another owner", in: untimed(1, [.cut]), leadsTo: "nothing more happens")
+    {
+      $0.turns.repeatsOwner = false
+    },
+    SeededMistake("an owner is not told that its key stands", in: untimed(1, [.cut]), leadsTo: "never comes to rest") {
+      $0.shell.knowsOwner = false
+    },
+    SeededMistake(
+      "what an abandoned attempt may hold is not released",
+      in: untimed(2, [.cut, .cancel]),
+      leadsTo: "nothing more happens"
+    ) {
+      $0.turns.releasesDoubt = false
+    },
+    SeededMistake(
+      "a late request survives its release",
+      in: untimed(2, [.cut, .cancel]),
+      leadsTo: "nothing more happens"
+    ) {
+      $0.ballots.sweeps = false
+    },
+    SeededMistake("a split vote leaves its keys", in: quorum(0), leadsTo: "nothing more happens") {
+      $0.ballots.releasesFailures = false
+    },
+    SeededMistake("a release overtakes its request", in: quorum(1, [.impatience]), leadsTo: "nothing more happens") {
+      $0.ballots.releasesBehindReplies = false
+    },
+    SeededMistake("a server that was started again votes at once", in: quorum(1, [.restart]), leadsTo: "at once") {
+      $0.ballots.distrustsFreshServers = false
+    },
+    SeededMistake("nobody asks a server which run it is", in: quorum(1, [.restart]), leadsTo: "at once") {
+      $0.shell.hasProbation = false
+    },
+    SeededMistake(
+      "a quorum counts however late it comes",
+      in: LockModel(servers: 3, callers: [[true]], faults: 0, isPollingEager: false),
+      leadsTo: "after its deadline"
+    ) {
+      $0.ballots.refusesLateQuorum = false
     },
   ]
 
   /// One server while time passes.
   private static func single(_ faults: [LockModel.Fault]) -> LockModel {
     LockModel(servers: 1, callers: Self.two, faults: min(faults.count, 1), of: faults, isPollingEager: false)
+  }
+
+  /// One server without regard to time.
+  private static func untimed(_ budget: Int, _ faults: [LockModel.Fault]) -> LockModel {
+    LockModel(servers: 1, callers: Self.two, faults: budget, of: faults, isTimed: false, isPollingEager: false)
+  }
+
+  /// Three servers without regard to time.
+  private static func quorum(_ budget: Int, _ faults: [LockModel.Fault] = []) -> LockModel {
+    LockModel(
+      servers: 3,
+      callers: Self.two,
+      faults: budget,
+      of: faults,
+      isTimed: false,
+      areRepliesSlow: false,
+      isPollingEager: false
+    )
   }
 
   @Test("the explorer finds that", arguments: mistakes)
