@@ -119,7 +119,7 @@ struct LockExplorationTests {
   @Test("hold on ways through spaces that are too large to be explored", arguments: [1, 3, 5])
   func walks(servers: Int) {
     let model = LockModel(servers: servers, callers: Array(repeating: [true, false], count: 3), faults: 4)
-    for seed in 0..<500 as Range<UInt64> {
+    for seed in 0..<100 as Range<UInt64> {
       if let story = model.walk(seed: seed, length: 150) {
         Issue.record("seed \(seed): \(story)")
         return
