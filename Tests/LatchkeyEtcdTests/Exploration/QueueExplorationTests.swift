@@ -46,12 +46,12 @@ struct QueueExplorationTests {
     self.expectSound("one session, three faults", LeaseModel(faults: 3))
   }
 
-  @Test("hold in every state of three clients with any two faults", .enabled(if: isDeep))
+  @Test("hold in every state of three clients with any two faults", .enabled(if: Self.isDeep))
   func threeClientsTwoFaults() {
     self.expectSound("three clients, two faults", QueueModel(callers: Self.three, faults: 2))
   }
 
-  @Test("hold in every state of a client that comes back with any two faults", .enabled(if: isDeep))
+  @Test("hold in every state of a client that comes back with any two faults", .enabled(if: Self.isDeep))
   func returningTwoFaults() {
     self.expectSound("a client that comes back, two faults", QueueModel(callers: Self.returning, faults: 2))
   }
@@ -90,7 +90,7 @@ struct QueueExplorationTests {
 
   private static func mistake(
     _ description: String,
-    by callers: [[Bool]] = two,
+    by callers: [[Bool]] = QueueExplorationTests.two,
     after fault: QueueModel.Fault? = nil,
     leadsTo outcome: String,
     change: @escaping @Sendable (inout QueueModel) -> Void
@@ -133,7 +133,7 @@ struct QueueExplorationTests {
     },
   ]
 
-  @Test("the explorer finds that", arguments: mistakes)
+  @Test("the explorer finds that", arguments: Self.mistakes)
   func finds(mistake: SeededMistake<QueueModel>) {
     #expect(mistake.model.explore().story == nil)
     let exploration = mistake.explore()
@@ -157,7 +157,7 @@ struct QueueExplorationTests {
     },
   ]
 
-  @Test("the explorer finds that", arguments: sessionMistakes)
+  @Test("the explorer finds that", arguments: Self.sessionMistakes)
   func findsInSession(mistake: SeededMistake<LeaseModel>) {
     #expect(mistake.model.explore().story == nil)
     let exploration = mistake.explore()

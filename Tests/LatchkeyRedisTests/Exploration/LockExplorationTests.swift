@@ -57,7 +57,7 @@ struct LockExplorationTests {
 
   // MARK: On demand
 
-  @Test("one server holds in every state of three clients with any fault", .enabled(if: isDeep))
+  @Test("one server holds in every state of three clients with any fault", .enabled(if: Self.isDeep))
   func threeClientsOneFault() {
     self.expectSound(
       "one server, three clients, one fault",
@@ -65,7 +65,7 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("one server holds in every state of three clients with any two faults, replies at once", .enabled(if: isDeep))
+  @Test("one server holds in every state of three clients with any two faults, replies at once", .enabled(if: Self.isDeep))
   func threeClientsTwoFaults() {
     let model = LockModel(
       servers: 1,
@@ -78,13 +78,13 @@ struct LockExplorationTests {
     self.expectSound("one server, three clients, two faults", model)
   }
 
-  @Test("one server holds in every state of two clients with any fault while time passes", .enabled(if: isDeep))
+  @Test("one server holds in every state of two clients with any fault while time passes", .enabled(if: Self.isDeep))
   func timedOneFault() {
     let model = LockModel(servers: 1, callers: Self.two, faults: 1, isPollingEager: false)
     self.expectSound("one server, two clients, one fault, time", model)
   }
 
-  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: isDeep))
+  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: Self.isDeep))
   func quorumOneFault() {
     let model = LockModel(
       servers: 3,
@@ -97,7 +97,7 @@ struct LockExplorationTests {
     self.expectSound("three servers, two clients, one fault", model)
   }
 
-  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: isDeep))
+  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: Self.isDeep))
   func quorumThreeClients() {
     let model = LockModel(
       servers: 3,
@@ -110,7 +110,7 @@ struct LockExplorationTests {
     self.expectSound("three servers, three clients", model)
   }
 
-  @Test("Redlock holds in the first three million states of three clients with two faults", .enabled(if: isDeep))
+  @Test("Redlock holds in the first three million states of three clients with two faults", .enabled(if: Self.isDeep))
   func quorumThreeClientsTwoFaults() {
     let model = LockModel(servers: 3, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
     self.expectSound("three servers, three clients, two faults, time", model, upTo: 3_000_000)
@@ -207,7 +207,7 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("the explorer finds that", arguments: mistakes)
+  @Test("the explorer finds that", arguments: Self.mistakes)
   func finds(mistake: SeededMistake<LockModel>) {
     let exploration = mistake.explore()
     print("Redis, if \(mistake): \(exploration)")
@@ -226,7 +226,7 @@ struct LockExplorationTests {
     },
   ]
 
-  @Test("the explorer finds that", arguments: renewalMistakes)
+  @Test("the explorer finds that", arguments: Self.renewalMistakes)
   func findsInRenewal(mistake: SeededMistake<RenewalModel>) {
     #expect(mistake.model.explore().story == nil)
     let exploration = mistake.explore()

@@ -38,7 +38,7 @@ struct QueueExplorationTests {
     )
   }
 
-  @Test("holds in every state of three clients with any two faults", .enabled(if: isDeep))
+  @Test("holds in every state of three clients with any two faults", .enabled(if: Self.isDeep))
   func threeClientsTwoFaults() {
     self.expectSound(
       "three clients, two faults",
@@ -46,7 +46,7 @@ struct QueueExplorationTests {
     )
   }
 
-  @Test("holds in every state of two clients with any three faults", .enabled(if: isDeep))
+  @Test("holds in every state of two clients with any three faults", .enabled(if: Self.isDeep))
   func threeFaults() {
     self.expectSound("two clients, three faults", QueueModel(callers: [Self.patient, Self.patient], faults: 3))
   }
@@ -110,7 +110,7 @@ struct QueueExplorationTests {
     },
   ]
 
-  @Test("the explorer finds that", arguments: mistakes)
+  @Test("the explorer finds that", arguments: Self.mistakes)
   func finds(mistake: SeededMistake<QueueModel>) {
     #expect(mistake.model.explore().story == nil)
     let exploration = mistake.explore()
