@@ -65,7 +65,7 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("one server holds in every state of three clients with any two faults, replies at once", .enabled(if: Self.isDeep))
+  @Test("one server holds in every state of three clients with any two faults", .enabled(if: Self.isDeep))
   func threeClientsTwoFaults() {
     let model = LockModel(
       servers: 1,
