@@ -99,7 +99,9 @@ struct QueueModel: ExplorationModel {
       steps.append(.setWatch(index, position))
     }
     if client.late != nil { steps.append(.watchLate(index)) }
-    if client.needsRecheck, client.ghosts.isEmpty { steps.append(.recheck(index)) }
+    if client.needsRecheck, client.ghosts.isEmpty, client.requests.isEmpty, client.answers.isEmpty {
+      steps.append(.recheck(index))
+    }
     for position in client.ghosts.indices { steps.append(.ghost(index, position)) }
     if !client.hasLiveTerm {
       steps.append(.renew(index))

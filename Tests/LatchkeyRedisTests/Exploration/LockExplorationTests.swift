@@ -34,6 +34,19 @@ struct LockExplorationTests {
     )
   }
 
+  @Test("one server holds in every state of three clients with any fault, replies at once")
+  func threeClientsOneFaultAtOnce() {
+    let model = LockModel(
+      servers: 1,
+      callers: Self.three,
+      faults: 1,
+      isTimed: false,
+      areRepliesSlow: false,
+      isPollingEager: false
+    )
+    self.expectSound("one server, three clients, one fault, replies at once", model)
+  }
+
   @Test("one server holds in every state of two clients while time passes")
   func timed() {
     self.expectSound(
@@ -136,7 +149,11 @@ struct LockExplorationTests {
     SeededMistake("nothing is taken off for drift", in: single([]), leadsTo: "hold the lock at once") {
       $0.shell.allowsForDrift = false
     },
-    SeededMistake("a release deletes whoever's key", in: single([]), leadsTo: "token that is not greater") {
+    SeededMistake(
+      "a release deletes whoever's key",
+      in: LockModel(servers: 1, callers: Self.returning, faults: 0),
+      leadsTo: "the lock"
+    ) {
       $0.shell.comparesOnRelease = false
     },
     SeededMistake("tokens are only counted", in: single([.forget]), leadsTo: "token that is not greater") {
@@ -165,9 +182,6 @@ struct LockExplorationTests {
     },
     SeededMistake("a split vote leaves its keys", in: quorum(0), leadsTo: "nothing more happens") {
       $0.ballots.releasesFailures = false
-    },
-    SeededMistake("a release overtakes its request", in: quorum(1, [.impatience]), leadsTo: "nothing more happens") {
-      $0.ballots.releasesBehindReplies = false
     },
     SeededMistake("a server that was started again votes at once", in: quorum(1, [.restart]), leadsTo: "at once") {
       $0.ballots.distrustsFreshServers = false
