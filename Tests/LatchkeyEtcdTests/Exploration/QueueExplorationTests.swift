@@ -46,12 +46,12 @@ struct QueueExplorationTests {
     self.expectSound("one session, three faults", LeaseModel(faults: 3))
   }
 
-  @Test("hold in every state of three clients with any two faults", .enabled(if: isDeep))
+  @Test("hold in every state of three clients with any two faults", .enabled(if: Self.isDeep))
   func threeClientsTwoFaults() {
     self.expectSound("three clients, two faults", QueueModel(callers: Self.three, faults: 2))
   }
 
-  @Test("hold in every state of a client that comes back with any two faults", .enabled(if: isDeep))
+  @Test("hold in every state of a client that comes back with any two faults", .enabled(if: Self.isDeep))
   func returningTwoFaults() {
     self.expectSound("a client that comes back, two faults", QueueModel(callers: Self.returning, faults: 2))
   }
@@ -59,7 +59,7 @@ struct QueueExplorationTests {
   @Test("hold on ways through spaces that are too large to be explored: four clients, eight callers, four faults")
   func walks() {
     let model = QueueModel(callers: Array(repeating: [true, false], count: 4), faults: 4)
-    for seed in 0..<2_000 as Range<UInt64> {
+    for seed in 0..<500 as Range<UInt64> {
       if let story = model.walk(seed: seed, length: 150) {
         Issue.record("seed \(seed): \(story)")
         return
@@ -90,7 +90,7 @@ struct QueueExplorationTests {
 
   private static func mistake(
     _ description: String,
-    by callers: [[Bool]] = two,
+    by callers: [[Bool]] = QueueExplorationTests.two,
     after fault: QueueModel.Fault? = nil,
     leadsTo outcome: String,
     change: @escaping @Sendable (inout QueueModel) -> Void
@@ -133,7 +133,7 @@ struct QueueExplorationTests {
     },
   ]
 
-  @Test("the explorer finds that", arguments: mistakes)
+  @Test("the explorer finds that", arguments: Self.mistakes)
   func finds(mistake: SeededMistake<QueueModel>) {
     #expect(mistake.model.explore().story == nil)
     let exploration = mistake.explore()
@@ -157,7 +157,7 @@ struct QueueExplorationTests {
     },
   ]
 
-  @Test("the explorer finds that", arguments: sessionMistakes)
+  @Test("the explorer finds that", arguments: Self.sessionMistakes)
   func findsInSession(mistake: SeededMistake<LeaseModel>) {
     #expect(mistake.model.explore().story == nil)
     let exploration = mistake.explore()

@@ -144,4 +144,25 @@ extension QueueAction {
     }
   }
 }
+
+extension QueueEvent {
+  /// Whether it tells that a key is gone.
+  var isDeletion: Bool {
+    switch self {
+    case .predecessorGone, .ownGone: true
+    default: false
+    }
+  }
+}
+
+extension QueueMachine {
+  /// Whether looking again now would find all that there is to be found: not while an answer is waited for that may be older,
+  /// nor while a key is in use that may come back later.
+  var heedsRecheck: Bool {
+    switch self.phase {
+    case .idle, .watching, .held: !self.litter.doubtful.contains { $0.key == self.node?.key }
+    default: false
+    }
+  }
+}
 #endif

@@ -99,7 +99,9 @@ struct QueueModel: ExplorationModel {
       steps.append(.setWatch(index, position))
     }
     if client.late != nil { steps.append(.watchLate(index)) }
-    if client.needsRecheck, client.ghosts.isEmpty { steps.append(.recheck(index)) }
+    if client.needsRecheck, client.ghosts.isEmpty, client.requests.isEmpty, client.answers.isEmpty {
+      steps.append(.recheck(index))
+    }
     for position in client.ghosts.indices { steps.append(.ghost(index, position)) }
     if !client.hasLiveTerm {
       steps.append(.renew(index))
@@ -113,7 +115,9 @@ struct QueueModel: ExplorationModel {
       if self.faults.contains(.loseAnswer) { steps.append(.loseAnswer(index)) }
       if self.faults.contains(.delayRequest) { steps.append(.delayRequest(index)) }
     }
-    if self.faults.contains(.loseEvent), !client.events.isEmpty { steps.append(.loseEvent(index)) }
+    if self.faults.contains(.loseEvent), let event = client.events.first, event.isDeletion {
+      steps.append(.loseEvent(index))
+    }
     if self.faults.contains(.breakStream), !client.watches.isEmpty { steps.append(.breakStream(index)) }
     if self.faults.contains(.pause), client.hasLiveTerm { steps.append(.pause(index)) }
     if self.faults.contains(.deleteByHand), state.server.keys.contains(where: { $0.session == client.session }) {
@@ -156,16 +160,14 @@ struct QueueModel: ExplorationModel {
       state.clients[index].late = nil
       state.clients[index].watches.append(ModelClient.Watch(key: node.key, node: node, attempt: 0))
     case .recheck(let index):
+      let isSeen = state.clients[index].machine.heedsRecheck
       try self.feed(.recheck, index, &state)
-      // It comes from time to time, for as long as there is anything to look at.
-      if case .idle = state.clients[index].machine.phase { state.clients[index].needsRecheck = false }
+      if isSeen { state.clients[index].needsRecheck = false }
     case .ghost(let index, let position):
       let action = state.clients[index].ghosts.remove(at: position)
       let before = state.server.keys.count
       _ = self.carryOut(action, index, isDoubtful: true, &state)
-      guard state.server.keys.count > before else { return }
-      // It may be anybody's predecessor for a moment, and then nobody is told of its deletion but by looking.
-      for other in state.clients.indices { state.clients[other].needsRecheck = true }
+      if state.server.keys.count > before { state.clients[index].needsRecheck = true }
     case .loseAnswer(let index):
       state.clients[index].requests[0].isDoubtful = true
       _ = self.carryOut(state.clients[index].requests[0].action, index, isDoubtful: true, &state)

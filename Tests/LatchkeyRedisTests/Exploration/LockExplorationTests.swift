@@ -34,6 +34,19 @@ struct LockExplorationTests {
     )
   }
 
+  @Test("one server holds in every state of three clients with any fault, replies at once")
+  func threeClientsOneFaultAtOnce() {
+    let model = LockModel(
+      servers: 1,
+      callers: Self.three,
+      faults: 1,
+      isTimed: false,
+      areRepliesSlow: false,
+      isPollingEager: false
+    )
+    self.expectSound("one server, three clients, one fault, replies at once", model)
+  }
+
   @Test("one server holds in every state of two clients while time passes")
   func timed() {
     self.expectSound(
@@ -57,7 +70,7 @@ struct LockExplorationTests {
 
   // MARK: On demand
 
-  @Test("one server holds in every state of three clients with any fault", .enabled(if: isDeep))
+  @Test("one server holds in every state of three clients with any fault", .enabled(if: Self.isDeep))
   func threeClientsOneFault() {
     self.expectSound(
       "one server, three clients, one fault",
@@ -65,7 +78,7 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("one server holds in every state of three clients with any two faults, replies at once", .enabled(if: isDeep))
+  @Test("one server holds in every state of three clients with any two faults", .enabled(if: Self.isDeep))
   func threeClientsTwoFaults() {
     let model = LockModel(
       servers: 1,
@@ -78,13 +91,13 @@ struct LockExplorationTests {
     self.expectSound("one server, three clients, two faults", model)
   }
 
-  @Test("one server holds in every state of two clients with any fault while time passes", .enabled(if: isDeep))
+  @Test("one server holds in every state of two clients with any fault while time passes", .enabled(if: Self.isDeep))
   func timedOneFault() {
     let model = LockModel(servers: 1, callers: Self.two, faults: 1, isPollingEager: false)
     self.expectSound("one server, two clients, one fault, time", model)
   }
 
-  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: isDeep))
+  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: Self.isDeep))
   func quorumOneFault() {
     let model = LockModel(
       servers: 3,
@@ -97,7 +110,7 @@ struct LockExplorationTests {
     self.expectSound("three servers, two clients, one fault", model)
   }
 
-  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: isDeep))
+  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: Self.isDeep))
   func quorumThreeClients() {
     let model = LockModel(
       servers: 3,
@@ -110,7 +123,7 @@ struct LockExplorationTests {
     self.expectSound("three servers, three clients", model)
   }
 
-  @Test("Redlock holds in the first three million states of three clients with two faults", .enabled(if: isDeep))
+  @Test("Redlock holds in the first three million states of three clients with two faults", .enabled(if: Self.isDeep))
   func quorumThreeClientsTwoFaults() {
     let model = LockModel(servers: 3, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
     self.expectSound("three servers, three clients, two faults, time", model, upTo: 3_000_000)
@@ -119,7 +132,7 @@ struct LockExplorationTests {
   @Test("hold on ways through spaces that are too large to be explored", arguments: [1, 3, 5])
   func walks(servers: Int) {
     let model = LockModel(servers: servers, callers: Array(repeating: [true, false], count: 3), faults: 4)
-    for seed in 0..<500 as Range<UInt64> {
+    for seed in 0..<100 as Range<UInt64> {
       if let story = model.walk(seed: seed, length: 150) {
         Issue.record("seed \(seed): \(story)")
         return
@@ -136,11 +149,52 @@ struct LockExplorationTests {
     SeededMistake("nothing is taken off for drift", in: single([]), leadsTo: "hold the lock at once") {
       $0.shell.allowsForDrift = false
     },
-    SeededMistake("a release deletes whoever's key", in: single([]), leadsTo: "hold the lock at once") {
+    SeededMistake(
+      "a release deletes whoever's key",
+      in: LockModel(servers: 1, callers: Self.returning, faults: 0),
+      leadsTo: "the lock"
+    ) {
       $0.shell.comparesOnRelease = false
     },
     SeededMistake("tokens are only counted", in: single([.forget]), leadsTo: "token that is not greater") {
       $0.shell.mintsByClock = false
+    },
+    SeededMistake("a lost reply makes it ask as another owner", in: untimed(1, [.cut]), leadsTo: "nothing more happens")
+    {
+      $0.turns.repeatsOwner = false
+    },
+    SeededMistake("an owner is not told that its key stands", in: untimed(1, [.cut]), leadsTo: "never comes to rest") {
+      $0.shell.knowsOwner = false
+    },
+    SeededMistake(
+      "what an abandoned attempt may hold is not released",
+      in: untimed(2, [.cut, .cancel]),
+      leadsTo: "nothing more happens"
+    ) {
+      $0.turns.releasesDoubt = false
+    },
+    SeededMistake(
+      "a late request survives its release",
+      in: untimed(2, [.cut, .cancel]),
+      leadsTo: "nothing more happens"
+    ) {
+      $0.ballots.sweeps = false
+    },
+    SeededMistake("a split vote leaves its keys", in: quorum(0), leadsTo: "nothing more happens") {
+      $0.ballots.releasesFailures = false
+    },
+    SeededMistake("a server that was started again votes at once", in: quorum(1, [.restart]), leadsTo: "at once") {
+      $0.ballots.distrustsFreshServers = false
+    },
+    SeededMistake("nobody asks a server which run it is", in: quorum(1, [.restart]), leadsTo: "at once") {
+      $0.shell.hasProbation = false
+    },
+    SeededMistake(
+      "a quorum counts however late it comes",
+      in: LockModel(servers: 3, callers: [[true]], faults: 0, isPollingEager: false),
+      leadsTo: "after its deadline"
+    ) {
+      $0.ballots.refusesLateQuorum = false
     },
   ]
 
@@ -149,7 +203,25 @@ struct LockExplorationTests {
     LockModel(servers: 1, callers: Self.two, faults: min(faults.count, 1), of: faults, isPollingEager: false)
   }
 
-  @Test("the explorer finds that", arguments: mistakes)
+  /// One server without regard to time.
+  private static func untimed(_ budget: Int, _ faults: [LockModel.Fault]) -> LockModel {
+    LockModel(servers: 1, callers: Self.two, faults: budget, of: faults, isTimed: false, isPollingEager: false)
+  }
+
+  /// Three servers without regard to time.
+  private static func quorum(_ budget: Int, _ faults: [LockModel.Fault] = []) -> LockModel {
+    LockModel(
+      servers: 3,
+      callers: Self.two,
+      faults: budget,
+      of: faults,
+      isTimed: false,
+      areRepliesSlow: false,
+      isPollingEager: false
+    )
+  }
+
+  @Test("the explorer finds that", arguments: Self.mistakes)
   func finds(mistake: SeededMistake<LockModel>) {
     let exploration = mistake.explore()
     print("Redis, if \(mistake): \(exploration)")
@@ -168,7 +240,7 @@ struct LockExplorationTests {
     },
   ]
 
-  @Test("the explorer finds that", arguments: renewalMistakes)
+  @Test("the explorer finds that", arguments: Self.renewalMistakes)
   func findsInRenewal(mistake: SeededMistake<RenewalModel>) {
     #expect(mistake.model.explore().story == nil)
     let exploration = mistake.explore()

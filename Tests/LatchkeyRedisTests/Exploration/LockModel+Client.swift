@@ -55,6 +55,9 @@ extension LockModel {
     if !self.shell.countsFromSending {
       deadline = LeaseTime.deadline(sentAt: Self.instant(state.now), timeToLive: Self.timeToLive)
     }
+    guard Self.instant(state.now) < deadline else {
+      throw BrokenPromise("\(name) is granted the lock after its deadline")
+    }
     if self.isSingle {
       guard ballot.token > state.lastGranted else {
         throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")

@@ -3,7 +3,7 @@ import LatchkeyTesting
 @testable import LatchkeyRedis
 
 /// One holder that keeps its lease alive, with the real state machine, and somebody else who takes the lock whenever the server
-/// lets them, in ticks of time: two ticks are a hundredth less than the TTL.
+/// lets them, in ticks of time: four ticks are a hundredth less than the TTL.
 struct RenewalModel: ExplorationModel {
   /// What the script does, and what surrounds the machine; a mutant is a changed line.
   struct Shell {
@@ -44,8 +44,8 @@ struct RenewalModel: ExplorationModel {
     var isDeletedByHand = false
   }
 
-  static let tick = Duration.milliseconds(990)
-  static let ticksToLive = 2
+  static let tick = Duration.milliseconds(495)
+  static let ticksToLive = 4
   private static let origin = ContinuousClock.now
 
   var rules = RenewalMachine.Rules(timeToLive: .seconds(2))
@@ -176,7 +176,7 @@ struct RenewalModel: ExplorationModel {
   func digest(_ state: State, into digest: inout StateDigest) {
     func ticks(_ instant: ContinuousClock.Instant?) -> Int {
       guard let instant else { return -9 }
-      var ticks = -3
+      var ticks = -5
       while ticks < 8, Self.instant(state.now + ticks) < instant { ticks += 1 }
       return ticks
     }
@@ -195,7 +195,7 @@ struct RenewalModel: ExplorationModel {
     case .other: digest.add(2)
     }
     if state.owner != .none { digest.add(state.expiry - state.now) }
-    digest.add(state.flight.map { max($0.sentAt - state.now, -4) } ?? 1)
+    digest.add(state.flight.map { max($0.sentAt - state.now, -6) } ?? 1)
     switch state.flight?.answer {
     case nil: digest.add(0)
     case .extended: digest.add(1)
@@ -210,7 +210,7 @@ struct RenewalModel: ExplorationModel {
 
   func describe(_ step: Step, in state: State) -> String {
     switch step {
-    case .tick: "half a TTL passes"
+    case .tick: "a quarter of the TTL passes"
     case .look: "the holder looks what is due"
     case .serve: "the server carries out the extension"
     case .hear: "the holder hears the answer: \(state.flight?.answer ?? .unknown)"

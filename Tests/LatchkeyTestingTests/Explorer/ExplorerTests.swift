@@ -1,0 +1,137 @@
+import LatchkeyTesting
+import Testing
+
+@Suite("The explorer")
+struct ExplorerTests {
+  /// Two clients that look whether a lock is free, and then take it.
+  private struct LookThenTake: ExplorationModel {
+    enum Phase { case away, saw, holds }
+
+    struct State: Hashable {
+      var phases: [Phase] = [.away, .away]
+    }
+
+    let start = State()
+
+    func steps(from state: State) -> [Int] { [0, 1] }
+
+    func take(_ client: Int, in state: inout State) throws(BrokenPromise) {
+      switch state.phases[client] {
+      case .away: if !state.phases.contains(.holds) { state.phases[client] = .saw }
+      case .saw: state.phases[client] = .holds
+      case .holds: state.phases[client] = .away
+      }
+    }
+
+    func check(_ state: State) throws(BrokenPromise) {
+      if state.phases == [.holds, .holds] { throw BrokenPromise("both hold the lock") }
+    }
+
+    func describe(_ client: Int, in state: State) -> String { "client \(client): \(state.phases[client])" }
+  }
+
+  @Test("finds a broken promise by the shortest way, and tells it as a numbered story")
+  func shortest() throws {
+    let exploration = LookThenTake().explore()
+    let story = try #require(exploration.story)
+    #expect(story.promise == BrokenPromise("both hold the lock"))
+    #expect(story.steps.count == 4)
+    #expect("\(story)".contains("\n  4. client "))
+    #expect("\(exploration)".contains("after 4 steps, both hold the lock"))
+  }
+
+  /// Counts up, and may lose its way.
+  private struct Counter: ExplorationModel {
+    enum Step { case up, fall, climb }
+
+    let top: Int
+    let canClimb: Bool
+    let start = 0
+
+    func steps(from state: Int) -> [Step] {
+      switch state {
+      case -1: self.canClimb ? [.climb] : []
+      case self.top: []
+      default: [.up, .fall]
+      }
+    }
+
+    func take(_ step: Step, in state: inout Int) throws(BrokenPromise) {
+      switch step {
+      case .up: state += 1
+      case .fall: state = state == self.top / 2 ? -1 : state
+      case .climb: state = self.top
+      }
+    }
+
+    func isFault(_ step: Step, in state: Int) -> Bool { step == .fall }
+    func isAtRest(_ state: Int) -> Bool { state == self.top }
+  }
+
+  @Test("counts states and transitions, and knows when it has seen all")
+  func counts() {
+    let exploration = Counter(top: 10, canClimb: true).explore()
+    #expect(exploration.isComplete && exploration.story == nil)
+    #expect(exploration.states == 12)
+    #expect(exploration.transitions == 21)
+    // The fall is a short cut.
+    #expect(exploration.depth == 9)
+  }
+
+  @Test("says so when it gives up")
+  func limit() {
+    let exploration = Counter(top: 10_000, canClimb: true).explore(upTo: 100)
+    #expect(!exploration.isComplete && exploration.story == nil)
+    #expect(exploration.states == 100)
+    #expect("\(exploration)".hasSuffix("not complete"))
+  }
+
+  @Test("finds who is stuck for ever after a fault")
+  func deadEnd() throws {
+    let story = try #require(Counter(top: 10, canClimb: false).explore().story)
+    #expect(story.steps.count == 6)
+    #expect(story.promise.description.hasPrefix("nothing more happens"))
+  }
+
+  /// Two rooms with a door that falls shut: one can walk about for ever behind it.
+  private struct Rooms: ExplorationModel {
+    let start = 0
+
+    func steps(from state: Int) -> [Int] {
+      switch state {
+      case 0: [1, 2]
+      case 1: [1]
+      default: [3 - state]
+      }
+    }
+
+    func take(_ step: Int, in state: inout Int) throws(BrokenPromise) { state = step == 2 ? 3 : step }
+    func isAtRest(_ state: Int) -> Bool { state == 3 }
+  }
+
+  @Test("finds who goes round in circles and can never rest")
+  func circles() throws {
+    let story = try #require(Rooms().explore().story)
+    #expect(story.steps == ["1"])
+    #expect(story.promise.description.hasPrefix("whatever follows, it never comes to rest"))
+  }
+
+  @Test("takes the same way for the same seed, and finds what is to be found on it")
+  func walks() {
+    let model = LookThenTake()
+    let stories = (0..<20 as Range<UInt64>).map { model.walk(seed: $0, length: 100)?.steps }
+    #expect(stories == (0..<20 as Range<UInt64>).map { model.walk(seed: $0, length: 100)?.steps })
+    #expect(stories.contains { $0 != nil })
+  }
+
+  @Test("takes states for one that differ by names alone")
+  func names() {
+    func digest(_ names: [UInt64], kind: UInt8 = 1) -> UInt64 {
+      var digest = StateDigest()
+      for name in names { digest.add(name: name, of: kind) }
+      return digest.value
+    }
+    #expect(digest([7, 9, 7]) == digest([3, 1, 3]))
+    #expect(digest([7, 9, 7]) != digest([7, 9, 9]))
+  }
+}
