@@ -55,10 +55,12 @@ public struct ZooKeeperLockInspector: LockInspector {
     let path = LockPath.directory(of: name, under: self.root) + "/" + contender.identity
     var isDoubtful = false
     for attempt in 1... {
+      var wasSent = false
       do throws(ZooKeeperError) {
         guard let stat = try await self.client.exists(path), Array("\(stat.createdBy)".utf8) == contender.handle else {
           return isDoubtful
         }
+        wasSent = true
         try await self.client.delete(path, version: stat.version)
         return true
       } catch {
@@ -66,7 +68,7 @@ public struct ZooKeeperLockInspector: LockInspector {
         case .noNode: return isDoubtful
         // Its data has changed between look and delete: look again.
         case .badVersion where attempt < 5: continue
-        case let code where code.isInDoubt && attempt < 5: isDoubtful = true
+        case let code where code.isInDoubt && attempt < 5: isDoubtful = isDoubtful || wasSent
         default: throw LockError(name, error)
         }
       }
