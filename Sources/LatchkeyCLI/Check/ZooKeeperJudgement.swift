@@ -23,7 +23,8 @@ struct ZooKeeperJudgement {
     let timeout = self.facts.sessionTimeout
     let tick = self.knownTick ?? self.facts.clientTick
     let ratio = timeout / tick
-    let ticks = "\(Figures.number(ratio)) ticks of \(DurationText.format(tick))"
+    let count = ratio == ratio.rounded() ? Figures.grouped(Int(ratio)) : Figures.number(ratio)
+    let ticks = "\(count) ticks of \(DurationText.format(tick))"
     let sawObserver = self.answering.contains { $0.mode == "observer" }
     let needed = sawObserver ? Self.ticksPerSession * 2 : Self.ticksPerSession
     if ratio < needed {

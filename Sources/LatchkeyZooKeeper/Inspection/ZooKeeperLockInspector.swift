@@ -53,21 +53,22 @@ public struct ZooKeeperLockInspector: LockInspector {
   /// - Throws: ``LockError``: `unreachable`, `notAuthorized` if this client may not delete it, `cancelled`, `closed`.
   public func remove(_ contender: LockContender, from name: LockName) async throws(LockError) -> Bool {
     let path = LockPath.directory(of: name, under: self.root) + "/" + contender.identity
-    var wasSent = false
+    var isDoubtful = false
     for attempt in 1... {
+      var wasSent = false
       do throws(ZooKeeperError) {
         guard let stat = try await self.client.exists(path), Array("\(stat.createdBy)".utf8) == contender.handle else {
-          return wasSent
+          return isDoubtful
         }
         wasSent = true
         try await self.client.delete(path, version: stat.version)
         return true
       } catch {
         switch error.code {
-        case .noNode: return wasSent && attempt > 1
-        // Its data has changed between look and delete, or the reply is missing: look again.
+        case .noNode: return isDoubtful
+        // Its data has changed between look and delete: look again.
         case .badVersion where attempt < 5: continue
-        case let code where code.isInDoubt && attempt < 5: continue
+        case let code where code.isInDoubt && attempt < 5: isDoubtful = isDoubtful || wasSent
         default: throw LockError(name, error)
         }
       }

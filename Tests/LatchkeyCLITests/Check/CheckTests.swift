@@ -85,7 +85,7 @@ struct CheckTests {
 
   @Test("finds ZooKeeper servers that are no ensemble, and says what a server does not tell")
   func strangers() async throws {
-    let closed = ZooKeeperConfiguration { $0.settings = ["4lw.commands.whitelist": "srvr"] }
+    let closed = ZooKeeperConfiguration { $0.settings = ["4lw.commands.whitelist": "srvr, ruok"] }
     try await withZooKeeper(closed) { server in
       let other = try await SharedZooKeeper.url("x").split(separator: "/")[1]
       let outcome = try await Latchkey.call("check", "zookeeper://\(server.connectString),\(other)")

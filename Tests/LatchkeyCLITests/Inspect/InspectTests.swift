@@ -93,53 +93,53 @@ struct InspectTests {
   func asks(answer: String) async throws {
     let url = try await SharedZooKeeper.url("break/asked")
     let holder = try await self.hold(url, label: "alive")
-    let outcome = try await self.breakOnTerminal(url) { terminal in terminal.type(answer) }
+    let outcome = try await self.breakOnTerminal(url) { Descriptors.write(answer, to: $0) }
     #expect(outcome.status == 1)
-    #expect(outcome.errorText.contains("take the lock from") && outcome.errorText.contains("alive"))
-    #expect(outcome.errorText.contains("nothing was done"))
+    let text = outcome.output.joined()
+    #expect(text.contains("take the lock from") && text.contains("alive") && text.contains("nothing was done"))
     close(holder.input)
     #expect(await holder.process.wait().status == 0)
   }
 
-  @Test("frees it on a yes, and nothing if the lock has changed hands while it asked", arguments: [false, true])
-  func changed(changes: Bool) async throws {
-    let url = try await SharedZooKeeper.url("break/\(changes ? "changing" : "confirmed")")
-    let first = try await self.hold(url, label: "first")
-    var next: Latchkey?
-    let outcome = try await self.breakOnTerminal(url) { terminal in
-      if changes {
-        close(first.input)
-        _ = await first.process.wait()
-        next = try await self.hold(url, label: "next")
-      }
-      terminal.type("y\n")
-    }
-    #expect(outcome.status == (changes ? 75 : 0), "\(outcome.errorText)")
-    guard let next else {
-      #expect(await first.process.wait().status == RunStatus.lockLost)
-      return close(first.input)
-    }
-    #expect(outcome.errorText.contains("changed hands"))
-    close(next.input)
-    #expect(await next.process.wait().status == 0)
+  @Test("frees it on a yes")
+  func confirmed() async throws {
+    let url = try await SharedZooKeeper.url("break/confirmed")
+    let holder = try await self.hold(url, label: "stuck")
+    let outcome = try await self.breakOnTerminal(url) { Descriptors.write("y\n", to: $0) }
+    #expect(outcome.status == 0, "\(outcome.output)")
+    #expect(await holder.process.wait().status == RunStatus.lockLost)
+    close(holder.input)
   }
 
-  /// Starts `break` on a terminal, and calls the body when it asks.
-  private func breakOnTerminal(
-    _ url: String,
-    _ body: (PseudoTerminal) async throws -> Void
-  ) async throws -> Latchkey.Outcome {
-    let terminal = try PseudoTerminal()
-    defer { terminal.close() }
-    let command = try Latchkey(["break", url], terminal: terminal.program)
-    // The question ends without a line break; the table before it goes to standard output.
-    var lines = 0
-    for await line in command.outputLines {
-      lines += 1
-      if line.hasPrefix("holder") { break }
+  @Test("does nothing if the lock has changed hands while it asked, with status 75")
+  func changed() async throws {
+    let url = try await SharedZooKeeper.url("break/changing")
+    let first = try await self.hold(url, label: "first")
+    var next: Latchkey?
+    let outcome = try await self.breakOnTerminal(url) { keyboard in
+      close(first.input)
+      _ = await first.process.wait()
+      next = try await self.hold(url, label: "next")
+      Descriptors.write("y\n", to: keyboard)
     }
-    #expect(lines == 4)
-    try await body(terminal)
+    #expect(outcome.status == 75, "\(outcome.output)")
+    #expect(outcome.output.joined().contains("changed hands"))
+    let survivor = try #require(next)
+    close(survivor.input)
+    #expect(await survivor.process.wait().status == 0)
+  }
+
+  /// Starts `break` on a terminal, and calls the body with its keyboard when it has shown the holder.
+  private func breakOnTerminal(_ url: String, _ body: (Int32) async throws -> Void) async throws -> Latchkey.Outcome {
+    let command = try Latchkey(["break", url], onTerminal: true)
+    // The question that follows ends without a line break.
+    var seen = false
+    for await line in command.outputLines where line.hasPrefix("holder") {
+      seen = true
+      break
+    }
+    #expect(seen)
+    try await body(command.input)
     return await command.outcome()
   }
 }

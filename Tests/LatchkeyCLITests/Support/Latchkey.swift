@@ -39,13 +39,13 @@ struct Latchkey: Sendable {
   /// - Parameters:
   ///   - arguments: Its arguments.
   ///   - settings: Environment variables to set or, where nil, to remove.
-  ///   - terminal: What becomes its standard input; a pipe if nil.
-  init(_ arguments: [String], settings: [String: String?] = [:], terminal: Int32? = nil) throws {
+  ///   - onTerminal: Whether it sits on a terminal: what is written to its input is typed, and it says everything there.
+  init(_ arguments: [String], settings: [String: String?] = [:], onTerminal: Bool = false) throws {
     let (input, output, errors) = (try Pipe(), try Pipe(), try Pipe())
     self.process = try LatchkeyCLI.ChildProcess.spawn(
-      [Self.path] + arguments,
+      onTerminal ? Self.onTerminal([Self.path] + arguments) : [Self.path] + arguments,
       settings: settings,
-      input: terminal ?? input.reading,
+      input: input.reading,
       output: output.writing,
       errors: errors.writing,
       group: .own
@@ -58,6 +58,12 @@ struct Latchkey: Sendable {
       for await line in lines { heard.lines.withLock { $0.append(line) } }
     }
     self.descriptors = [output.reading, errors.reading]
+  }
+
+  /// The command on a terminal of its own, with its status as that of the whole.
+  private static func onTerminal(_ arguments: [String]) -> [String] {
+    let command = arguments.map { "'\($0)'" }.joined(separator: " ")
+    return ["script", "--quiet", "--return", "--command", command, "/dev/null"]
   }
 
   /// Calls the command and waits for its end.

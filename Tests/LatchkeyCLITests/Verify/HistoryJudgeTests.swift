@@ -172,7 +172,7 @@ struct HistoryJudgeTests {
     let victim = Sample.lease(client: 0, token: 1, asked: 0, held: 10...100)
     let winner = Sample.lease(client: 1, token: 2, asked: 5, held: 60...70)
     let history = Sample.history(victim, winner)
-    func findings(from: UInt64, until: UInt64, client: Int? = nil) -> [Finding] {
+    func findings(from: UInt64, until: UInt64, client: Int? = nil) -> [Breach] {
       let excuse = Excuse(reason: "why", from: Sample.ms(from), until: Sample.ms(until), client: client)
       return HistoryJudge(excuses: [excuse]).findings(in: history)
     }

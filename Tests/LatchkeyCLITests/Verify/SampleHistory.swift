@@ -54,5 +54,5 @@ enum Sample {
 
 extension HistoryJudge {
   /// The kinds of what it finds.
-  func kinds(in history: VerifyHistory) -> [Finding.Kind] { self.findings(in: history).map(\.kind) }
+  func kinds(in history: VerifyHistory) -> [Breach.Kind] { self.findings(in: history).map(\.kind) }
 }

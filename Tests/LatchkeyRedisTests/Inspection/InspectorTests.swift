@@ -14,7 +14,8 @@ struct InspectorTests {
       #expect(report.isFree && report.queue.isEmpty && report.waiting == 0)
     }
     let server = try await SharedRedis.value
-    #expect(try await !server.has("\(name)") && !server.has("{\(name)}:latchkey"))
+    #expect(try await !server.has("\(name)"))
+    #expect(try await !server.has("{\(name)}:latchkey"))
   }
 
   @Test("the holder is shown with who it is, its token, its age, and what is left; the one that is removed is told")

@@ -40,7 +40,6 @@ struct InspectorTests {
         #expect(waiters.count == 2)
       }
       try await lease.release()
-      #expect(try await inspector.inspect(name).isFree)
     }
   }
 

@@ -20,7 +20,7 @@ struct HistoryJudge: Sendable {
   }
 
   /// What is wrong with a history, in order of time.
-  func findings(in history: VerifyHistory) -> [Finding] {
+  func findings(in history: VerifyHistory) -> [Breach] {
     var findings = self.exclusion(history)
     findings += self.tokens(history)
     findings += self.writes(history)
@@ -28,16 +28,16 @@ struct HistoryJudge: Sendable {
     findings += self.requests(history)
     findings += self.progress(history)
     findings += history.ends.compactMap { end in
-      end.complaint.map { Finding(kind: .process, text: "client \(end.client + 1): \($0)", at: end.at) }
+      end.complaint.map { Breach(kind: .process, text: "client \(end.client + 1): \($0)", at: end.at) }
     }
-    findings += history.leftovers.map { Finding(kind: .leftBehind, text: $0) }
+    findings += history.leftovers.map { Breach(kind: .leftBehind, text: $0) }
     return findings.sorted { ($0.at ?? .max) < ($1.at ?? .max) }
   }
 
   // MARK: Exclusion
 
-  private func exclusion(_ history: VerifyHistory) -> [Finding] {
-    var findings: [Finding] = []
+  private func exclusion(_ history: VerifyHistory) -> [Breach] {
+    var findings: [Breach] = []
     var active: [LeaseRecord] = []
     for lease in Self.inOrder(history.leases) {
       guard let held = lease.certainlyHeld else { continue }
@@ -46,7 +46,7 @@ struct HistoryJudge: Sendable {
         let end = min(other.lastHeld ?? 0, held.upperBound)
         guard end > held.lowerBound else { continue }
         findings.append(
-          Finding(
+          Breach(
             kind: .overlap,
             text: "\(other.holder) and \(lease.holder) both held the lock for \(Self.time(end - held.lowerBound))",
             at: held.lowerBound,
@@ -71,15 +71,15 @@ struct HistoryJudge: Sendable {
 
   // MARK: Tokens
 
-  private func tokens(_ history: VerifyHistory) -> [Finding] {
-    var findings: [Finding] = []
+  private func tokens(_ history: VerifyHistory) -> [Breach] {
+    var findings: [Breach] = []
     var greatest: LeaseRecord?
     var seen: Set<VerifyToken> = []
     for lease in Self.inOrder(history.leases) {
       guard let token = lease.token else { continue }
       if !seen.insert(token).inserted {
         findings.append(
-          Finding(
+          Breach(
             kind: .tokenOrder,
             text: "\(lease.holder) was given token \(token) a second time",
             at: lease.firstHeld ?? lease.asked
@@ -90,7 +90,7 @@ struct HistoryJudge: Sendable {
       guard lease.certainlyHeld != nil else { continue }
       if let greatest, let last = greatest.token, token < last, !self.areConcurrent(greatest, lease) {
         findings.append(
-          Finding(
+          Breach(
             kind: .tokenOrder,
             text: "\(lease.holder) was given token \(token) after \(greatest.holder) had \(last)",
             at: lease.firstHeld
@@ -109,7 +109,7 @@ struct HistoryJudge: Sendable {
 
   // MARK: Writes
 
-  private func writes(_ history: VerifyHistory) -> [Finding] {
+  private func writes(_ history: VerifyHistory) -> [Breach] {
     struct Key: Hashable {
       var client: Int
       var life: Int
@@ -120,7 +120,7 @@ struct HistoryJudge: Sendable {
     for lease in history.leases {
       leases[Key(client: lease.client, life: lease.life, worker: lease.worker, number: lease.number)] = lease
     }
-    var findings: [Finding] = []
+    var findings: [Breach] = []
     var greatest: VerifyToken?
     var latest: LeaseRecord?
     for write in history.writes.sorted(by: { $0.at < $1.at }) where write.wasAccepted {
@@ -130,7 +130,7 @@ struct HistoryJudge: Sendable {
       let isOvertaken = latest.map { $0.asked > (lease.firstHeld ?? .max) } ?? false
       if greatest.map({ token < $0 }) ?? false || isOvertaken {
         findings.append(
-          Finding(
+          Breach(
             kind: .staleWrite,
             text: "the resource accepted a write of \(lease.holder) with token \(token) after one with "
               + "\(greatest.map { "\($0)" } ?? "none") of a later holder",
@@ -146,16 +146,16 @@ struct HistoryJudge: Sendable {
 
   // MARK: Leases
 
-  private func leases(_ history: VerifyHistory) -> [Finding] {
-    var findings: [Finding] = []
+  private func leases(_ history: VerifyHistory) -> [Breach] {
+    var findings: [Breach] = []
     for lease in history.leases {
       if let at = lease.heldAfterDeadline {
         findings.append(
-          Finding(kind: .heldAfterDeadline, text: "\(lease.holder): isHeld was true after its deadline", at: at)
+          Breach(kind: .heldAfterDeadline, text: "\(lease.holder): isHeld was true after its deadline", at: at)
         )
       }
       if let at = lease.heldAgain {
-        findings.append(Finding(kind: .heldAgain, text: "\(lease.holder): isHeld was true again after false", at: at))
+        findings.append(Breach(kind: .heldAgain, text: "\(lease.holder): isHeld was true again after false", at: at))
       }
       if let finding = self.lossTold(lease, history) { findings.append(finding) }
     }
@@ -163,7 +163,7 @@ struct HistoryJudge: Sendable {
   }
 
   /// Whether a loss was told in time. Due at the deadline, or when the lease was seen to be over.
-  private func lossTold(_ lease: LeaseRecord, _ history: VerifyHistory) -> Finding? {
+  private func lossTold(_ lease: LeaseRecord, _ history: VerifyHistory) -> Breach? {
     let life = VerifyHistory.Life(client: lease.client, life: lease.life)
     let due = min(lease.deadline ?? .max, lease.seenOver ?? .max)
     // Given back in time, or never lost at all.
@@ -176,7 +176,7 @@ struct HistoryJudge: Sendable {
     let stalled = history.stalled(life, from: due, until: until)
     guard waited > stalled + self.limits.lossTold else { return nil }
     let what = told == .max ? "was never told" : "was told \(Self.time(waited - stalled)) late"
-    return Finding(kind: .lossNotTold, text: "\(lease.holder): the loss \(what)", at: due)
+    return Breach(kind: .lossNotTold, text: "\(lease.holder): the loss \(what)", at: due)
   }
 
   // MARK: Requests
@@ -184,8 +184,8 @@ struct HistoryJudge: Sendable {
   /// How a call may fail while there are faults.
   static let expectedFailures: Set<String> = ["timedOut", "unreachable", "cancelled", "busy", "lockLost"]
 
-  private func requests(_ history: VerifyHistory) -> [Finding] {
-    var findings: [Finding] = []
+  private func requests(_ history: VerifyHistory) -> [Breach] {
+    var findings: [Breach] = []
     for request in history.requests {
       let who = "client \(request.client + 1) worker \(request.worker + 1)"
       let life = VerifyHistory.Life(client: request.client, life: request.life)
@@ -193,7 +193,7 @@ struct HistoryJudge: Sendable {
       let stalled = history.stalled(life, from: request.asked, until: request.ended)
       if took > request.within + stalled + self.limits.budget {
         findings.append(
-          Finding(
+          Breach(
             kind: .overBudget,
             text: "\(who): a call with a budget of \(Self.time(request.within)) took \(Self.time(took - stalled))",
             at: request.ended
@@ -201,13 +201,13 @@ struct HistoryJudge: Sendable {
         )
       }
       if let failure = request.failure, !Self.expectedFailures.contains(failure) {
-        findings.append(Finding(kind: .unexpectedError, text: "\(who): a call failed: \(failure)", at: request.ended))
+        findings.append(Breach(kind: .unexpectedError, text: "\(who): a call failed: \(failure)", at: request.ended))
       }
     }
     return findings
   }
 
-  private func progress(_ history: VerifyHistory) -> [Finding] {
+  private func progress(_ history: VerifyHistory) -> [Breach] {
     guard let ended = history.faultsEnded else { return [] }
     var first: [Int: UInt64] = [:]
     for lease in history.leases {
@@ -216,7 +216,7 @@ struct HistoryJudge: Sendable {
     }
     return (0..<history.clients).compactMap { client in
       if let held = first[client], held - ended <= self.limits.progress { return nil }
-      return Finding(
+      return Breach(
         kind: .noProgress,
         text: "client \(client + 1) got no lock within \(Self.time(self.limits.progress)) after the faults had ended",
         at: ended

@@ -47,7 +47,7 @@ extension VerifyOutcome {
   }
 
   /// A finding with its time.
-  func text(_ finding: Finding) -> String {
+  func text(_ finding: Breach) -> String {
     guard let at = finding.at, at >= self.began, at != .max else { return finding.text }
     return "\(Figures.number(Double(at - self.began) / 1e9)) s: \(finding.text)"
   }

@@ -25,11 +25,11 @@ struct VerifyOutcome: Sendable {
   var events: [RecordedEvent]
   var history: VerifyHistory
   var counts: VerifyRecord.Counts
-  var findings: [Finding]
+  var findings: [Breach]
   var isInterrupted: Bool
 
-  var violations: [Finding] { self.findings.filter { $0.excuse == nil } }
-  var explained: [Finding] { self.findings.filter { $0.excuse != nil } }
+  var violations: [Breach] { self.findings.filter { $0.excuse == nil } }
+  var explained: [Breach] { self.findings.filter { $0.excuse != nil } }
   var hasTokens: Bool { self.history.leases.contains { $0.token != nil } }
 
   var verdict: Verdict {

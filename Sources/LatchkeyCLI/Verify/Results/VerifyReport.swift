@@ -44,7 +44,7 @@ struct VerifyReport: Codable, Hashable, Sendable {
   var explained: [Found]
 
   init(_ outcome: VerifyOutcome) {
-    func found(_ finding: Finding) -> Found {
+    func found(_ finding: Breach) -> Found {
       let at = finding.at.flatMap { $0 >= outcome.began ? Double($0 - outcome.began) / 1e9 : nil }
       return Found(kind: finding.kind.rawValue, text: finding.text, at: at, explanation: finding.excuse)
     }

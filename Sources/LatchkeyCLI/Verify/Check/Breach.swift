@@ -1,5 +1,5 @@
 /// Something that must not be, found in a history.
-struct Finding: Hashable, Sendable {
+struct Breach: Hashable, Sendable {
   enum Kind: String, Codable, CaseIterable, Sendable {
     /// Two leases were held at once.
     case overlap
