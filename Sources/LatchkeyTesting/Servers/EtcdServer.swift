@@ -107,13 +107,6 @@ public final class EtcdServer: ProcessServer {
     return nil
   }
 
-  /// The version that the server says it is, such as `3.4.23`; nil if it does not say.
-  public func version(within limit: Duration = .seconds(5)) async throws(ServerError) -> String? {
-    let start = "etcd_server_version{server_version=\""
-    let lines = try await self.status("metrics", within: limit).split(whereSeparator: \.isNewline)
-    return lines.first { $0.hasPrefix(start) }.map { String($0.dropFirst(start.count).prefix { $0 != "\"" }) }
-  }
-
   func status(_ path: String, within limit: Duration) async throws(ServerError) -> String {
     let question = Array("GET /\(path) HTTP/1.0\r\n\r\n".utf8)
     return String(decoding: try await exchange(question, port: self.member.statusPort, within: limit), as: UTF8.self)

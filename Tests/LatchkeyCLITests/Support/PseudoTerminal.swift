@@ -6,10 +6,9 @@ import Glibc
 import Darwin
 #endif
 
-/// A terminal of which a test holds the end where people sit.
+/// A terminal that a command can write to, and a test can read.
 struct PseudoTerminal: Sendable {
-  /// The end where people sit: what is written here has been typed, and what is read here has been shown.
-  let people: Int32
+  private let people: Int32
   /// The end of programs.
   let program: Int32
 
@@ -23,23 +22,14 @@ struct PseudoTerminal: Sendable {
     (self.people, self.program) = (people, program)
   }
 
-  func type(_ text: String) { Descriptors.write(text, to: self.people) }
-
   /// Call it when the command has its end: what it shows then ends with it.
-  func closeProgram() { endDescriptor(self.program) }
+  func closeProgram() { close(self.program) }
 
   /// All that is shown, until no program has its end any more.
   func everything() async -> String {
     var text = ""
     for await line in Descriptors.lines(of: self.people) { text += line + "\n" }
-    endDescriptor(self.people)
+    close(self.people)
     return text
   }
-
-  func close() {
-    for end in [self.people, self.program] { endDescriptor(end) }
-  }
 }
-
-/// `close`, under a name that a method of the same name does not hide.
-private func endDescriptor(_ descriptor: Int32) { close(descriptor) }
