@@ -61,10 +61,15 @@ struct CommandTLSTests {
       let folder = try LatchkeyCLI.TemporaryFolder()
       defer { folder.remove() }
       // Each server has an authority of its own; one file holds all.
-      let authorities = try servers.map { try #require(contents(of: try #require($0.authorityFile))) }
-      try write(authorities.joined(), to: folder.file("ca.pem"))
-      let hosts = try servers.map { "localhost:\(try #require($0.tlsPort))" }.joined(separator: ",")
-      let url = "redlocks://\(hosts)/x?ttl=1s&timeout=2s"
+      var (authorities, hosts) = ("", [String]())
+      for server in servers {
+        let file = try #require(server.authorityFile)
+        let port = try #require(server.tlsPort)
+        authorities += try #require(contents(of: file))
+        hosts.append("localhost:\(port)")
+      }
+      try write(authorities, to: folder.file("ca.pem"))
+      let url = "redlocks://\(hosts.joined(separator: ","))/x?ttl=1s&timeout=2s"
       let authority = ["--ca-file", folder.file("ca.pem")]
       // The servers are new to the command, which believes them when what they may have forgotten has run out.
       let good = await (try Latchkey(["contend", url, "--wait", "20s"] + authority + Self.few)).outcome()
