@@ -91,7 +91,7 @@ public final class EtcdNetwork: Sendable {
       }
       var members: [Member]
     }
-    let head = "POST /v3/cluster/member_list HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}"
+    let head = "POST /v3/cluster/member/list HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}"
     let answer = try await exchange(Array(head.utf8), port: self.clientPorts[place], within: .seconds(5))
     let text = String(decoding: answer, as: UTF8.self)
     let body = text.firstRange(of: "\r\n\r\n").map { text[$0.upperBound...] } ?? ""
