@@ -44,6 +44,9 @@ package final class LeaseTerm: Sendable {
   /// The deadline as proven so far.
   package var deadline: ContinuousClock.Instant { self.state.withLock { $0.deadline } }
 
+  /// How the term has ended; nil while it runs, as far as anybody has looked.
+  package var ended: End? { self.state.withLock { $0.end } }
+
   /// Whether the term still runs. An answer of false is final: it also ends the term.
   package var isLive: Bool { self.isLive(at: .now) }
 

@@ -163,7 +163,8 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   }
 
   package func release(_ grant: UInt64) async throws(LockError) {
-    _ = self.term.isLive
+    // A term may have ended on another thread that has not come to its handlers yet: the loss is told all the same.
+    if !self.term.isLive, let end = self.term.ended { self.lose(because: end.reason) }
     let before = self.finish(.released)
     self.state.withLock { $0.isReleased = true }
     await self.owner.release(self)

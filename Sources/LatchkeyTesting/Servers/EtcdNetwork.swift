@@ -9,21 +9,21 @@ public final class EtcdNetwork: Sendable {
   /// The proxy in front of each member, in the members' order.
   public let proxies: [FaultProxy]
 
-  private let peerPorts: [Int]
+  private let clientPorts: [Int]
   /// Who has made the connections of each proxy, by etcd's number for the member in hexadecimal.
   private let callers: Locked<[[Int: String]]>
   private let rules = Locked<[FaultProxy.Rule]>([])
 
-  private init(proxies: [FaultProxy], peerPorts: [Int]) {
+  private init(proxies: [FaultProxy], clientPorts: [Int]) {
     self.proxies = proxies
-    self.peerPorts = peerPorts
+    self.clientPorts = clientPorts
     self.callers = Locked(proxies.map { _ in [:] })
   }
 
   static func start(between members: [EtcdConfiguration.Member]) async throws -> EtcdNetwork {
     var proxies: [FaultProxy] = []
     for member in members { proxies.append(try await FaultProxy.start(to: member.peerPort)) }
-    let network = EtcdNetwork(proxies: proxies, peerPorts: members.map(\.peerPort))
+    let network = EtcdNetwork(proxies: proxies, clientPorts: members.map(\.clientPort))
     for (place, proxy) in proxies.enumerated() {
       _ = await proxy.watch(.clientToServer) { [weak network] frame in
         network?.note(frame, at: place)
@@ -82,20 +82,26 @@ public final class EtcdNetwork: Sendable {
     }
   }
 
-  /// The number by which etcd knows a member, in hexadecimal.
+  /// The number by which etcd knows a member, in hexadecimal, asked by JSON over HTTP at the member's client port.
   private func number(of place: Int) async throws(ServerError) -> String {
-    struct Member: Decodable {
-      var id: UInt64
-      var peerURLs: [String]
+    struct Answer: Decodable {
+      struct Member: Decodable {
+        var ID: String
+        var peerURLs: [String]
+      }
+      var members: [Member]
     }
-    let question = Array("GET /members HTTP/1.0\r\n\r\n".utf8)
-    let answer = try await exchange(question, port: self.peerPorts[place], within: .seconds(5))
-    let body = String(decoding: answer, as: UTF8.self).split(separator: "\r\n\r\n", maxSplits: 1).last ?? ""
-    let members = (try? JSONDecoder().decode([Member].self, from: Data(body.utf8))) ?? []
+    let head = "POST /v3/cluster/member/list HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}"
+    let answer = try await exchange(Array(head.utf8), port: self.clientPorts[place], within: .seconds(5))
+    let text = String(decoding: answer, as: UTF8.self)
+    let body = text.firstRange(of: "\r\n\r\n").map { text[$0.upperBound...] } ?? ""
+    let members = (try? JSONDecoder().decode(Answer.self, from: Data(body.utf8)))?.members ?? []
     let port = self.proxies[place].port
-    guard let member = members.first(where: { $0.peerURLs.contains { $0.hasSuffix(":\(port)") } }) else {
-      throw ServerError(.noAnswer, "The etcd member at port \(self.peerPorts[place]) does not list itself: \(body)")
+    guard let member = members.first(where: { $0.peerURLs.contains { $0.hasSuffix(":\(port)") } }),
+      let number = UInt64(member.ID)
+    else {
+      throw ServerError(.noAnswer, "The etcd member at port \(self.clientPorts[place]) does not list itself: \(text)")
     }
-    return String(member.id, radix: 16)
+    return String(number, radix: 16)
   }
 }

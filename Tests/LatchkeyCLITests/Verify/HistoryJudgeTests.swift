@@ -119,6 +119,12 @@ struct HistoryJudgeTests {
     )
     history.faultsEnded = Sample.ms(25)
     #expect(self.judge.kinds(in: history) == [.noProgress])
+    // Where fairness is not promised, that is explained as long as somebody gets the lock.
+    history.isFair = false
+    #expect(self.judge.findings(in: history).map { $0.excuse == nil } == [false])
+    history.faultsEnded = Sample.ms(35)
+    #expect(self.judge.findings(in: history).map { $0.excuse == nil } == [true, true])
+    history.isFair = true
     history.faultsEnded = Sample.ms(5)
     #expect(self.judge.kinds(in: history) == [])
     var limits = HistoryJudge.Limits()

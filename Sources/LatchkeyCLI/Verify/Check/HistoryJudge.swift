@@ -214,12 +214,17 @@ struct HistoryJudge: Sendable {
       guard let held = lease.firstHeld, held > ended else { continue }
       first[lease.client] = min(first[lease.client] ?? .max, held)
     }
+    // Where nobody promises fairness, a client may lose every race; that the lock itself goes on is owed all the same.
+    let goesOn = first.values.contains { $0 - ended <= self.limits.progress }
+    let excuse =
+      !history.isFair && goesOn ? "the backend promises no fairness: the others won every race for the lock" : nil
     return (0..<history.clients).compactMap { client in
       if let held = first[client], held - ended <= self.limits.progress { return nil }
       return Breach(
         kind: .noProgress,
         text: "client \(client + 1) got no lock within \(Self.time(self.limits.progress)) after the faults had ended",
-        at: ended
+        at: ended,
+        excuse: excuse
       )
     }
   }

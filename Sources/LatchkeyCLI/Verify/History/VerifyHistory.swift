@@ -25,6 +25,8 @@ struct VerifyHistory: Sendable {
   var ends: [End] = []
   /// How many client processes there are.
   var clients = 0
+  /// Whether the backend serves its waiters in the order in which they came.
+  var isFair = true
   /// When the last fault was over and all servers were back; nil if it never came to that.
   var faultsEnded: UInt64?
   /// When the clients were told to stop.

@@ -29,7 +29,7 @@ extension VerifyOutcome {
     for finding in self.violations.prefix(20) { lines.append("VIOLATION   \(self.text(finding))") }
     if self.violations.count > 20 { lines.append("            and \(self.violations.count - 20) more") }
     for (reason, count) in self.explanations {
-      lines.append("EXPLAINED   \(count == 1 ? "once" : "\(count) times") held by two at once: \(reason)")
+      lines.append("EXPLAINED   \(count == 1 ? "once" : "\(count) times"): \(reason)")
     }
     lines.append("verdict     \(self.verdictText)")
     lines.append("repeat with \(self.command)")

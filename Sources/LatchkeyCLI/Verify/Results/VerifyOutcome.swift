@@ -47,9 +47,12 @@ struct VerifyOutcome: Sendable {
     }
   }
 
-  /// Explained findings by reason.
+  /// Explained findings by what was found and why.
   var explanations: [(reason: String, count: Int)] {
-    Dictionary(grouping: self.explained) { $0.excuse ?? "" }.map { ($0.key, $0.value.count) }.sorted { $0.0 < $1.0 }
+    let groups = Dictionary(grouping: self.explained) { finding in
+      "\(finding.kind == .noProgress ? "no lock within the bound" : "held by two at once"): \(finding.excuse ?? "")"
+    }
+    return groups.map { ($0.key, $0.value.count) }.sorted { $0.0 < $1.0 }
   }
 
   /// The whole history, a line of JSON for each event, fault and write.

@@ -64,7 +64,7 @@ struct VerifyPage: Sendable {
 
   private var warnings: String {
     let violations = self.outcome.violations.prefix(50).map { self.outcome.text($0) }
-    let explained = self.outcome.explanations.map { "\($0.count) × held by two at once: \($0.reason)" }
+    let explained = self.outcome.explanations.map { "\($0.count) × \($0.reason)" }
     return (violations + explained).map { "<p class=\"warning\">\(Markup.escape($0))</p>" }.joined(separator: "\n")
   }
 

@@ -90,6 +90,7 @@ struct VerifyRun: Sendable {
     history = VerifyHistory(record.events)
     history.writes = record.writes
     history.clients = self.settings.processes
+    history.isFair = self.url.scheme == .zookeeper || self.url.scheme == .etcd
     history.faultsEnded = Task.isCancelled ? nil : ended
     history.stopped = stopped
     history.ends = ends
