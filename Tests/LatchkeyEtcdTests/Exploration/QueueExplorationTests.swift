@@ -15,30 +15,38 @@ struct QueueExplorationTests {
   /// Whether the large explorations are asked for: see `scripts/explore`.
   static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
 
-  private func expectSound(_ what: String, _ model: some ExplorationModel) {
-    let exploration = model.explore()
+  /// - Parameter limit: Beyond this many states, what was reached is enough: the space is too large.
+  private func expectSound(_ what: String, _ model: some ExplorationModel, upTo limit: Int? = nil) {
+    let exploration = model.explore(upTo: limit ?? .max)
     print("etcd, \(what): \(exploration)")
     #expect(exploration.story == nil)
-    #expect(exploration.isComplete)
+    #expect(exploration.isComplete || limit != nil)
   }
 
-  @Test("hold in every state of three clients with any one fault")
+  /// Copies of requests that arrive late make the space many times larger, and clients that are paused some times.
+  private static let common: [QueueModel.Fault] = [
+    .cancel, .loseAnswer, .loseEvent, .breakStream, .deleteByHand, .restart,
+  ]
+
+  @Test("hold in every state of three clients")
   func threeClients() {
-    self.expectSound("three clients, one fault", QueueModel(callers: Self.three, faults: 1))
+    self.expectSound("three clients", QueueModel(callers: Self.three, faults: 0))
   }
 
-  @Test("hold in every state of two clients with any two faults")
+  @Test("hold in every state of two clients with one common fault, and with a pause")
+  func oneFault() {
+    self.expectSound("two clients, one common fault", QueueModel(callers: Self.two, faults: 1, of: Self.common))
+    self.expectSound("two clients, one pause", QueueModel(callers: Self.two, faults: 1, of: [.pause]))
+  }
+
+  @Test("hold in every state of three clients with one common fault", .enabled(if: Self.isDeep))
+  func threeClientsOneFault() {
+    self.expectSound("three clients, one common fault", QueueModel(callers: Self.three, faults: 1, of: Self.common))
+  }
+
+  @Test("hold in every state of two clients with two common faults", .enabled(if: Self.isDeep))
   func twoFaults() {
-    self.expectSound("two clients, two faults", QueueModel(callers: Self.two, faults: 2))
-  }
-
-  @Test("hold in every state of a client that comes back, waiting or trying, with any one fault")
-  func returning() {
-    self.expectSound("a client that comes back, one fault", QueueModel(callers: Self.returning, faults: 1))
-    self.expectSound(
-      "a wait and a try in one process, one fault",
-      QueueModel(callers: [[true, false], [true]], faults: 1)
-    )
+    self.expectSound("two clients, two common faults", QueueModel(callers: Self.two, faults: 2, of: Self.common))
   }
 
   @Test("hold in every state of one session with any three faults, at any delays")
@@ -46,14 +54,18 @@ struct QueueExplorationTests {
     self.expectSound("one session, three faults", LeaseModel(faults: 3))
   }
 
-  @Test("hold in every state of three clients with any two faults", .enabled(if: Self.isDeep))
+  @Test("hold in the first three million states of three clients with any two faults", .enabled(if: Self.isDeep))
   func threeClientsTwoFaults() {
-    self.expectSound("three clients, two faults", QueueModel(callers: Self.three, faults: 2))
+    self.expectSound("three clients, two faults", QueueModel(callers: Self.three, faults: 2), upTo: 3_000_000)
   }
 
-  @Test("hold in every state of a client that comes back with any two faults", .enabled(if: Self.isDeep))
-  func returningTwoFaults() {
-    self.expectSound("a client that comes back, two faults", QueueModel(callers: Self.returning, faults: 2))
+  @Test("hold in the first three million states of a client that comes back with any fault", .enabled(if: Self.isDeep))
+  func returning() {
+    self.expectSound(
+      "a client that comes back, one fault",
+      QueueModel(callers: Self.returning, faults: 1),
+      upTo: 3_000_000
+    )
   }
 
   @Test("hold on ways through spaces that are too large to be explored: four clients, eight callers, four faults")
@@ -135,7 +147,6 @@ struct QueueExplorationTests {
 
   @Test("the explorer finds that", arguments: Self.mistakes)
   func finds(mistake: SeededMistake<QueueModel>) {
-    #expect(mistake.model.explore().story == nil)
     let exploration = mistake.explore()
     print("etcd, if \(mistake): \(exploration)")
     #expect(mistake.isFound(by: exploration))

@@ -34,7 +34,7 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("one server holds in every state of three clients with any fault, replies at once")
+  @Test("one server holds in every state of three clients with any fault, replies at once", .enabled(if: Self.isDeep))
   func threeClientsOneFaultAtOnce() {
     let model = LockModel(
       servers: 1,
@@ -47,7 +47,7 @@ struct LockExplorationTests {
     self.expectSound("one server, three clients, one fault, replies at once", model)
   }
 
-  @Test("one server holds in every state of two clients while time passes")
+  @Test("one server holds in every state of two clients while time passes", .enabled(if: Self.isDeep))
   func timed() {
     self.expectSound(
       "one server, two clients, time",

@@ -157,7 +157,9 @@ struct QueueModel: ExplorationModel {
     case .hear(let index): try self.hear(index, &state)
     case .reconnect(let index): try self.reconnect(index, &state)
     case .beat(let index):
-      state.clients[index].requests.append(.watchOwn(state.clients[index].laterWatches.removeFirst()))
+      let node = state.clients[index].laterWatches.removeFirst()
+      state.clients[index].watches.append(ModelClient.Watch(name: node.name))
+      state.clients[index].requests.append(.watchOwn(node))
     case .prove(let index): try self.prove(index, &state)
     case .expire(let index):
       let fired = state.server.expire(state.clients[index].session)
