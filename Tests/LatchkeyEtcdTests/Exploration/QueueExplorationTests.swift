@@ -33,10 +33,11 @@ struct QueueExplorationTests {
     self.expectSound("three clients", QueueModel(callers: Self.three, faults: 0))
   }
 
-  @Test("hold in every state of two clients with one common fault, and with a pause")
+  @Test("hold in every state of two clients with one fault")
   func oneFault() {
     self.expectSound("two clients, one common fault", QueueModel(callers: Self.two, faults: 1, of: Self.common))
     self.expectSound("two clients, one pause", QueueModel(callers: Self.two, faults: 1, of: [.pause]))
+    self.expectSound("two clients, one late copy", QueueModel(callers: Self.two, faults: 1, of: [.delayRequest]))
   }
 
   @Test("hold in every state of three clients with one common fault", .enabled(if: Self.isDeep))
