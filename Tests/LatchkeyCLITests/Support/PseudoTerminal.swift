@@ -9,17 +9,16 @@ import Darwin
 /// A terminal that a command can write to, and a test can read.
 struct PseudoTerminal: Sendable {
   private let people: Int32
-  /// The end of programs.
+  /// What the command gets as its output.
   let program: Int32
 
   init() throws {
-    let people = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
-    guard people >= 0, grantpt(people) == 0, unlockpt(people) == 0, let name = ptsname(people) else {
-      throw SystemError(doing: "make a terminal", code: errno)
+    var (people, program): (Int32, Int32) = (-1, -1)
+    guard openpty(&people, &program, nil, nil, nil) == 0 else {
+      throw SystemError(doing: "open a terminal", code: errno)
     }
-    let program = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)
-    guard program >= 0 else { throw SystemError(doing: "open a terminal", code: errno) }
     (self.people, self.program) = (people, program)
+    for end in [people, program] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
   }
 
   /// Call it when the command has its end: what it shows then ends with it.
