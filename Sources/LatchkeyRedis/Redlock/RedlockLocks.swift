@@ -71,6 +71,9 @@ public final class RedlockLocks: LockProvider {
     var turns = TurnMachine.Rules()
     turns.usesWakeUps = false
     turns.repeatsOwner = false
+    // Others come by at intervals of their own and are not heard: a chance for them is longer, and rarer.
+    turns.handOverLimit = 256
+    turns.courtesy = .milliseconds(10)...(.milliseconds(30))
     var renewal = RenewalMachine.Rules(timeToLive: timeToLive)
     renewal.renews = configuration.renews
     renewal.longestHold = configuration.longestHold

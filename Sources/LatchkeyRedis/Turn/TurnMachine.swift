@@ -25,6 +25,8 @@ package struct TurnMachine: Sendable {
     package var longestPause = Duration.milliseconds(250)
     /// How often in a row the lock is handed to the next in the local line before other processes get a chance.
     package var handOverLimit = 16
+    /// The shortest and the longest pause that gives other processes their chance.
+    package var courtesy = Duration.milliseconds(1)...(.milliseconds(3))
 
     package init() {}
   }
@@ -305,12 +307,13 @@ package struct TurnMachine: Sendable {
       case .open, .idle: 1
       case .none, .opening: 0
       }
-    guard told > isTold else { return self.ask() }
+    // Where nobody listens, nobody can say whether others wait.
+    guard told > isTold || !self.rules.usesWakeUps else { return self.ask() }
     let alarm = self.newAlarm()
     self.phase = .yielding(alarm: alarm)
     // Those who would not wait are told that others come first.
     return self.turnAwayImpatient() + [
-      .rest(alarm: alarm, atLeast: .milliseconds(1), atMost: .milliseconds(3))
+      .rest(alarm: alarm, atLeast: self.rules.courtesy.lowerBound, atMost: self.rules.courtesy.upperBound)
     ]
   }
 

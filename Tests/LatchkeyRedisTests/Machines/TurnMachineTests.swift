@@ -75,6 +75,25 @@ struct TurnMachineTests {
     expectEqual(machine.handle(.releaseSettled(attempt: 1, told: 0)), [.ask(attempt: 2, isNew: true)])
   }
 
+  @Test("where releases are not published, others get their chance whether they wait or not")
+  func courtesyUnheard() {
+    let courtesy = Duration.milliseconds(10)...(.milliseconds(30))
+    var machine = self.held {
+      $0.usesWakeUps = false
+      $0.handOverLimit = 1
+      $0.courtesy = courtesy
+    }
+    _ = machine.handle(.joined(patient: true))
+    expectEqual(machine.handle(.ended(attempt: 1)), [.release(attempt: 1)])
+    let actions = machine.handle(.releaseSettled(attempt: 1, told: 0))
+    let alarm = Self.alarm(actions) ?? 0
+    expectEqual(
+      actions,
+      [.rest(alarm: alarm, atLeast: courtesy.lowerBound, atMost: courtesy.upperBound)]
+    )
+    expectEqual(machine.handle(.alarm(alarm)), [.ask(attempt: 2, isNew: true)])
+  }
+
   @Test("a held lock is subscribed to, asked for again when that is confirmed, and polled behind it")
   func waits() {
     var machine = self.machine()
