@@ -36,7 +36,7 @@ public struct ChannelTryLock: FencedLock {
   /// - Returns: The lease, or nil if the slot is empty.
   /// - Throws: Nothing; the type is the protocol's.
   public func tryAcquire() async throws(LockError) -> Lease? {
-    try await self.core.tryAcquire()
+    self.core.tryAcquire()
   }
 
   /// Receives the token, in the order in which callers came.

@@ -48,7 +48,7 @@ final class LocalLockCore: LeaseDriver {
   private let slot = Atomic<UInt64>(0)
   private let observer: LockObserver
   /// Whether anybody listened when that was looked at last, which costs as much as a grant: at the beginning, and at every
-  /// 64th grant.
+  /// 256th grant.
   private let isObserved: Atomic<Bool>
   let name: LockName
   let backend: LockBackend
@@ -65,15 +65,19 @@ final class LocalLockCore: LeaseDriver {
     self.base = UInt64(age.seconds) * 1_000_000_000 + UInt64(age.attoseconds / 1_000_000_000)
   }
 
+  /// Whether a call must be measured, and so takes the way round.
   @inline(__always)
-  func tryAcquire() async throws(LockError) -> Lease? {
-    if self.isObserved.load(ordering: .relaxed) { return try await self.tryAcquireObserved() }
-    return self.tryLease()
+  private var isMeasured: Bool { self.isObserved.load(ordering: .relaxed) }
+
+  func tryAcquire() -> Lease? {
+    if self.isMeasured { return self.tryAcquireMeasured() }
+    let grant = self.tryGrant()
+    return grant == 0 ? nil : self.lease(grant)
   }
 
   @inline(never)
-  private func tryAcquireObserved() async throws(LockError) -> Lease? {
-    try await self.observer.tryAcquire(self.name) { () async throws(LockError) in self.tryLease() }
+  private func tryAcquireMeasured() -> Lease? {
+    self.observer.tryAtOnce(self.name) { self.tryLease() }
   }
 
   private func tryLease() -> Lease? {
@@ -99,7 +103,7 @@ final class LocalLockCore: LeaseDriver {
   /// Looks again whether anybody listens, now and then.
   @inline(__always)
   private func look(atGrant number: UInt64) {
-    if number % 64 == 0 { self.look() }
+    if number % 256 == 0 { self.look() }
   }
 
   @inline(never)
@@ -138,7 +142,7 @@ final class LocalLockCore: LeaseDriver {
     let current = HoldMarker.currentTask
     let enclosing = HoldMarker.current
     if let enclosing { try enclosing.check(self.name, self.backend, task: current.identity) }
-    let isSlow = current.isCancelled || self.isObserved.load(ordering: .relaxed)
+    let isSlow = current.isCancelled || self.isMeasured
     let grant = isSlow ? 0 : self.tryGrant()
     guard grant != 0 else { return nil }
     let marker = HoldMarker(
@@ -166,22 +170,22 @@ final class LocalLockCore: LeaseDriver {
 
   @inline(__always)
   func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
-    if self.isObserved.load(ordering: .relaxed) { return try await self.acquireObserved(within: timeout) }
-    return try await self.acquireLease(within: timeout)
+    // What need not wait is done before the first suspension point.
+    if !self.isMeasured {
+      if Task.isCancelled { throw .cancelled(self.name) }
+      if let lease = self.tryLease() { return lease }
+    }
+    return try await self.acquireSlowly(within: timeout)
   }
 
   @inline(never)
-  private func acquireObserved(within timeout: Duration?) async throws(LockError) -> Lease {
-    try await self.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
-      try await self.acquireLease(within: timeout)
+  private func acquireSlowly(within timeout: Duration?) async throws(LockError) -> Lease {
+    guard self.isMeasured else { return try await self.wait(within: timeout) }
+    return try await self.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      if Task.isCancelled { throw .cancelled(self.name) }
+      if let lease = self.tryLease() { return lease }
+      return try await self.wait(within: timeout)
     }
-  }
-
-  @inline(__always)
-  private func acquireLease(within timeout: Duration?) async throws(LockError) -> Lease {
-    if Task.isCancelled { throw .cancelled(self.name) }
-    if let lease = self.tryLease() { return lease }
-    return try await self.wait(within: timeout)
   }
 
   private func wait(within timeout: Duration?) async throws(LockError) -> Lease {

@@ -40,7 +40,7 @@ public struct LocalMutex: FencedLock {
   /// - Returns: The lease, or nil if somebody holds the lock.
   /// - Throws: Nothing; the type is the protocol's.
   public func tryAcquire() async throws(LockError) -> Lease? {
-    try await self.core.tryAcquire()
+    self.core.tryAcquire()
   }
 
   /// Waits for the lock, in the order in which callers came.

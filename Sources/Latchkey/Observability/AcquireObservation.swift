@@ -22,11 +22,11 @@ struct AcquireObservation {
   }
 
   /// The call got the lock: from now on the hold is watched.
-  func succeed(_ lease: inout Lease) {
+  func succeed(_ lease: consuming Lease) -> Lease {
     self.span?.describe(lease.held.token)
     self.metrics?.granted()
     self.end("granted")
-    lease.observe(self.metrics, self.tracer)
+    return lease.observed(self.metrics, self.tracer)
   }
 
   /// The call found the lock held.

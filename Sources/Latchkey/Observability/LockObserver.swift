@@ -42,9 +42,7 @@ package struct LockObserver: Sendable {
     let isPatient = timeout.map { $0 > .zero } ?? true
     guard let attempt = self.begin(name, isPatient: isPatient) else { return try await acquire() }
     do throws(LockError) {
-      var lease = try await acquire()
-      attempt.succeed(&lease)
-      return lease
+      return attempt.succeed(try await acquire())
     } catch {
       attempt.fail(error)
       throw error
@@ -58,16 +56,25 @@ package struct LockObserver: Sendable {
   ) async throws(LockError) -> Lease? {
     guard let attempt = self.begin(name, isPatient: false) else { return try await tryAcquire() }
     do throws(LockError) {
-      guard var lease = try await tryAcquire() else {
+      guard let lease = try await tryAcquire() else {
         attempt.turnAway()
         return nil
       }
-      attempt.succeed(&lease)
-      return lease
+      return attempt.succeed(lease)
     } catch {
       attempt.fail(error)
       throw error
     }
+  }
+
+  /// Watches a try that never suspends, and the lease that may come of it.
+  func tryAtOnce(_ name: LockName, _ tryAcquire: () -> Lease?) -> Lease? {
+    guard let attempt = self.begin(name, isPatient: false) else { return tryAcquire() }
+    guard let lease = tryAcquire() else {
+      attempt.turnAway()
+      return nil
+    }
+    return attempt.succeed(lease)
   }
 
   private func begin(_ name: LockName, isPatient: Bool) -> AcquireObservation? {

@@ -13,7 +13,7 @@ internal import Tracing
 /// try await lease.release()
 /// ```
 public struct Lease: ~Copyable, Sendable {
-  private var driver: any LeaseDriver
+  private let driver: any LeaseDriver
   private let grant: UInt64
   private let token: FencingToken?
   private var isOwned = true
@@ -50,9 +50,11 @@ public struct Lease: ~Copyable, Sendable {
 }
 
 extension Lease {
-  /// Has the hold measured from now on.
-  mutating func observe(_ metrics: LockMetrics?, _ tracer: (any Tracer)?) {
-    self.driver = ObservedGrant(self.driver, grant: self.grant, token: self.token, metrics: metrics, tracer: tracer)
+  /// The same grant, with its hold measured from now on.
+  consuming func observed(_ metrics: LockMetrics?, _ tracer: (any Tracer)?) -> Lease {
+    self.isOwned = false
+    let driver = ObservedGrant(self.driver, grant: self.grant, token: self.token, metrics: metrics, tracer: tracer)
+    return Lease(driver: driver, grant: self.grant, token: self.token)
   }
 
   /// What measures the hold; nil if nobody listens.

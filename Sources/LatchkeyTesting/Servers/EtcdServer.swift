@@ -116,8 +116,8 @@ public final class EtcdServer: ProcessServer {
 extension EtcdServer {
   /// The server's version, such as `3.4.23`; nil if it does not tell.
   public func version(within limit: Duration = .seconds(5)) async throws(ServerError) -> String? {
-    let answer = try await self.status("version", within: limit)
-    let mark = "\"etcdserver\":\""
-    return answer.firstRange(of: mark).map { String(answer[$0.upperBound...].prefix { $0 != "\"" }) }
+    let start = "etcd_server_version{server_version=\""
+    let lines = try await self.status("metrics", within: limit).split(whereSeparator: \.isNewline)
+    return lines.first { $0.hasPrefix(start) }.map { String($0.dropFirst(start.count).prefix { $0 != "\"" }) }
   }
 }
