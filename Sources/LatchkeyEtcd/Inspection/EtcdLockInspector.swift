@@ -30,7 +30,7 @@ public final class EtcdLockInspector: LockInspector {
   ///
   /// - Parameter name: The lock.
   /// - Returns: What the cluster shows.
-  /// - Throws: ``LockError``: `unreachable`, `notAuthorized`, `closed`, `backendFailure`.
+  /// - Throws: `LockError`: `unreachable`, `notAuthorized`, `closed`, `backendFailure`.
   public func inspect(_ name: LockName) async throws(LockError) -> LockReport {
     let instance = self.reader.configuration.endpoints.joined(separator: ",")
     let backend = LockBackend(kind: "etcd", instance: self.prefix.isEmpty ? instance : "\(instance)/\(self.prefix)")
@@ -63,7 +63,7 @@ public final class EtcdLockInspector: LockInspector {
   ///   - contender: Whom to remove, from a report.
   ///   - name: The lock.
   /// - Returns: Whether it was there. True also if an answer was lost and it is gone now.
-  /// - Throws: ``LockError``: `unreachable`, `notAuthorized` if this user may not delete it, `closed`.
+  /// - Throws: `LockError`: `unreachable`, `notAuthorized` if this user may not delete it, `closed`.
   public func remove(_ contender: LockContender, from name: LockName) async throws(LockError) -> Bool {
     let parts = contender.handle.split(separator: UInt8(ascii: "/"), maxSplits: 1)
     guard parts.count == 2, let revision = Int64(String(decoding: parts[0], as: UTF8.self)) else { return false }

@@ -26,7 +26,7 @@ public struct RedisLockInspector: LockInspector {
   ///
   /// - Parameter name: The lock.
   /// - Returns: What the server shows.
-  /// - Throws: ``LockError``: `unreachable`, `notAuthorized`, `cancelled`, `closed`, `backendFailure` if the key holds something
+  /// - Throws: `LockError`: `unreachable`, `notAuthorized`, `cancelled`, `closed`, `backendFailure` if the key holds something
   ///   else than a lock.
   public func inspect(_ name: LockName) async throws(LockError) -> LockReport {
     let view = LockKeyView(executor: self.executor, keys: LockKeys(name, prefix: self.prefix))
@@ -50,7 +50,7 @@ public struct RedisLockInspector: LockInspector {
   ///   - contender: Whom to remove, from a report.
   ///   - name: The lock.
   /// - Returns: Whether it was there. True also if an answer was lost and it is gone now.
-  /// - Throws: ``LockError``: `unreachable`, `notAuthorized` if this user may not delete it, `cancelled`, `closed`.
+  /// - Throws: `LockError`: `unreachable`, `notAuthorized` if this user may not delete it, `cancelled`, `closed`.
   public func remove(_ contender: LockContender, from name: LockName) async throws(LockError) -> Bool {
     let view = LockKeyView(executor: self.executor, keys: LockKeys(name, prefix: self.prefix))
     do throws(RedisError) {

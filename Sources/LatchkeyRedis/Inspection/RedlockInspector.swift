@@ -27,7 +27,7 @@ public struct RedlockInspector: LockInspector {
   ///
   /// - Parameter name: The lock.
   /// - Returns: What the servers show; the time left is how long the holder keeps its majority.
-  /// - Throws: ``LockError``: `unreachable` if fewer than a majority answer, `notAuthorized`, `cancelled`, `closed`.
+  /// - Throws: `LockError`: `unreachable` if fewer than a majority answer, `notAuthorized`, `cancelled`, `closed`.
   public func inspect(_ name: LockName) async throws(LockError) -> LockReport {
     let answers = await self.ask(name) { view throws(RedisError) in try await view.key()?.contender }
     try self.requireMajority(answers, name)
@@ -54,7 +54,7 @@ public struct RedlockInspector: LockInspector {
   ///   - contender: Whom to remove, from a report.
   ///   - name: The lock.
   /// - Returns: Whether any server had it. True also if an answer was lost.
-  /// - Throws: ``LockError``: `unreachable` if fewer than a majority answer, for then it may hold a majority still;
+  /// - Throws: `LockError`: `unreachable` if fewer than a majority answer, for then it may hold a majority still;
   ///   `notAuthorized`, `cancelled`, `closed`.
   public func remove(_ contender: LockContender, from name: LockName) async throws(LockError) -> Bool {
     let answers = await self.ask(name) { view throws(RedisError) in try await view.delete(contender.handle) }

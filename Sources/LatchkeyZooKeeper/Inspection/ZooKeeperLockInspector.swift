@@ -23,7 +23,7 @@ public struct ZooKeeperLockInspector: LockInspector {
   ///
   /// - Parameter name: The lock.
   /// - Returns: What the servers show; ages are the difference between the servers' clocks and this machine's.
-  /// - Throws: ``LockError``: `unreachable`, `notAuthorized`, `cancelled`, `closed`, `backendFailure`.
+  /// - Throws: `LockError`: `unreachable`, `notAuthorized`, `cancelled`, `closed`, `backendFailure`.
   public func inspect(_ name: LockName) async throws(LockError) -> LockReport {
     let directory = LockPath.directory(of: name, under: self.root)
     let backend = LockBackend(
@@ -50,7 +50,7 @@ public struct ZooKeeperLockInspector: LockInspector {
   ///   - contender: Whom to remove, from a report.
   ///   - name: The lock.
   /// - Returns: Whether it was there. True also if the answer was lost and it is gone now.
-  /// - Throws: ``LockError``: `unreachable`, `notAuthorized` if this client may not delete it, `cancelled`, `closed`.
+  /// - Throws: `LockError`: `unreachable`, `notAuthorized` if this client may not delete it, `cancelled`, `closed`.
   public func remove(_ contender: LockContender, from name: LockName) async throws(LockError) -> Bool {
     let path = LockPath.directory(of: name, under: self.root) + "/" + contender.identity
     var isDoubtful = false
