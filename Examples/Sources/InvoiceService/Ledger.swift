@@ -15,34 +15,27 @@ struct Ledger {
   ///   - instance: Who writes it.
   ///   - token: The fencing token of the lock.
   /// - Returns: Its number.
-  /// - Throws: ``StaleToken`` if somebody with a greater token has written; an error of the file system.
+  /// - Throws: `StaleToken` if somebody with a greater token has written; an error of the file system.
   func append(by instance: String, fencedBy token: FencingToken?) throws -> Int {
     let file = open(self.path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
     guard flock(file, LOCK_EX) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     let last = try Self.lastEntry(handle)
-    let token = token?.major ?? 0
-    guard token >= last.token else { throw StaleToken(token: token, seen: last.token) }
-    try handle.write(contentsOf: Data("\(last.number + 1) \(token) \(instance)\n".utf8))
+    let token = token ?? FencingToken(major: 0)
+    var fence = FenceState(newest: last.token)
+    try fence.admit(token)
+    try handle.write(contentsOf: Data("\(last.number + 1) \(token.compactDescription) \(instance)\n".utf8))
     return last.number + 1
   }
 
-  private static func lastEntry(_ handle: FileHandle) throws -> (number: Int, token: UInt64) {
+  private static func lastEntry(_ handle: FileHandle) throws -> (number: Int, token: FencingToken?) {
     let end = try handle.seekToEnd()
     try handle.seek(toOffset: end - min(end, 256))
     let tail = String(decoding: try handle.readToEnd() ?? Data(), as: UTF8.self)
     guard let words = tail.split(separator: "\n").last?.split(separator: " "), words.count == 3,
-      let number = Int(words[0]), let token = UInt64(words[1])
-    else { return (0, 0) }
+      let number = Int(words[0]), let token = FencingToken(String(words[1]))
+    else { return (0, nil) }
     return (number, token)
   }
-}
-
-/// A write that came too late.
-struct StaleToken: Error, CustomStringConvertible {
-  let token: UInt64
-  let seen: UInt64
-
-  var description: String { "the token \(self.token) is older than \(self.seen), which has been seen" }
 }
