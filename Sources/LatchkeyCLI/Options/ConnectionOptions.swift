@@ -54,6 +54,15 @@ struct ConnectionOptions: ParsableArguments {
     if let tick, tick <= .zero { throw ValidationError("--tick must be above zero") }
   }
 
+  /// What was given for the time that servers keep a silent client's locks, to be given again.
+  var timeoutArguments: [String] {
+    (self.sessionTimeout.map { ["--session-timeout", DurationText.format($0)] } ?? [])
+      + (self.ttl.map { ["--ttl", DurationText.format($0)] } ?? [])
+  }
+
+  /// What was given for the servers' tick, to be given again.
+  var tickArguments: [String] { self.tick.map { ["--tick", DurationText.format($0)] } ?? [] }
+
   /// Puts the options, and the password from wherever it is, into a URL. Options win over what the URL says.
   ///
   /// - Parameters:

@@ -142,6 +142,7 @@ struct VerifyCommand: AsyncParsableCommand {
     guard let serve else {
       let url = try self.connection.apply(to: LockURL(self.url ?? ""))
       try Self.check(url)
+      settings.target = [url.description] + self.connection.tickArguments
       settings.timeToLive = url.timeToLive ?? .seconds(4)
       return try await VerifyRun(
         settings: settings,
@@ -161,6 +162,7 @@ struct VerifyCommand: AsyncParsableCommand {
       var settings = prepared
       let url = try self.connection.apply(to: LockURL(servers.base + "verify"))
       settings.timeToLive = url.timeToLive ?? settings.timeToLive
+      settings.target = ["--serve", serve] + self.connection.timeoutArguments + self.connection.tickArguments
       return try await VerifyRun(
         settings: settings,
         url: Self.url(url, settings),

@@ -2,7 +2,8 @@
 ///
 /// Followers connect to their leader there, and everything that makes an ensemble one goes over it: proposals,
 /// acknowledgements, and which sessions live. Votes do not: elections go on undisturbed, so a member that is cut off looks for
-/// a leader, finds one by the votes, and cannot follow it.
+/// a leader, finds one by the votes, and cannot follow it; a leader that is cut off may win every election, and lead nobody,
+/// until it is back.
 public final class ZooKeeperNetwork: Sendable {
   /// The proxy through which one member reaches another, by the places of the two in the ensemble.
   private let proxies: [[FaultProxy?]]

@@ -1,3 +1,4 @@
+import LatchkeyTesting
 import Testing
 
 @testable import LatchkeyCLI
@@ -18,7 +19,7 @@ struct VerifyTests {
     let page = folder.file("page.html")
     let outcome = await
       (try Latchkey(
-        ["verify", "--serve", "redis", "--duration", "7s", "--seed", "11", "--json", "--report", page]
+        ["verify", "--serve", "redis", "--ttl", "1s", "--duration", "5s", "--seed", "11", "--json", "--report", page]
       )).outcome()
     #expect(outcome.status == 0, "\(outcome.output) \(outcome.errorText)")
     let report = try JSON.decode(VerifyReport.self, from: try #require(outcome.output.first))
@@ -30,26 +31,38 @@ struct VerifyTests {
     #expect(html.contains("id=\"timeline\"") && !html.contains("<script") && !html.contains("src="))
   }
 
-  @Test("a client that ignores deadlines is found out")
+  @Test("a client that ignores deadlines is found out, and the command that repeats the run is told")
   func sabotage() async throws {
-    let outcome = try await Latchkey.call(
-      "verify",
-      "--serve",
-      "redis",
-      "--faults",
-      "pause",
-      "--duration",
-      "9s",
-      "--seed",
-      "3",
-      "--sabotage",
-      "ignore-deadline",
-      "--json"
-    )
-    #expect(outcome.status == 1)
-    let report = try JSON.decode(VerifyReport.self, from: try #require(outcome.output.first))
-    #expect(report.verdict == .violated)
-    #expect(report.violations.contains { $0.kind == "heldAfterDeadline" || $0.kind == "overlap" })
+    try await withRedis { server in
+      let url = "redis://127.0.0.1:\(server.port)/sabotage"
+      let outcome = try await Latchkey(
+        ["verify", url, "--ttl", "1s", "--faults", "pause", "--duration", "4s", "--seed", "3", "--workers", "1"]
+          + ["--sabotage", "ignore-deadline"]
+      ).outcome()
+      #expect(outcome.status == 1)
+      #expect(
+        outcome.output.contains { $0.hasPrefix("VIOLATION") && $0.contains("isHeld was true after its deadline") }
+      )
+      #expect(
+        outcome.output.last
+          == "repeat with latchkey verify '\(url)?ttl=1s' --faults pause --seed 3 --duration 4s --processes 4 --workers 1 "
+          + "--sabotage ignore-deadline"
+      )
+    }
+  }
+
+  @Test("a resource that takes stale writes from a client that was stopped is found out")
+  func staleWrites() async throws {
+    try await withRedis { server in
+      let outcome = try await Latchkey(
+        ["verify", "redis://127.0.0.1:\(server.port)/stale", "--ttl", "1s", "--faults", "pause", "--duration", "4s"]
+          + ["--seed", "3", "--sabotage", "accept-stale", "--json"]
+      ).outcome()
+      #expect(outcome.status == 1)
+      let report = try JSON.decode(VerifyReport.self, from: try #require(outcome.output.first))
+      #expect(report.verdict == .violated)
+      #expect(report.violations.contains { $0.kind == "staleWrite" })
+    }
   }
 
   @Test("a run in which no fault had an effect is no success, and an interrupted one cleans up and tells what it has")
@@ -93,7 +106,7 @@ struct VerifyTests {
   #if ZooKeeper
   @Test("finds every promise of a ZooKeeper lock kept under faults")
   func zooKeeper() async throws {
-    let outcome = try await Latchkey.call("verify", "--serve", "zookeeper", "--duration", "8s", "--seed", "5", "--json")
+    let outcome = try await Latchkey.call("verify", "--serve", "zookeeper", "--duration", "6s", "--seed", "5", "--json")
     #expect(outcome.status == 0, "\(outcome.output) \(outcome.errorText)")
     let report = try JSON.decode(VerifyReport.self, from: try #require(outcome.output.first))
     #expect(report.violations == [])

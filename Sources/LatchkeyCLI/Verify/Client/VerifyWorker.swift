@@ -88,12 +88,17 @@ struct VerifyWorker: Sendable {
       ? self.random.duration(0.1...1.2, of: self.plan.timeToLive)
       : .milliseconds(Int.random(in: 0..<20, using: &self.random))
     let end = ContinuousClock.now.advanced(by: length)
+    var lingers = false
     repeat {
       // Looked at and used in one breath, as a careful holder does; what comes in between is what tokens are for.
       if seen.isHeld { _ = await outlet.write(worker: number, token: token, seen: seen) }
       try? await Task.sleep(for: .milliseconds(Int.random(in: 1..<8, using: &self.random)))
       seen = Observation(of: held, ignoringDeadlines: isSabotaged)
       if !seen.isHeld { outlet.say(.seen(worker: number, seen: seen)) }
+      if seen.isHeld, !lingers, outlet.lingerEnd > .now {
+        lingers = true
+        outlet.say(.lingering(worker: number))
+      }
     } while seen.isHeld && ContinuousClock.now < max(end, outlet.lingerEnd) && !Task.isCancelled
     let last = Observation(of: held, ignoringDeadlines: isSabotaged)
     outlet.say(.releasing(worker: number, at: ContinuousClock.now.sinceStart, seen: last))

@@ -68,7 +68,7 @@ struct VerifyHistory: Sendable {
         )
       }
       switch recorded.event {
-      case .ready, .done, .wallClock: break
+      case .ready, .done, .wallClock, .lingering: break
       case .asked(let worker, let at, let within):
         pending[Place(life: life, worker: worker)] = (at, within)
       case .granted(let worker, let token, let seen):

@@ -26,8 +26,7 @@ extension VerifyOutcome {
       )
     }
     lines.append("")
-    for finding in self.violations.prefix(20) { lines.append("VIOLATION   \(self.text(finding))") }
-    if self.violations.count > 20 { lines.append("            and \(self.violations.count - 20) more") }
+    lines += self.violationLines
     for (reason, count) in self.explanations {
       lines.append("EXPLAINED   \(count == 1 ? "once" : "\(count) times"): \(reason)")
     }
@@ -35,6 +34,20 @@ extension VerifyOutcome {
     lines.append("repeat with \(self.command)")
     return lines.joined(separator: "\n")
   }
+
+  /// The first violations of each kind, in order of time: one kind that is everywhere hides no other.
+  private var violationLines: [String] {
+    var shown: [Breach.Kind: Int] = [:]
+    var lines: [String] = []
+    for finding in self.violations {
+      shown[finding.kind, default: 0] += 1
+      if shown[finding.kind, default: 0] <= Self.mostOfAKind { lines.append("VIOLATION   \(self.text(finding))") }
+    }
+    let more = shown.filter { $0.value > Self.mostOfAKind }.sorted { $0.key.rawValue < $1.key.rawValue }
+    return lines + more.map { "            and \($0.value - Self.mostOfAKind) more of the kind \($0.key.rawValue)" }
+  }
+
+  private static let mostOfAKind = 8
 
   private var verdictText: String {
     let cut = self.isInterrupted ? " (interrupted)" : ""

@@ -67,8 +67,10 @@ struct VerifyOutcome: Sendable {
   /// The command that repeats the schedule.
   var command: String {
     let kinds = FaultKind.allCases.filter(self.settings.kinds.contains).map(\.rawValue).joined(separator: ",")
-    let serve = self.backend.replacing("redlock", with: "redis")
-    return "latchkey verify --serve \(serve) --faults \(kinds) --seed \(self.settings.seed) "
-      + "--duration \(DurationText.format(self.settings.duration)) --processes \(self.settings.processes)"
+    let words =
+      ["latchkey", "verify"] + self.settings.target + ["--faults", kinds, "--seed", "\(self.settings.seed)"]
+      + ["--duration", DurationText.format(self.settings.duration), "--processes", "\(self.settings.processes)"]
+      + ["--workers", "\(self.settings.workers)"]
+    return ShellWord.line(words + (self.settings.sabotage.map { ["--sabotage", $0.rawValue] } ?? []))
   }
 }

@@ -28,9 +28,7 @@ struct FaultInjector: Sendable {
     let now = ContinuousClock.now.sinceStart
     var fault = InjectedFault(planned: planned, from: now, until: now)
     let lingering = planned.length + self.timeToLive * 0.3
-    if planned.findsHolder, let holder = await self.holder() {
-      await self.fleet.process(holder).linger(lingering)
-    }
+    if planned.findsHolder { await self.keepHolder(for: lingering) }
     do {
       switch planned.action {
       case .killServer(let server): try await self.kill(server, &fault)
@@ -127,14 +125,24 @@ struct FaultInjector: Sendable {
     }
   }
 
-  /// The client that holds the lock, waited for a moment.
+  /// The client that holds the lock, waited for as long as a dead one may keep it from the others.
   private func holder() async -> Int? {
     var holder: Int?
-    _ = try? await eventually(within: .milliseconds(500), every: .milliseconds(1)) {
+    _ = try? await eventually(within: self.timeToLive, every: .milliseconds(1)) {
       holder = self.record.holder
       return holder != nil
     }
     return holder
+  }
+
+  /// Has the holder keep the lock. One that was just about to give it back does not, so whoever is next is told as well.
+  private func keepHolder(for duration: Duration) async {
+    for _ in 0..<5 {
+      guard let holder = await self.holder() else { return }
+      await self.fleet.process(holder).linger(duration)
+      let stays = try? await eventually(within: .milliseconds(50), every: .milliseconds(1)) { self.record.stays(holder) }
+      if stays ?? false { return }
+    }
   }
 
   private func killClient(_ fault: inout InjectedFault) async throws {

@@ -11,6 +11,8 @@ final class VerifyRecord: Sendable {
     var grants: [VerifyHistory.Life: [Int: Int]] = [:]
     /// Who was granted the lock last and has not begun to give it back.
     var holder: Int?
+    /// Whether the holder has said that it stays.
+    var holderStays = false
     var counts = Counts()
     /// When each client was last granted the lock.
     var lastGrant: [Int: UInt64] = [:]
@@ -47,10 +49,12 @@ final class VerifyRecord: Sendable {
         state.grants[life, default: [:]][worker, default: 0] += 1
         state.counts.grants += 1
         state.holder = recorded.client
+        state.holderStays = false
         state.lastGrant[recorded.client] = seen.after
       case .releasing, .lost:
         if case .lost = recorded.event { state.counts.losses += 1 }
         if state.holder == recorded.client { state.holder = nil }
+      case .lingering: if state.holder == recorded.client { state.holderStays = true }
       case .failed(_, _, let code, _): state.counts.failures[code, default: 0] += 1
       case .write(let worker, let token, _): return self.write(&state, recorded, worker, token)
       default: break
@@ -82,6 +86,9 @@ final class VerifyRecord: Sendable {
 
   /// The client that holds the lock as far as is known here; nil if none does.
   var holder: Int? { self.state.withLock { $0.holder } }
+
+  /// Whether a client holds the lock and has said that it will for as long as it was told to.
+  func stays(_ client: Int) -> Bool { self.state.withLock { $0.holder == client && $0.holderStays } }
 
   var counts: Counts { self.state.withLock { $0.counts } }
 

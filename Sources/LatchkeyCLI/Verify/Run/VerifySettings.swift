@@ -2,6 +2,8 @@ internal import Latchkey
 
 /// What a verification is to do.
 struct VerifySettings: Sendable {
+  /// The arguments that name the servers and how to reach them, without any password.
+  var target: [String] = []
   var seed: UInt64
   var kinds: Set<FaultKind>
   var duration: Duration = .seconds(30)
