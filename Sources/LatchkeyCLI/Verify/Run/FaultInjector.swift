@@ -140,7 +140,9 @@ struct FaultInjector: Sendable {
     for _ in 0..<5 {
       guard let holder = await self.holder() else { return }
       await self.fleet.process(holder).linger(duration)
-      let stays = try? await eventually(within: .milliseconds(50), every: .milliseconds(1)) { self.record.stays(holder) }
+      let stays = try? await eventually(within: .milliseconds(50), every: .milliseconds(1)) {
+        self.record.stays(holder)
+      }
       if stays ?? false { return }
     }
   }
