@@ -71,9 +71,11 @@ public final class RedlockLocks: LockProvider {
     var turns = TurnMachine.Rules()
     turns.usesWakeUps = false
     turns.repeatsOwner = false
-    // Others come by at intervals of their own and are not heard: a chance for them is longer, and rarer.
-    turns.handOverLimit = 256
-    turns.courtesy = .milliseconds(10)...(.milliseconds(30))
+    // Others come by at intervals of their own and are not heard: a chance for them is as long as most of these, and rare.
+    turns.longestPause = .milliseconds(100)
+    turns.handOverLimit = .max
+    turns.tenure = .seconds(1)
+    turns.courtesy = .milliseconds(60)...(.milliseconds(100))
     var renewal = RenewalMachine.Rules(timeToLive: timeToLive)
     renewal.renews = configuration.renews
     renewal.longestHold = configuration.longestHold

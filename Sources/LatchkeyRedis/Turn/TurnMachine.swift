@@ -25,6 +25,9 @@ package struct TurnMachine: Sendable {
     package var longestPause = Duration.milliseconds(250)
     /// How often in a row the lock is handed to the next in the local line before other processes get a chance.
     package var handOverLimit = 16
+    /// For how long the lock is handed on within the local line before other processes get a chance; nil for as long as the
+    /// number of times allows.
+    package var tenure: Duration?
     /// The shortest and the longest pause that gives other processes their chance.
     package var courtesy = Duration.milliseconds(1)...(.milliseconds(3))
 
@@ -65,6 +68,9 @@ package struct TurnMachine: Sendable {
   private(set) var outage: UInt64?
   private var pause: Duration?
   private(set) var handOvers = 0
+  /// What says that the tenure is over; at most one is set at a time, also if the line ends meanwhile.
+  private var tenureAlarm: UInt64?
+  private(set) var tenureIsOver = false
   private var nextAlarm: UInt64 = 1
   package private(set) var patient = 0
   package private(set) var impatient = 0
@@ -131,7 +137,7 @@ package struct TurnMachine: Sendable {
     if patient { self.patient += 1 } else { self.impatient += 1 }
     switch self.phase {
     case .idle:
-      self.handOvers = 0
+      self.beginTenure()
       return self.ask()
     case .asking, .leaving: return []
     case .resting, .yielding, .held: return patient ? [] : self.turnAwayImpatient()
@@ -264,6 +270,11 @@ package struct TurnMachine: Sendable {
       self.subscription = .none
       return [.unsubscribe]
     }
+    if self.tenureAlarm == alarm {
+      self.tenureAlarm = nil
+      self.tenureIsOver = self.handOvers > 0
+      return []
+    }
     guard self.phase == .resting(alarm: alarm) || self.phase == .yielding(alarm: alarm) else { return [] }
     return self.ask()
   }
@@ -294,10 +305,24 @@ package struct TurnMachine: Sendable {
       return [release]
     }
     self.handOvers += 1
-    guard self.handOvers >= self.rules.handOverLimit else { return [release] + self.ask() }
-    self.handOvers = 0
+    guard self.handOvers >= self.rules.handOverLimit || self.tenureIsOver else {
+      return [release] + self.ask() + self.watchTenure()
+    }
+    self.beginTenure()
     self.phase = .leaving
     return [release]
+  }
+
+  private mutating func beginTenure() {
+    self.handOvers = 0
+    self.tenureIsOver = false
+  }
+
+  private mutating func watchTenure() -> [TurnAction] {
+    guard let tenure = self.rules.tenure, self.tenureAlarm == nil else { return [] }
+    let alarm = self.newAlarm()
+    self.tenureAlarm = alarm
+    return [.rest(alarm: alarm, atLeast: tenure, atMost: tenure)]
   }
 
   private mutating func continueAfterRelease(_ told: Int) -> [TurnAction] {

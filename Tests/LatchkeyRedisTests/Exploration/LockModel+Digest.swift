@@ -161,6 +161,7 @@ private struct ClientDigest {
     self.words.add(turn.mustAskAgain)
     self.words.add(turn.lastOutage != nil)
     self.words.add(turn.handOvers)
+    self.words.add(turn.tenureIsOver)
     self.words.add(turn.patient)
     self.words.add(turn.impatient)
   }

@@ -94,6 +94,33 @@ struct TurnMachineTests {
     expectEqual(machine.handle(.alarm(alarm)), [.ask(attempt: 2, isNew: true)])
   }
 
+  @Test("when the lock has been handed on within the process for long enough, others get their chance")
+  func tenure() {
+    var machine = self.held {
+      $0.usesWakeUps = false
+      $0.handOverLimit = .max
+      $0.tenure = .seconds(1)
+    }
+    for _ in 0..<9 { _ = machine.handle(.joined(patient: true)) }
+    let first = machine.handle(.ended(attempt: 1))
+    let alarm = Self.alarm(first) ?? 0
+    expectEqual(
+      first,
+      [.release(attempt: 1), .ask(attempt: 2, isNew: true), .rest(alarm: alarm, atLeast: .seconds(1), atMost: .seconds(1))]
+    )
+    _ = machine.handle(.answered(attempt: 2, .granted))
+    _ = machine.served(patient: true)
+    // One alarm is enough.
+    expectEqual(machine.handle(.ended(attempt: 2)), [.release(attempt: 2), .ask(attempt: 3, isNew: true)])
+    _ = machine.handle(.answered(attempt: 3, .granted))
+    _ = machine.served(patient: true)
+    expectEqual(machine.handle(.alarm(alarm)), [])
+    expectEqual(machine.handle(.ended(attempt: 3)), [.release(attempt: 3)])
+    let pause = Self.alarm(machine.handle(.releaseSettled(attempt: 3, told: 0)))
+    #expect(pause != nil && pause != alarm)
+    expectEqual(machine.handle(.alarm(pause ?? 0)), [.ask(attempt: 4, isNew: true)])
+  }
+
   @Test("a held lock is subscribed to, asked for again when that is confirmed, and polled behind it")
   func waits() {
     var machine = self.machine()
