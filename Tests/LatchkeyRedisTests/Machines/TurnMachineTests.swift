@@ -106,7 +106,10 @@ struct TurnMachineTests {
     let alarm = Self.alarm(first) ?? 0
     expectEqual(
       first,
-      [.release(attempt: 1), .ask(attempt: 2, isNew: true), .rest(alarm: alarm, atLeast: .seconds(1), atMost: .seconds(1))]
+      [
+        .release(attempt: 1), .ask(attempt: 2, isNew: true),
+        .rest(alarm: alarm, atLeast: .seconds(1), atMost: .seconds(1)),
+      ]
     )
     _ = machine.handle(.answered(attempt: 2, .granted))
     _ = machine.served(patient: true)
