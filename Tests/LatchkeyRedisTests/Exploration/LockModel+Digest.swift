@@ -104,7 +104,10 @@ private struct ClientDigest {
     for request in client.requests[node] { self.add(request) }
     self.words.add(client.replies[node].count)
     for reply in client.replies[node] { self.add(reply, node) }
-    for late in client.late where late.node == node { self.add(late.request) }
+    for late in client.late where late.node == node {
+      self.add(late.request)
+      self.words.add(late.since - self.state.now)
+    }
     self.words.add(0)
     for retry in client.retries where retry.node == node { self.attempt(retry.attempt) }
     let probation = client.probations[node]
@@ -187,6 +190,7 @@ private struct ClientDigest {
     for node in order.map({ machine.nodes[$0] }) {
       self.words.add(node.isPending)
       self.words.add(node.isDoubtful)
+      self.words.add(node.isPlanted)
       switch node.vote {
       case nil: self.words.add(0)
       case .yes: self.words.add(1)
