@@ -39,6 +39,8 @@ package struct BallotMachine: Sendable {
     var vote: Vote?
     /// A request may still arrive that nobody waits for.
     var isDoubtful = false
+    /// Our key was planted there once, though perhaps too late to count.
+    var isPlanted = false
     var release = Release.none
   }
 
@@ -115,7 +117,11 @@ package struct BallotMachine: Sendable {
     guard self.nodes[node].isPending else { return [] }
     self.nodes[node].isPending = false
     self.nodes[node].vote = vote == .untrusted && !self.rules.distrustsFreshServers ? .yes : vote
-    if vote == .failed(.inDoubt) { self.nodes[node].isDoubtful = true }
+    switch vote {
+    case .yes, .untrusted: self.nodes[node].isPlanted = true
+    case .failed(.inDoubt): self.nodes[node].isDoubtful = true
+    case .no, .failed(.notDone): break
+    }
     var actions = self.decide(now)
     if self.isReleased, self.nodes[node].release == .none { actions += self.sendRelease(node) + self.settle() }
     return actions
@@ -163,8 +169,8 @@ package struct BallotMachine: Sendable {
   }
 
   private mutating func sendRelease(_ node: Int, isRepeat: Bool = false) -> [BallotAction] {
-    // Nothing of ours can be there if nothing was carried out.
-    if case .failed(.notDone) = self.nodes[node].vote, !self.nodes[node].isDoubtful {
+    // Nothing of ours can be there if nothing was ever carried out, also of what was asked before by the same owner.
+    if case .failed(.notDone) = self.nodes[node].vote, !self.nodes[node].isDoubtful, !self.nodes[node].isPlanted {
       self.nodes[node].release = .settled
       return []
     }

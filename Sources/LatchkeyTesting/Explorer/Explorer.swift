@@ -80,7 +80,9 @@ private struct ExplorationSearch<Model: ExplorationModel> {
     var expanded = 0
     while !frontier.isEmpty {
       var next: [Model.State] = []
-      for state in frontier {
+      // First come, first served; what was served is let go of at once.
+      frontier.reverse()
+      while let state = frontier.popLast() {
         if let story = self.expand(state, number: expanded, into: &next) { return story }
         expanded += 1
         if expanded.isMultiple(of: 100_000) {

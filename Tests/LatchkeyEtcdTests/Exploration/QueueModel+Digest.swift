@@ -9,12 +9,31 @@ extension QueueModel {
   func digest(_ state: State, into digest: inout StateDigest) {
     digest.add(state.faults)
     // A key can come back under its name, so it matters whose it was: clients are numbered by what they look like.
-    let looks = state.clients.indices.map { ClientDigest.of($0, state, ranks: nil) }
-    var ranks = Array(repeating: 0, count: looks.count)
-    let order = state.clients.indices.sorted { looks[$0] < looks[$1] }
+    let order = self.order(state)
+    var ranks = Array(repeating: 0, count: order.count)
     for (rank, index) in order.enumerated() { ranks[index] = rank }
     for key in state.server.keys { digest.add(ranks[Int(key.name[0])]) }
     for index in order { digest.add(ClientDigest.of(index, state, ranks: ranks)) }
+  }
+
+  /// The clients in an order that does not depend on who is who.
+  private func order(_ state: State) -> [Int] {
+    // A glance tells most clients apart: keys have each its place in the queue.
+    let glances = state.clients.indices.map { Self.glance(at: $0, state) }
+    if Set(glances).count == glances.count { return state.clients.indices.sorted { glances[$0] < glances[$1] } }
+    let looks = state.clients.indices.map { ClientDigest.of($0, state, ranks: nil) }
+    return state.clients.indices.sorted { (glances[$0], looks[$0]) < (glances[$1], looks[$1]) }
+  }
+
+  private static func glance(at index: Int, _ state: State) -> UInt64 {
+    var digest = StateDigest()
+    for place in state.server.keys.indices where Int(state.server.keys[place].name[0]) == index { digest.add(place) }
+    digest.add(state.clients[index].requests.count)
+    digest.add(state.clients[index].answers.count)
+    digest.add(state.clients[index].watches.count)
+    digest.add(state.clients[index].callers.count)
+    digest.add(state.clients[index].hasLiveTerm)
+    return digest.value
   }
 }
 

@@ -61,6 +61,8 @@ struct QueueModel: ExplorationModel {
   let callers: [[Bool]]
   let budget: Int
   let faults: Set<Fault>
+  /// Whether steps are taken alone whose order cannot matter.
+  var isReduced = true
 
   init(callers: [[Bool]], faults budget: Int, of faults: [Fault] = Fault.allCases) {
     self.callers = callers
@@ -81,6 +83,7 @@ struct QueueModel: ExplorationModel {
   // MARK: What may happen
 
   func steps(from state: State) -> [Step] {
+    if self.isReduced, let step = self.soleStep(from: state) { return [step] }
     var steps: [Step] = []
     for index in state.clients.indices { self.addSteps(of: index, state, &steps) }
     guard state.faults > 0, self.faults.contains(.restart) else { return steps }

@@ -160,7 +160,7 @@ extension LockModel {
     switch fate {
     case .carriedOut: for request in requests { _ = self.carryOut(request, of: index, at: node, &state) }
     case .dropped, .neverSent: break
-    case .late: state.clients[index].late += requests.map { (node, $0) }
+    case .late: state.clients[index].late += requests.map { (node, $0, state.now) }
     }
     for (position, request) in lost.enumerated() {
       let isNeverSent = fate == .neverSent && position >= lost.count - requests.count

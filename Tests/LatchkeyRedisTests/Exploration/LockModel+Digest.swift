@@ -11,7 +11,7 @@ extension LockModel {
     let order = self.isSingle ? [0] : self.orderOfNodes(state)
     for node in order {
       digest.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
-      digest.add(state.nodes[node].run > 0)
+      if !self.isSingle { digest.add(state.nodes[node].run > 0) }
     }
     let tokens = self.isSingle ? Self.tokens(state) : []
     if self.isSingle { digest.add(Self.rank(state.nodes[0].counter ?? 0, tokens)) }
@@ -83,9 +83,12 @@ private struct ClientDigest {
     self.words.add(client.departed.count)
     for attempt in client.departed.sorted() { self.attempt(attempt) }
     for node in order { self.add(node: node) }
-    self.words.add(client.alarm != nil)
-    self.words.add(client.subscription.rawValue)
-    self.words.add(client.hasWord)
+    // Who wants nothing more hears of releases, and its alarm rings, without effect.
+    if !client.isFinished {
+      self.words.add(client.alarm != nil)
+      self.words.add(client.subscription.rawValue)
+      self.words.add(client.hasWord)
+    }
     self.words.add(client.hold != nil)
     if let hold = client.hold {
       self.attempt(hold.attempt)
@@ -101,7 +104,10 @@ private struct ClientDigest {
     for request in client.requests[node] { self.add(request) }
     self.words.add(client.replies[node].count)
     for reply in client.replies[node] { self.add(reply, node) }
-    for late in client.late where late.node == node { self.add(late.request) }
+    for late in client.late where late.node == node {
+      self.add(late.request)
+      self.words.add(late.since - self.state.now)
+    }
     self.words.add(0)
     for retry in client.retries where retry.node == node { self.attempt(retry.attempt) }
     let probation = client.probations[node]
@@ -126,19 +132,25 @@ private struct ClientDigest {
 
   private mutating func add(_ reply: ModelClient.Reply, _ node: Int) {
     self.add(reply.request)
-    self.words.add(reply.run == self.state.nodes[node].run)
-    self.words.add(reply.run > 0)
-    if reply.run > 0 { self.words.add(max(reply.startedAt - self.state.now, -LockModel.ticksToLive - 1)) }
+    // Which run of a single server answers, nobody asks.
+    let isQuorum = self.state.nodes.count > 1
+    if isQuorum {
+      self.words.add(reply.run == self.state.nodes[node].run)
+      self.words.add(reply.run > 0)
+    }
+    if isQuorum, reply.run > 0 { self.words.add(max(reply.startedAt - self.state.now, -LockModel.ticksToLive - 1)) }
     switch reply.answer {
     case .yes(let token): self.words.add(LockModel.rank(token, self.tokens))
     case .no(let own):
       self.words.add(-2)
       if let own { self.attempt(own) }
-    case .released(let told): self.words.add(told)
+    case .released(let told): self.words.add(self.client.heedsTold ? told : -3)
     }
   }
 
   private mutating func add(_ turn: TurnMachine) {
+    self.words.add(self.client.isFinished)
+    if self.client.isFinished { return }
     self.attempt(turn.attempt)
     switch turn.phase {
     case .idle: self.words.add(0)
@@ -167,14 +179,19 @@ private struct ClientDigest {
   }
 
   private mutating func add(_ ballot: ModelClient.Ballot, _ order: [Int]) {
-    self.words.add(ballot.isOut)
-    self.instant(ballot.deadline)
-    self.words.add(LockModel.rank(ballot.token, self.tokens))
-    self.words.add(ballot.ownInTheWay.isDisjoint(with: self.client.departed))
     let machine = ballot.machine
+    self.words.add(ballot.isOut)
+    // What is released is not granted any more.
+    if !machine.isReleased {
+      self.instant(ballot.deadline)
+      self.words.add(LockModel.rank(ballot.token, self.tokens))
+      self.words.add(ballot.ownInTheWay.isDisjoint(with: self.client.departed))
+      self.instant(machine.deadline)
+    }
     for node in order.map({ machine.nodes[$0] }) {
       self.words.add(node.isPending)
       self.words.add(node.isDoubtful)
+      self.words.add(node.isPlanted)
       switch node.vote {
       case nil: self.words.add(0)
       case .yes: self.words.add(1)
@@ -190,12 +207,16 @@ private struct ClientDigest {
       case .settled: self.words.add(4)
       }
     }
-    self.instant(machine.deadline)
     self.words.add(machine.isDecided)
     self.words.add(machine.isReleased)
     self.words.add(machine.isSettled)
     self.words.add(machine.hasTimedOut)
     self.instant(machine.releaseUntil)
-    self.words.add(machine.told)
+    if self.client.heedsTold { self.words.add(machine.told) }
   }
+}
+
+extension ModelClient {
+  /// Whether it may yet matter how many clients a release was told to: only to those who go on to ask for the lock again.
+  fileprivate var heedsTold: Bool { !self.callers.isEmpty || !self.waiting.isEmpty }
 }

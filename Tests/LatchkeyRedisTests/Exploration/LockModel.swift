@@ -83,6 +83,8 @@ struct LockModel: ExplorationModel {
   let areRepliesSlow: Bool
   /// Whether who waits may ask again at any moment, or only when nothing else would let it go on.
   let isPollingEager: Bool
+  /// Whether steps are taken alone whose order cannot matter.
+  var isReduced = true
 
   init(
     servers: Int,
@@ -121,10 +123,12 @@ struct LockModel: ExplorationModel {
   // MARK: What may happen
 
   func steps(from state: State) -> [Step] {
+    if self.isReduced, let step = self.soleStep(from: state) { return [step] }
     var steps: [Step] = []
     for index in state.clients.indices { self.addSteps(of: index, state, &steps) }
     if self.isTimed, state.nodes.contains(where: { $0.key != nil }) || state.clients.contains(where: \.isTimed) {
-      steps.append(.tick)
+      // Nothing arrives later than a sweep, which is about a tick.
+      if !state.clients.contains(where: { $0.late.contains { $0.since < state.now } }) { steps.append(.tick) }
     }
     guard state.faults > 0, state.clients.contains(where: \.isBusy) else { return steps }
     if self.faults.contains(self.isSingle ? .forget : .restart) {

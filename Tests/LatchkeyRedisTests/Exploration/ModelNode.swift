@@ -64,7 +64,7 @@ struct ModelClient {
   var requests: [[Request]]
   var replies: [[Reply]]
   /// Requests that the client has given up, and that may still arrive.
-  var late: [(node: Int, request: Request)] = []
+  var late: [(node: Int, request: Request, since: Int)] = []
   var retries: [(node: Int, attempt: UInt64)] = []
   /// The alarm that the machine waits for.
   var alarm: UInt64?

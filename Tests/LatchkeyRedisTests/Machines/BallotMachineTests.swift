@@ -53,6 +53,18 @@ struct BallotMachineTests {
     expectEqual(self.vote(&machine, [(3, .yes)], after: .seconds(11)), [.release(node: 3)])
   }
 
+  @Test("at one server is released after a vote that came too late, though what was asked then was never sent")
+  func lateThenNeverSent() {
+    var machine = self.asked(1)
+    // The key stands, though the answer came too late.
+    expectEqual(self.vote(&machine, [(0, .yes)], after: self.timeToLive), [.decide(.late)])
+    let again = self.start.advanced(by: self.timeToLive)
+    let deadline = LeaseTime.deadline(sentAt: again, timeToLive: self.timeToLive)
+    expectEqual(machine.handle(.ask(deadline: deadline), at: again), [.request(node: 0)])
+    expectEqual(self.vote(&machine, [(0, .failed(.notDone))], after: self.timeToLive), [.decide(.unavailable)])
+    expectEqual(machine.handle(.release, at: again), [.release(node: 0)])
+  }
+
   @Test("settles with an even number of servers, as soon as no quorum can come", arguments: [2, 4, 6])
   func even(nodes: Int) {
     var machine = self.asked(nodes)

@@ -1,0 +1,28 @@
+extension ExplorationModel {
+  /// The digests of all states in which nothing more can happen.
+  ///
+  /// A model that leaves out steps whose order cannot matter has the same as one that does not: a test of that.
+  public func ends() -> Set<UInt64> {
+    var ends: Set<UInt64> = []
+    var seen: Set<UInt64> = []
+    var open = [self.start]
+    while let state = open.popLast() {
+      var digest = StateDigest()
+      self.digest(state, into: &digest)
+      guard seen.insert(digest.value).inserted else { continue }
+      let steps = self.steps(from: state)
+      if steps.isEmpty { ends.insert(digest.value) }
+      for step in steps {
+        var next = state
+        do throws(BrokenPromise) {
+          try self.take(step, in: &next)
+          open.append(next)
+        } catch {
+          // What breaks a promise leads nowhere.
+          continue
+        }
+      }
+    }
+    return ends
+  }
+}
