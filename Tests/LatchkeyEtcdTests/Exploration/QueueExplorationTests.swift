@@ -119,7 +119,12 @@ struct QueueExplorationTests {
     mistake("nobody looks what happened before a watch was set", leadsTo: "nothing more happens") {
       $0.rules.readsOnceWatched = false
     },
-    mistake("a watch that was left is believed, whatever it told", by: returning, leadsTo: "nothing more happens") {
+    mistake(
+      "a watch that was left is believed, whatever it told",
+      by: returning,
+      after: .cancel,
+      leadsTo: "nothing more happens"
+    ) {
       $0.shell.trustsOldWatches = true
     },
     mistake("that one's own key is gone is not heeded", after: .deleteByHand, leadsTo: "is never told") {

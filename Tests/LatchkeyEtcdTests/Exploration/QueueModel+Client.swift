@@ -93,10 +93,10 @@ extension QueueModel {
     }
   }
 
-  /// Leaves the watches for a while. A client that will not ask again has no use for them.
+  /// Leaves the watches for a while. Where nobody is going to ask again, the while is over at once.
   private func park(_ index: Int, _ state: inout State) {
     state.clients[index].late = nil
-    if state.clients[index].callers.isEmpty, state.clients[index].waiting.isEmpty {
+    if state.clients[index].callers.isEmpty {
       state.clients[index].watches = []
       state.clients[index].events = []
     }

@@ -81,7 +81,8 @@ private struct ClientDigest {
 
   /// The order in which those revisions came that watches and reads are compared by.
   private mutating func order(of client: ModelClient) {
-    guard !client.watches.isEmpty else { return }
+    guard !client.watches.isEmpty || client.late != nil || !client.answers.isEmpty else { return }
+    guard !client.callers.isEmpty else { return self.gaps(of: client) }
     var revisions = [self.state.server.revision]
     for watch in client.watches { revisions += [watch.since ?? 0, watch.last, watch.isParked ? 0 : watch.asOf] }
     revisions += client.events.map(\.revision)
@@ -89,6 +90,19 @@ private struct ClientDigest {
     revisions.append(client.late?.revision ?? 0)
     let places = Set(revisions).sorted()
     for revision in revisions { self.words.add(places.firstIndex(of: revision) ?? 0) }
+  }
+
+  /// All that matters of revisions where no watch outlasts its use: whether something may happen, or has happened, between a
+  /// read and the setting of a watch.
+  private mutating func gaps(of client: ModelClient) {
+    let now = self.state.server.revision
+    for watch in client.watches { self.words.add(watch.isSet || watch.asOf == now) }
+    for told in client.events {
+      let watch = client.watch(isOwn: told.isOwn).map { client.watches[$0] }
+      self.words.add(watch.map { told.revision <= $0.asOf } ?? false)
+    }
+    for answer in client.answers { self.words.add(answer.view?.revision == now) }
+    self.words.add(client.late?.revision == now)
   }
 
   // MARK: Names
