@@ -229,7 +229,9 @@ let package = Package(
       name: "LatchkeyEtcdTests",
       dependencies: [
         "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyTesting",
+        .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Subprocess", package: "swift-subprocess"),

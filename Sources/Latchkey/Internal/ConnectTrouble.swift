@@ -29,6 +29,8 @@ package enum ConnectTrouble: Hashable, Sendable {
       self = .clientNotAccepted
     } else if has("WRONG_VERSION_NUMBER") {
       self = .serverWithoutTLS
+    } else if has("EOF during handshake", "eofDuringHandshake") {
+      self = .hungUp(encrypted: true)
     } else {
       return nil
     }

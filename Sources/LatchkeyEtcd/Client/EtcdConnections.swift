@@ -9,7 +9,7 @@ internal import NIOSSL
 /// The connection that a client uses at present. Another takes its place, to the next member in turn, when it breaks or is
 /// under suspicion.
 final class EtcdConnections: Sendable {
-  private struct State {
+  struct State {
     var present: EtcdConnection?
     /// The member to try next.
     var next = 0
@@ -17,15 +17,17 @@ final class EtcdConnections: Sendable {
     var line = WaitLine<Result<EtcdConnection, EtcdError>>()
     /// What each member's last failure was, until it is connected again.
     var failures: [EtcdEndpoint: EtcdError] = [:]
+    /// The cluster that the first member we reached belongs to.
+    var cluster: UInt64?
     var token: String?
     var isClosed = false
   }
 
   let executor: LoopExecutor
-  private let configuration: EtcdClient.Configuration
-  private let endpoints: [EtcdEndpoint]
+  let configuration: EtcdClient.Configuration
+  let endpoints: [EtcdEndpoint]
   private let tls: NIOSSLContext?
-  private let state = Locked(State())
+  let state = Locked(State())
 
   init(_ configuration: EtcdClient.Configuration, loop: any EventLoop) throws(EtcdError) {
     self.configuration = configuration
@@ -172,20 +174,13 @@ final class EtcdConnections: Sendable {
 
   private func connect() async {
     let first = self.state.withLock { $0.next }
-    // A member that is stopped lets us connect and says nothing: others are asked before all the time is spent on it.
-    let patience = self.configuration.connectTimeout / (2 * self.endpoints.count)
+    let isFirst = self.state.withLock { $0.cluster == nil }
     var outcome: Result<EtcdConnection, EtcdError>?
     for offset in self.endpoints.indices {
       let index = (first + offset) % self.endpoints.count
       let endpoint = self.endpoints[index]
       do throws(EtcdError) {
-        let connection = try await EtcdConnection.open(
-          endpoint,
-          tls: self.tls,
-          serverName: self.configuration.tls?.serverName,
-          executor: self.executor,
-          timeout: min(patience, .seconds(2))
-        )
+        let connection = try await self.open(endpoint)
         self.state.withLock { state in
           state.failures[endpoint] = nil
           // The one after it is next, should it fail.
@@ -208,6 +203,27 @@ final class EtcdConnections: Sendable {
       connection.onClose { self.suspect(connection, "\(connection.endpoint): the connection was closed") }
     }
     for continuation in waiting { continuation.resume(returning: result) }
+    if isFirst, case .success(let connection) = result { await self.lookAtOthers(than: connection.endpoint) }
+  }
+
+  /// Connects to a member, and makes sure that it is one of our cluster.
+  func open(_ endpoint: EtcdEndpoint) async throws(EtcdError) -> EtcdConnection {
+    // A member that is stopped lets us connect and says nothing: others are asked before all the time is spent on it.
+    let patience = min(self.configuration.connectTimeout / (2 * self.endpoints.count), .seconds(2))
+    let connection = try await EtcdConnection.open(
+      endpoint,
+      tls: self.tls,
+      serverName: self.configuration.tls?.serverName,
+      executor: self.executor,
+      timeout: patience
+    )
+    do throws(EtcdError) {
+      try await self.admit(connection, timeout: patience)
+    } catch {
+      connection.close()
+      throw error
+    }
+    return connection
   }
 
   /// What has been tried, and how it failed.

@@ -96,6 +96,13 @@ extension EtcdRequestOp {
     return operation
   }
 
+  /// The same read, of what the member that is asked has of the store.
+  var local: EtcdRequestOp {
+    var operation = self
+    operation.requestRange.serializable = true
+    return operation
+  }
+
   static func delete(_ key: [UInt8]) -> EtcdRequestOp {
     var delete = EtcdDeleteRangeRequest()
     delete.key = Data(key)

@@ -14,25 +14,7 @@ public import Latchkey
 /// try await lead(fencedBy: leadership.held.token)
 /// try await leadership.resign()
 /// ```
-public struct EtcdElection: Sendable {
-  /// Who leads at the moment.
-  public struct Leader: Hashable, Sendable {
-    /// What the leader says of itself.
-    public let value: String
-    /// The fencing token of its leadership.
-    public let token: FencingToken
-
-    /// Describes a leader.
-    ///
-    /// - Parameters:
-    ///   - value: What the leader says of itself.
-    ///   - token: The fencing token of its leadership.
-    public init(value: String, token: FencingToken) {
-      self.value = value
-      self.token = token
-    }
-  }
-
+public struct EtcdElection: LeaderElection {
   /// The name that candidates agree on.
   public let name: LockName
 
@@ -59,17 +41,34 @@ public struct EtcdElection: Sendable {
   ///   - timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The leadership; resign it, or it ends with the client's session.
   /// - Throws: `LockError`, as ``EtcdLock/acquire(within:)`` does.
-  public func campaign(value: String, within timeout: Duration? = nil) async throws(LockError) -> EtcdLeadership {
+  public func campaign(value: String, within timeout: Duration?) async throws(LockError) -> Leadership {
     // Each candidate has keys of its own, which say its value from the first moment.
     let locks = EtcdLocks(client: self.client, configuration: self.configuration, value: Array(value.utf8))
-    let grant = try await locks.fencedLock(self.name).grant(within: timeout)
-    return EtcdLeadership(lease: grant.makeLease(), node: grant.node, locks: locks)
+    let lock = locks.fencedLock(self.name)
+    var node: QueueNode?
+    let lease = try await locks.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      let grant = try await lock.grant(within: timeout)
+      node = grant.node
+      return grant.makeLease()
+    }
+    guard let node else { preconditionFailure("a grant without a key") }
+    // The locks live as long as the leadership: they tell it of its loss.
+    return Leadership(lease: lease) { value throws(LockError) in try await locks.proclaim(value, self.name, node) }
   }
 
   /// Who leads now; nil if nobody does.
   ///
-  /// - Throws: ``EtcdError`` if the cluster cannot be asked.
-  public func leader() async throws(EtcdError) -> Leader? {
+  /// - Returns: The leader.
+  /// - Throws: `LockError`: `unreachable` if the cluster cannot be asked, `notAuthorized`.
+  public func leader() async throws(LockError) -> Leader? {
+    do throws(EtcdError) {
+      return try await self.readLeader()
+    } catch {
+      throw LockError(self.name, error)
+    }
+  }
+
+  private func readLeader() async throws(EtcdError) -> Leader? {
     let range = EtcdRangeRequest.prefix(self.prefix, .oldest, withValue: true)
     let timeout = self.client.configuration.requestTimeout
     let answer = try await self.client.connections.call(EtcdMethods.range, range, timeout: timeout)
@@ -109,7 +108,7 @@ public struct EtcdElection: Sendable {
   private func leaderOnceReachable() async -> Leader?? {
     while !Task.isCancelled {
       do throws(EtcdError) {
-        return .some(try await self.leader())
+        return .some(try await self.readLeader())
       } catch {
         guard error.isInDoubt else { return nil }
         // Cancelled is the end of the loop as well.
@@ -117,6 +116,24 @@ public struct EtcdElection: Sendable {
       }
     }
     return nil
+  }
+}
+
+extension EtcdLocks {
+  /// Writes another value into the key of a leader.
+  fileprivate func proclaim(_ value: String, _ name: LockName, _ node: QueueNode) async throws(LockError) {
+    let request = EtcdTxnRequest(
+      if: [.created(node.key, at: node.revision)],
+      then: [.put(node.key, Array(value.utf8), lease: nil)]
+    )
+    let isDone: Bool
+    do throws(EtcdError) {
+      let timeout = self.client.configuration.requestTimeout
+      isDone = try await self.client.connections.call(EtcdMethods.txn, request, timeout: timeout).succeeded
+    } catch {
+      throw LockError(name, error)
+    }
+    guard isDone else { throw .lost(name, because: "its key is gone") }
   }
 }
 #endif

@@ -22,16 +22,9 @@ extension LockQueue {
       self.look(for: node) { result in
         if case .success(let exists) = result { self.handle(.confirmed(node, exists: exists)) }
       }
-    case .watchPredecessor(let attempt, let key): self.watchPredecessor(attempt, key)
-    case .watchOwn(let attempt, let node): self.watchOwn(node, attempt: attempt)
-    case .watchOwnLater(let node):
-      let late = self.lateWatches.add { self.watchOwn(node, attempt: nil) }
-      let isStale = self.state.withLock { state -> Bool in
-        guard state.machine.owns(node) else { return true }
-        state.lateWatch = late
-        return false
-      }
-      if isStale { self.lateWatches.remove(late) }
+    case .watchPredecessor(let attempt, let key, let revision): self.watchPredecessor(attempt, key, asOf: revision)
+    case .watchOwn(let attempt, let node, let revision): self.watchOwn(node, asOf: revision, attempt: attempt)
+    case .watchOwnLater(let node): self.watchOwnLater(node)
     case .delete(let node): transactions.append(self.delete(node))
     case .grant, .lose, .answerImpatient, .fail, .releaseSettled, .forgetWatches:
       preconditionFailure("settled under the lock")
@@ -84,8 +77,8 @@ extension LockQueue {
       guard let first, LockKeys.isContender(first.keyBytes, prefix: self.prefix) else {
         return self.list(session) { result in
           switch result {
-          case .success(let contenders) where contenders.isEmpty: retry()
-          case .success(let contenders): done(.success(.busy(QueueView(ahead: contenders.count))))
+          case .success((let contenders, _)) where contenders.isEmpty: retry()
+          case .success((let contenders, _)): done(.success(.busy(QueueView(ahead: contenders.count))))
           case .failure(let error): done(.failure(error))
           }
         }
@@ -108,27 +101,50 @@ extension LockQueue {
       return self.client.transactions.submit([check])
     }
     let count = Int(response.read(1).count)
-    let view = QueueView(predecessor: others.first, isNext: count == 2, ahead: others.isEmpty ? 0 : count - 1)
+    let view = QueueView(
+      predecessor: others.first,
+      isNext: count == 2,
+      ahead: others.isEmpty ? 0 : count - 1,
+      revision: node.revision
+    )
     done(.success(.entered(node, view)))
   }
 
   // MARK: Reading
 
+  /// How many of those before us a read of our place tells: enough to say the place in all but the longest queues.
+  private static let placesRead: Int64 = 100
+
+  /// Reads where our key stands, from what the member in use has of the store: it need not ask the others.
+  ///
+  /// That may be old, and is right all the same: once our key stands, nobody comes before it any more, and who was there and
+  /// is gone stays gone. Only what we have been told of already it must contain: otherwise a key whose deletion woke us would
+  /// still be there. Then the leader is asked.
   private func check(
     _ node: QueueNode,
+    isLocal: Bool = true,
     _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void
   ) -> Entry {
-    let request = EtcdTxnRequest(then: [
-      .range(.key(node.key)),
-      .range(.prefix(self.prefix, .newest, limit: 1, createdBefore: node.revision)),
-      .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true)),
-    ])
+    let known = max(node.revision, self.client.watches.newestRevision)
+    let request = EtcdTxnRequest(
+      then: [
+        .range(.key(node.key)),
+        .range(.prefix(self.prefix, .newest, limit: Self.placesRead, createdBefore: node.revision)),
+        .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true)),
+      ].map { isLocal ? $0.local : $0 }
+    )
     return Entry(request: request, session: node.session, creates: nil, onDelay: {}) { answer, _ in
       switch answer {
       case .failure(let error): done(.failure(error))
       case .success(let response):
+        let revision = response.read(0).header.revision
+        guard !isLocal || revision >= known else {
+          return self.client.transactions.submit([self.check(node, isLocal: false, done)])
+        }
         guard response.read(0).kvs.first?.createRevision == node.revision else { return done(.success(.gone)) }
-        guard let predecessor = response.read(1).kvs.first else { return done(.success(.standing(QueueView()))) }
+        guard let predecessor = response.read(1).kvs.first else {
+          return done(.success(.standing(QueueView(revision: revision))))
+        }
         guard
           let first = response.read(2).kvs.first,
           [predecessor, first].allSatisfy({ LockKeys.isContender($0.keyBytes, prefix: self.prefix) })
@@ -137,8 +153,10 @@ extension LockQueue {
         let view = QueueView(
           predecessor: predecessor.keyBytes,
           isNext: isNext,
-          ahead: isNext ? 1 : nil,
-          holder: Self.description(of: first)
+          // The servers do not count what they leave out.
+          ahead: response.read(1).more ? nil : self.contenders(response.read(1)).count,
+          holder: Self.description(of: first),
+          revision: revision
         )
         done(.success(.standing(view)))
       }
@@ -153,30 +171,39 @@ extension LockQueue {
     }
     self.list(session) { result in
       done(
-        result.map { contenders in
+        result.map { contenders, revision in
           guard let index = contenders.firstIndex(where: { $0.key == node.key }) else { return .gone }
-          guard index > 0 else { return .standing(QueueView()) }
-          return .standing(QueueView(predecessor: contenders[index - 1].key, isNext: index == 1, ahead: index))
+          let predecessor = index > 0 ? contenders[index - 1].key : nil
+          return .standing(
+            QueueView(predecessor: predecessor, isNext: index == 1, ahead: index, revision: revision)
+          )
         }
       )
     }
   }
 
-  /// All contenders, oldest first.
+  /// All contenders, oldest first, and the revision of the store.
   private func list(
     _ session: EtcdSession,
-    _ done: @escaping @Sendable (Result<[QueueNode], EtcdError>) -> Void
+    _ done: @escaping @Sendable (Result<([QueueNode], Int64), EtcdError>) -> Void
   ) {
     let request = EtcdTxnRequest(then: [.range(.prefix(self.prefix, .oldest))])
     let entry = Entry(request: request, session: session.generation, creates: nil, onDelay: {}) { answer, _ in
       done(
         answer.map { response in
-          response.read(0).kvs.map { QueueNode(key: $0.keyBytes, slot: 0, revision: $0.createRevision, session: 0) }
-            .filter { LockKeys.isContender($0.key, prefix: self.prefix) }
+          let read = response.read(0)
+          let contenders = self.contenders(read).map {
+            QueueNode(key: $0.keyBytes, slot: 0, revision: $0.createRevision, session: 0)
+          }
+          return (contenders, read.header.revision)
         }
       )
     }
     self.client.transactions.submit([entry])
+  }
+
+  private func contenders(_ read: EtcdRangeResponse) -> [EtcdKeyValue] {
+    read.kvs.filter { LockKeys.isContender($0.keyBytes, prefix: self.prefix) }
   }
 
   /// Whether a key of ours stands.
@@ -215,48 +242,9 @@ extension LockQueue {
     }
   }
 
-  // MARK: Watching
-
-  private func watchPredecessor(_ attempt: UInt64, _ key: [UInt8]) {
-    let watch = self.client.watches.add(.deletion(key)) { event in
-      switch event {
-      case .set: self.handle(.predecessorWatched(attempt: attempt, key: key))
-      case .happened: self.handle(.predecessorGone(attempt: attempt, key: key))
-      case .refused(let error): self.refused(attempt, error)
-      }
-    }
-    let stale = self.state.withLock { state -> WatchTable.ID? in
-      guard state.machine.watches(attempt, key) else { return watch }
-      defer { state.predecessorWatch = watch }
-      return state.predecessorWatch
-    }
-    if let stale { self.client.watches.remove(stale) }
-  }
-
-  private func watchOwn(_ node: QueueNode, attempt: UInt64?) {
-    let watch = self.client.watches.add(.deletion(node.key)) { event in
-      switch event {
-      case .set: self.handle(.ownWatched(node))
-      case .happened: self.handle(.ownGone(node))
-      case .refused(let error): if let attempt { self.refused(attempt, error) }
-      }
-    }
-    let isStale = self.state.withLock { state -> Bool in
-      guard state.machine.owns(node) else { return true }
-      state.ownWatch = watch
-      return false
-    }
-    if isStale { self.client.watches.remove(watch) }
-  }
-
-  private func refused(_ attempt: UInt64, _ error: EtcdError) {
-    let number = self.state.withLock { $0.keep(LockError(self.name, error)) }
-    self.handle(.watchRefused(attempt: attempt, error: number))
-  }
-
   // MARK: Results
 
-  private func reduced<Value>(_ result: Result<Value, EtcdError>) -> Result<Value, QueueFailure> {
+  func reduced<Value>(_ result: Result<Value, EtcdError>) -> Result<Value, QueueFailure> {
     result.mapError { error in
       switch error.code {
       case .leaseNotFound, .closed: .sessionOver

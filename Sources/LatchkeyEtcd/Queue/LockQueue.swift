@@ -31,8 +31,9 @@ final class LockQueue: TermLeaseOwner {
     var releases: [QueueNode: CheckedContinuation<Void, Never>] = [:]
     var errors: [UInt64: LockError] = [:]
     var nextError: UInt64 = 1
-    var predecessorWatch: WatchTable.ID?
-    var ownWatch: WatchTable.ID?
+    var predecessorWatch: KeyWatch?
+    var ownWatch: KeyWatch?
+    var nextParking: UInt64 = 1
     var lateWatch: LateWatches.ID?
     /// Keeps the source of session events alive while there is anything to do.
     var anchor: EtcdLocks?
@@ -144,6 +145,8 @@ final class LockQueue: TermLeaseOwner {
   func retireIfIdle() -> Bool {
     self.state.withLock { state in
       guard state.machine.isIdle, state.line.isEmpty, state.lease == nil else { return false }
+      // Those that are left for a moment are given up by themselves.
+      guard state.predecessorWatch == nil, state.ownWatch == nil else { return false }
       state.isRetired = true
       return true
     }
@@ -177,7 +180,7 @@ final class LockQueue: TermLeaseOwner {
     case watchTerm(EtcdLease)
     case lose(EtcdLease)
     case settle(CheckedContinuation<Void, Never>)
-    case removeWatch(WatchTable.ID)
+    case park(KeyWatch)
     case removeLateWatch(LateWatches.ID)
   }
 
@@ -232,10 +235,10 @@ final class LockQueue: TermLeaseOwner {
     case .releaseSettled(let node):
       if let continuation = state.releases.removeValue(forKey: node) { steps.append(.settle(continuation)) }
     case .forgetWatches:
-      if let watch = state.predecessorWatch { steps.append(.removeWatch(watch)) }
-      if let watch = state.ownWatch { steps.append(.removeWatch(watch)) }
+      if let watch = state.park(\.predecessorWatch) { steps.append(.park(watch)) }
+      if let watch = state.park(\.ownWatch) { steps.append(.park(watch)) }
       if let watch = state.lateWatch { steps.append(.removeLateWatch(watch)) }
-      (state.predecessorWatch, state.ownWatch, state.lateWatch) = (nil, nil, nil)
+      state.lateWatch = nil
     default:
       steps.append(.request(action, state.session))
     }
@@ -251,7 +254,7 @@ final class LockQueue: TermLeaseOwner {
       case .watchTerm(let lease): lease.watchTerm()
       case .lose(let lease): lease.lose(because: Self.lossByDeletion)
       case .settle(let continuation): continuation.resume()
-      case .removeWatch(let watch): self.client.watches.remove(watch)
+      case .park(let watch): self.park(watch)
       case .removeLateWatch(let watch): self.lateWatches.remove(watch)
       }
     }
@@ -265,6 +268,17 @@ final class LockQueue: TermLeaseOwner {
 }
 
 extension LockQueue.State {
+  /// Notes that a watch is of no use for now.
+  ///
+  /// - Returns: The watch, if it was in use.
+  mutating func park(_ which: WritableKeyPath<LockQueue.State, KeyWatch?>) -> KeyWatch? {
+    guard var watch = self[keyPath: which], watch.parking == nil else { return nil }
+    watch.parking = self.nextParking
+    self.nextParking += 1
+    self[keyPath: which] = watch
+    return watch
+  }
+
   /// Keeps an error until the machine decides to tell it.
   mutating func keep(_ error: LockError) -> UInt64 {
     defer { self.nextError += 1 }

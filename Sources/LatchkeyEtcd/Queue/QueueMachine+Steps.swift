@@ -52,6 +52,8 @@ extension QueueMachine {
   }
 
   mutating func check(_ attempt: Attempt, _ node: QueueNode, _ view: QueueView) -> [QueueAction] {
+    var attempt = attempt
+    attempt.mustRead = false
     self.phase = .checking(attempt, node, view, again: false)
     return [.check(attempt: attempt.number, node)]
   }
@@ -70,11 +72,11 @@ extension QueueMachine {
     if attempt.watched != predecessor {
       attempt.watched = predecessor
       attempt.isPredecessorWatched = false
-      actions.append(.watchPredecessor(attempt: attempt.number, key: predecessor))
+      actions.append(.watchPredecessor(attempt: attempt.number, key: predecessor, asOf: view.revision))
     }
     if !attempt.isOwnWatchAsked {
       attempt.isOwnWatchAsked = true
-      actions.append(.watchOwn(attempt: attempt.number, node))
+      actions.append(.watchOwn(attempt: attempt.number, node, asOf: view.revision))
     }
     self.phase = .watching(attempt, node, view)
     return actions

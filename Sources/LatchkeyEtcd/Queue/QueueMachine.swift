@@ -42,6 +42,8 @@ package struct QueueMachine: Sendable {
     /// The predecessor whose watch is asked for.
     var watched: [UInt8]?
     var isPredecessorWatched = false
+    /// Whether something may have happened between the last read and the setting of a watch.
+    var mustRead = false
 
     var isWatching: Bool { self.isOwnWatched && self.isPredecessorWatched }
   }
@@ -130,9 +132,10 @@ package struct QueueMachine: Sendable {
     case .entered(let number, let result, let inDoubt):
       return self.entered(number, result, inDoubt: inDoubt, termIsLive: termIsLive)
     case .checked(let number, let result): return self.checked(number, result, termIsLive: termIsLive)
-    case .predecessorWatched(let number, let key): return self.predecessorWatched(number, key)
+    case .predecessorWatched(let number, let key, let isGapless):
+      return self.predecessorWatched(number, key, isGapless: isGapless)
     case .predecessorGone(let number, let key): return self.predecessorGone(number, key, termIsLive: termIsLive)
-    case .ownWatched(let node): return self.ownWatched(node)
+    case .ownWatched(let node, let isGapless): return self.ownWatched(node, isGapless: isGapless)
     case .ownGone(let node): return self.ownGone(node)
     case .watchRefused(let number, let error):
       guard let attempt = self.attempt, attempt.number == number, let node = self.node else { return [] }
@@ -208,11 +211,14 @@ package struct QueueMachine: Sendable {
     _ result: Result<QueueCheck, QueueFailure>,
     termIsLive: Bool
   ) -> [QueueAction] {
-    guard case .checking(let attempt, let node, _, let again) = self.phase, attempt.number == number else { return [] }
+    guard case .checking(let attempt, let node, let before, let again) = self.phase, attempt.number == number
+    else { return [] }
     switch result {
     case .success(.gone):
       return self.rules.heedsOwnDeletion ? self.restart() : self.ripen(attempt, node, termIsLive: termIsLive)
-    case .success(.standing(let view)):
+    case .success(.standing(var view)):
+      // Where the read does not tell, it is at most the place that we had: nobody comes before us any more.
+      if view.predecessor != nil, view.ahead == nil { view.ahead = before.ahead }
       if again, view.predecessor != nil, view.predecessor == attempt.watched { return self.check(attempt, node, view) }
       let actions = self.placed(attempt, node, view, termIsLive: termIsLive)
       // Our own watch may have been set after this read, and our key deleted in between.
@@ -223,36 +229,41 @@ package struct QueueMachine: Sendable {
     }
   }
 
-  private mutating func predecessorWatched(_ number: UInt64, _ key: [UInt8]) -> [QueueAction] {
-    self.watchSet(number) { attempt in
+  private mutating func predecessorWatched(_ number: UInt64, _ key: [UInt8], isGapless: Bool) -> [QueueAction] {
+    self.watchSet(number, isGapless: isGapless) { attempt in
       guard attempt.watched == key else { return false }
       attempt.isPredecessorWatched = true
       return true
     }
   }
 
-  private mutating func ownWatched(_ node: QueueNode) -> [QueueAction] {
+  private mutating func ownWatched(_ node: QueueNode, isGapless: Bool) -> [QueueAction] {
     if case .held(let grant, node, _) = self.phase {
       self.phase = .held(grant: grant, node, isOwnWatched: true)
-      return [.confirm(node)]
+      return isGapless ? [] : [.confirm(node)]
     }
     guard self.node == node, let number = self.attempt?.number else { return [] }
-    return self.watchSet(number) { attempt in
+    return self.watchSet(number, isGapless: isGapless) { attempt in
       attempt.isOwnWatched = true
       return true
     }
   }
 
-  /// A watch is set, for the first time or again on another stream: what happened before, a read must find.
-  private mutating func watchSet(_ number: UInt64, _ note: (inout Attempt) -> Bool) -> [QueueAction] {
+  /// A watch is set, for the first time or again on another stream: what happened in a gap before, a read must find.
+  private mutating func watchSet(
+    _ number: UInt64,
+    isGapless: Bool,
+    _ note: (inout Attempt) -> Bool
+  ) -> [QueueAction] {
     switch self.phase {
     case .watching(var attempt, let node, let view) where attempt.number == number:
       guard note(&attempt) else { return [] }
-      if attempt.isWatching, self.rules.readsOnceWatched { return self.check(attempt, node, view) }
+      if !isGapless { attempt.mustRead = true }
+      if attempt.isWatching, attempt.mustRead, self.rules.readsOnceWatched { return self.check(attempt, node, view) }
       self.phase = .watching(attempt, node, view)
-    case .checking(var attempt, let node, let view, _) where attempt.number == number:
+    case .checking(var attempt, let node, let view, let again) where attempt.number == number:
       guard note(&attempt) else { return [] }
-      self.phase = .checking(attempt, node, view, again: true)
+      self.phase = .checking(attempt, node, view, again: again || !isGapless)
     default: break
     }
     return []

@@ -30,12 +30,21 @@ package struct QueueView: Hashable, Sendable {
   package var ahead: Int?
   /// Who holds the lock, where the read tells.
   package var holder: String?
+  /// The revision of the store that was read; 0 if it is not known.
+  package var revision: Int64
 
-  package init(predecessor: [UInt8]? = nil, isNext: Bool = false, ahead: Int? = nil, holder: String? = nil) {
+  package init(
+    predecessor: [UInt8]? = nil,
+    isNext: Bool = false,
+    ahead: Int? = nil,
+    holder: String? = nil,
+    revision: Int64 = 0
+  ) {
     self.predecessor = predecessor
     self.isNext = isNext
     self.ahead = ahead
     self.holder = holder
+    self.revision = revision
   }
 }
 
@@ -79,11 +88,12 @@ package enum QueueEvent: Sendable {
   case entered(attempt: UInt64, Result<QueueEntry, QueueFailure>, inDoubt: QueueNode?)
   /// Our place was read.
   case checked(attempt: UInt64, Result<QueueCheck, QueueFailure>)
-  /// The watch on the predecessor is set: what was deleted before, it does not tell.
-  case predecessorWatched(attempt: UInt64, key: [UInt8])
+  /// The watch on the predecessor is set. It tells what was deleted since our place was read if it has no gap; otherwise not
+  /// what was deleted before it was set.
+  case predecessorWatched(attempt: UInt64, key: [UInt8], isGapless: Bool)
   case predecessorGone(attempt: UInt64, key: [UInt8])
-  /// The watch on our own key is set: what was deleted before, it does not tell.
-  case ownWatched(QueueNode)
+  /// The watch on our own key is set, with or without a gap since the key was last read.
+  case ownWatched(QueueNode, isGapless: Bool)
   case ownGone(QueueNode)
   /// The servers refuse a watch.
   case watchRefused(attempt: UInt64, error: UInt64)
@@ -105,8 +115,9 @@ package enum QueueAction: Hashable, Sendable {
   case check(attempt: UInt64, QueueNode)
   /// Look whether our key is there, while we hold the lock.
   case confirm(QueueNode)
-  case watchPredecessor(attempt: UInt64, key: [UInt8])
-  case watchOwn(attempt: UInt64, QueueNode)
+  /// Tell when the key is deleted that stood at this revision. Our own likewise.
+  case watchPredecessor(attempt: UInt64, key: [UInt8], asOf: Int64)
+  case watchOwn(attempt: UInt64, QueueNode, asOf: Int64)
   /// Watch our own key after a while: a short hold ends before, and then costs no watch.
   case watchOwnLater(QueueNode)
   case forgetWatches

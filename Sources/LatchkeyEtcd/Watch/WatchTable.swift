@@ -4,6 +4,8 @@
 /// Pure bookkeeping. A stream answers requests to watch in the order in which they were sent, with its own number for each;
 /// events carry that number. When a stream breaks, all that is watched is asked for again on the next: whoever watches is
 /// told once more that the watch is set, and must look again, since nobody knows what happened in between.
+///
+/// A watch can outlast its use: whoever watches the same once more gains a watch that has been set since before.
 package struct WatchTable: Sendable {
   /// A watch, whatever stream it is on.
   package struct ID: Hashable, Sendable {
@@ -26,16 +28,27 @@ package struct WatchTable: Sendable {
 
   /// What an answer means.
   package enum Outcome: Hashable, Sendable {
-    /// The watch is set: what is deleted from now on is told.
-    case set(ID)
-    case happened(ID)
+    /// The watch is set: what has happened behind this revision, and what happens from now on, is told.
+    case set(ID, since: Int64)
+    case happened(ID, at: Int64)
     case refused(ID, reason: String)
+
+    /// The watch that it concerns.
+    package var id: ID {
+      switch self {
+      case .set(let id, _), .happened(let id, _), .refused(let id, _): id
+      }
+    }
   }
 
   private struct Entry: Sendable {
     let target: Target
     /// The stream's number for it, once it is set.
     var streamID: Int64?
+    /// The revision behind which everything is told, once it is set.
+    var since: Int64 = 0
+    /// The revision of what was told last.
+    var last: Int64 = 0
   }
 
   private var entries: [ID: Entry] = [:]
@@ -69,18 +82,28 @@ package struct WatchTable: Sendable {
     self.isOpen = true
     self.byStreamID = [:]
     self.unanswered = self.entries.keys.sorted { $0.number < $1.number }
-    for id in self.unanswered { self.entries[id]?.streamID = nil }
     return self.unanswered.compactMap { id in self.entries[id].map { .watch($0.target) } }
   }
 
   package mutating func streamClosed() {
     self.isOpen = false
+    for id in self.entries.keys { self.entries[id]?.streamID = nil }
     self.unanswered = []
     self.byStreamID = [:]
   }
 
+  /// What is known of a watch that has been there for a while; nil if it is not set, which will be told.
+  package func knowledge(of id: ID, asOf revision: Int64) -> Outcome? {
+    guard let entry = self.entries[id], entry.streamID != nil else { return nil }
+    return entry.last > revision ? .happened(id, at: entry.last) : .set(id, since: entry.since)
+  }
+
+  package func has(_ id: ID) -> Bool { self.entries[id] != nil }
+
   /// The answer to the oldest request to watch.
-  package mutating func created(streamID: Int64, refusal: String?) -> (Outcome?, [Request]) {
+  ///
+  /// - Parameter revision: The revision of the store when the watch was set.
+  package mutating func created(streamID: Int64, at revision: Int64, refusal: String?) -> (Outcome?, [Request]) {
     guard !self.unanswered.isEmpty else { return (nil, []) }
     let id = self.unanswered.removeFirst()
     if let refusal {
@@ -90,8 +113,9 @@ package struct WatchTable: Sendable {
     // Given up before it was answered.
     guard self.entries[id] != nil else { return (nil, [.cancel(streamID: streamID)]) }
     self.entries[id]?.streamID = streamID
+    self.entries[id]?.since = revision
     self.byStreamID[streamID] = id
-    return (.set(id), [])
+    return (.set(id, since: revision), [])
   }
 
   /// The server has ended a watch by itself: it is asked for again.
@@ -102,6 +126,11 @@ package struct WatchTable: Sendable {
     return [.watch(entry.target)]
   }
 
-  package func happened(streamID: Int64) -> Outcome? { self.byStreamID[streamID].map { .happened($0) } }
+  /// - Parameter revision: The revision of what happened.
+  package mutating func happened(streamID: Int64, at revision: Int64) -> Outcome? {
+    guard let id = self.byStreamID[streamID] else { return nil }
+    self.entries[id]?.last = revision
+    return .happened(id, at: revision)
+  }
 }
 #endif

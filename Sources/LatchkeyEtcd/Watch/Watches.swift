@@ -7,11 +7,18 @@ internal import NIOCore
 /// All watches of a client, on one stream, which is opened when there is something to watch.
 final class Watches: Sendable {
   enum Event: Sendable {
-    /// The watch is set: look now, for what was deleted before. Told again after the stream has been replaced.
-    case set
+    /// The watch is set. Unless it is without a gap since the revision that was asked for: look now, for what was deleted
+    /// before. Told again after the stream has been replaced.
+    case set(isGapless: Bool)
     /// What is watched has happened: the key was deleted.
     case happened
     case refused(EtcdError)
+  }
+
+  private struct Handler {
+    /// What happened up to this revision is known already.
+    let revision: Int64
+    let body: @Sendable (Event) -> Void
   }
 
   private struct Stream {
@@ -22,7 +29,8 @@ final class Watches: Sendable {
 
   private struct State {
     var table = WatchTable()
-    var handlers: [WatchTable.ID: @Sendable (Event) -> Void] = [:]
+    var handlers: [WatchTable.ID: Handler] = [:]
+    var newestRevision: Int64 = 0
     var stream: Stream?
     var nextStream: UInt64 = 1
     var failures = 0
@@ -38,17 +46,50 @@ final class Watches: Sendable {
     self.logger = logger
   }
 
+  /// The newest revision that a watch has told of, if only by being set.
+  var newestRevision: Int64 { self.state.withLock { $0.newestRevision } }
+
   /// Watches for something, from now on.
   ///
-  /// - Parameter handler: Told from a thread of the connection; it must not block.
-  func add(_ target: WatchTable.Target, _ handler: @escaping @Sendable (Event) -> Void) -> WatchTable.ID {
+  /// - Parameters:
+  ///   - target: What to watch.
+  ///   - revision: The revision as of which the caller knows it; 0 if no read went before.
+  ///   - handler: Told from a thread of the connection; it must not block.
+  func add(
+    _ target: WatchTable.Target,
+    asOf revision: Int64 = 0,
+    _ handler: @escaping @Sendable (Event) -> Void
+  ) -> WatchTable.ID {
     self.state.withLock { state in
       let (id, requests) = state.table.add(target)
-      state.handlers[id] = handler
+      state.handlers[id] = Handler(revision: revision, body: handler)
       Self.send(requests, state)
       if state.stream == nil { self.open(&state, after: .zero) }
       return id
     }
+  }
+
+  /// Leaves a watch set, with nobody to be told.
+  func park(_ id: WatchTable.ID) {
+    self.state.withLock { state in state.handlers[id] = nil }
+  }
+
+  /// Takes a parked watch into use again. What it knows already is told before this returns.
+  ///
+  /// - Returns: False if the watch is gone: the servers have refused it meanwhile.
+  func resume(
+    _ id: WatchTable.ID,
+    asOf revision: Int64,
+    _ handler: @escaping @Sendable (Event) -> Void
+  ) -> Bool {
+    let (isThere, event) = self.state.withLock { state -> (Bool, Event?) in
+      guard state.table.has(id), !state.isClosed else { return (false, nil) }
+      let handler = Handler(revision: revision, body: handler)
+      state.handlers[id] = handler
+      return (true, state.table.knowledge(of: id, asOf: revision).flatMap { Self.event($0, for: handler) })
+    }
+    if let event { handler(event) }
+    return isThere
   }
 
   /// Ends a watch; its handler may be running at this moment, and is not called again.
@@ -66,7 +107,7 @@ final class Watches: Sendable {
       return (state.stream, Array(state.handlers.values))
     }
     stream?.task.cancel()
-    for handler in handlers { handler(.refused(.closed)) }
+    for handler in handlers { handler.body(.refused(.closed)) }
   }
 
   // MARK: The stream
@@ -113,30 +154,39 @@ final class Watches: Sendable {
   }
 
   private func received(_ answer: EtcdWatchResponse, on number: UInt64) {
-    let told = self.state.withLock { state -> (@Sendable (Event) -> Void, Event)? in
+    let told = self.state.withLock { state -> (Handler, Event)? in
       guard state.stream?.number == number else { return nil }
+      state.newestRevision = max(state.newestRevision, answer.header.revision)
       var outcome: WatchTable.Outcome?
       if answer.created {
         state.failures = 0
         let refusal = answer.canceled ? answer.cancelReason : nil
-        let (created, requests) = state.table.created(streamID: answer.watchID, refusal: refusal)
+        let (created, requests) = state.table.created(
+          streamID: answer.watchID,
+          at: answer.header.revision,
+          refusal: refusal
+        )
         outcome = created
         Self.send(requests, state)
       } else if answer.canceled {
         Self.send(state.table.canceled(streamID: answer.watchID), state)
-      } else if !answer.events.isEmpty {
-        outcome = state.table.happened(streamID: answer.watchID)
+      } else if let revision = answer.events.map(\.kv.modRevision).max() {
+        outcome = state.table.happened(streamID: answer.watchID, at: revision)
       }
-      switch outcome {
-      case nil: return nil
-      case .set(let id): return state.handlers[id].map { ($0, .set) }
-      case .happened(let id): return state.handlers[id].map { ($0, .happened) }
-      case .refused(let id, let reason):
-        let error = EtcdError(.notAuthorized, "a key cannot be watched: \(reason)")
-        return state.handlers.removeValue(forKey: id).map { ($0, .refused(error)) }
-      }
+      guard let outcome, let handler = state.handlers[outcome.id] else { return nil }
+      if case .refused(let id, _) = outcome { state.handlers[id] = nil }
+      return Self.event(outcome, for: handler).map { (handler, $0) }
     }
-    if let (handler, event) = told { handler(event) }
+    if let (handler, event) = told { handler.body(event) }
+  }
+
+  /// What an outcome means to somebody; nil if it is no news.
+  private static func event(_ outcome: WatchTable.Outcome, for handler: Handler) -> Event? {
+    switch outcome {
+    case .set(_, let since): .set(isGapless: since <= handler.revision)
+    case .happened(_, let revision): revision > handler.revision ? .happened : nil
+    case .refused(_, let reason): .refused(EtcdError(.notAuthorized, "a key cannot be watched: \(reason)"))
+    }
   }
 
   private static func message(_ request: WatchTable.Request) -> EtcdWatchRequest {

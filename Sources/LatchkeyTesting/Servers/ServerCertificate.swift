@@ -7,16 +7,17 @@ internal import Glibc
 #endif
 
 /// A certificate with its key; that of a server vouches for itself.
-struct ServerCertificate: Sendable {
-  let file: String
-  let keyFile: String
+package struct ServerCertificate: Sendable {
+  package let file: String
+  package let keyFile: String
 
   /// Has `openssl` make one.
   ///
   /// - Parameters:
   ///   - names: What it says whose it is, as `DNS:name` or `IP:address`.
   ///   - folder: Where its files come to lie.
-  static func make(for names: [String], in folder: ServerFolder) async throws(ServerError) -> ServerCertificate {
+  package static func make(for names: [String], in folder: ServerFolder) async throws(ServerError) -> ServerCertificate
+  {
     try await self.make(
       "certificate",
       ["-subj", "/CN=localhost", "-addext", "subjectAltName=" + names.joined(separator: ",")],
@@ -25,7 +26,7 @@ struct ServerCertificate: Sendable {
   }
 
   /// Has `openssl` make a certificate for a client, for which this one vouches.
-  func client(in folder: ServerFolder) async throws(ServerError) -> ServerCertificate {
+  package func client(in folder: ServerFolder) async throws(ServerError) -> ServerCertificate {
     try await Self.make("client", ["-subj", "/CN=client", "-CA", self.file, "-CAkey", self.keyFile], in: folder)
   }
 

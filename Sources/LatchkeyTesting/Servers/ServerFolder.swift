@@ -5,15 +5,15 @@ internal import Glibc
 #endif
 
 /// A new folder under the temporary one, for one server's configuration, log and data.
-struct ServerFolder: Sendable {
-  let path: String
+package struct ServerFolder: Sendable {
+  package let path: String
 
   /// Makes the folder.
   ///
   /// - Parameters:
   ///   - name: The server's name, which becomes a part of the folder's.
   ///   - parent: Where; nil for `TMPDIR`, or `/tmp` without one.
-  init(name: String, in parent: String? = nil) throws(ServerError) {
+  package init(name: String, in parent: String? = nil) throws(ServerError) {
     let parent = parent ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array("\(parent)/latchkey-\(name)-XXXXXX".utf8CString)
     let made = template.withUnsafeMutableBufferPointer { buffer in

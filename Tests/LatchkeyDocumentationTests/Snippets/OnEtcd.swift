@@ -19,7 +19,7 @@ enum OnEtcd {
     // end
   }
 
-  static func election(_ client: EtcdClient) async throws -> EtcdElection.Leader? {
+  static func election(_ client: EtcdClient) async throws -> Leader? {
     // snippet: etcd election
     let election = EtcdElection(client: client, name: try LockName("scheduler"))
     let leadership = try await election.campaign(value: "node-7", within: .seconds(5))

@@ -76,7 +76,7 @@ struct ConnectionTests {
       ) { client in
         let lock = client.lock(try LockName("app/orders"))
         let lease = try await lock.acquire(within: .seconds(5))
-        // Longer than a token lives that nobody uses.
+        // Longer than a token lives that nobody uses. Nothing tells when it has run out: whoever asks prolongs it.
         try await Task.sleep(for: .seconds(3))
         #expect(lease.held.isHeld)
         try await lease.release()

@@ -1,7 +1,9 @@
 #if Etcd
+import CoreMetrics
 import Latchkey
 import LatchkeyEtcd
 import LatchkeyTesting
+import MetricsTestKit
 import Testing
 
 @Suite("An election", .serialized, .timeLimit(.minutes(5)))
@@ -65,6 +67,62 @@ struct ElectionTests {
       try await waitUntil(within: .seconds(10)) { seen.value == [nil, "a", "b", nil] }
       watching.cancel()
       await watching.value
+    }
+  }
+
+  @Test("can be asked for as any election, whatever the backend")
+  func generic() async throws {
+    func lead(_ election: some LeaderElection) async throws -> String? {
+      let leadership = try await election.campaign(value: "anybody")
+      let leader = try await election.leader()
+      try await leadership.resign()
+      return leader?.value
+    }
+    try await TestClient.with(try await TestServers.shared.value) { client in
+      let election = EtcdElection(client: client.client, name: try uniqueName("election"))
+      #expect(try await lead(election) == "anybody")
+    }
+  }
+
+  @Test("campaigns and terms are counted and timed as those of locks are")
+  func metrics() async throws {
+    let metrics = TestMetrics()
+    var configuration = EtcdLocks.Configuration()
+    configuration.observability.metrics = metrics
+    try await TestClient.with(try await TestServers.shared.value, sessionTimeout: .seconds(30)) { client in
+      let election = EtcdElection(
+        client: client.client,
+        name: try uniqueName("election"),
+        configuration: configuration
+      )
+      try await election.campaign(value: "a", within: .seconds(5)).resign()
+      let leadership = try await election.campaign(value: "b", within: .seconds(5))
+      do throws(LockError) {
+        try await election.campaign(value: "c", within: .milliseconds(50)).resign()
+        Issue.record("two leaders")
+      } catch {
+        #expect(error.code == .timedOut)
+      }
+      let held = leadership.held
+      try await client.revoke(client.lease)
+      #expect(await held.lost?.code == .lockLost)
+      let dimensions = [("backend", "etcd")]
+      #expect(try metrics.expectCounter("lock.acquisitions", dimensions).totalValue == 2)
+      try await waitUntil(within: .seconds(5)) {
+        (try? metrics.expectCounter("lock.losses", dimensions).totalValue) == 1
+      }
+      for (timer, outcome, count) in [
+        ("lock.acquire.duration", "granted", 2), ("lock.acquire.duration", "timedOut", 1),
+        ("lock.hold.duration", "released", 1), ("lock.hold.duration", "lost", 1),
+      ] {
+        #expect(try metrics.expectTimer(timer, dimensions + [("outcome", outcome)]).values.count == count)
+      }
+      do throws(LockError) {
+        try await leadership.resign()
+        Issue.record("a leadership that was lost must say so when it is resigned")
+      } catch {
+        #expect(error.code == .lockLost)
+      }
     }
   }
 

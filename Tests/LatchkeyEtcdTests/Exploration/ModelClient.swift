@@ -3,12 +3,33 @@
 
 /// One client of the model: its machine, and what is under way between it and the server.
 struct ModelClient {
+  /// There is at most one on a predecessor, and one on our own key.
   struct Watch {
     let key: [UInt8]
     /// Our own key, if that is what is watched.
-    let node: QueueNode?
-    let attempt: UInt64
+    var node: QueueNode?
+    var attempt: UInt64
+    /// What happened up to this revision is known already.
+    var asOf: Int64
+    /// Whether the server has set it.
     var isSet = false
+    /// Since which revision it tells everything, when the client has heard so.
+    var since: Int64?
+    /// The revision of what was told last.
+    var last: Int64 = 0
+    /// Whether it is left for a while, with nobody to be told.
+    var isParked = false
+
+    var isOwn: Bool { self.node != nil }
+  }
+
+  /// What the stream of watches tells.
+  struct Told {
+    let isOwn: Bool
+    let key: [UInt8]
+    let revision: Int64
+    /// Whether the key was deleted; otherwise the watch has been set.
+    let isDeletion: Bool
   }
 
   /// A transaction: one goes after the other, and one without an answer goes again.
@@ -33,7 +54,7 @@ struct ModelClient {
   var oldSessions: [UInt64] = []
   var requests: [Request] = []
   var answers: [QueueEvent] = []
-  var events: [QueueEvent] = []
+  var events: [Told] = []
   var watches: [Watch] = []
   /// The key to be watched if the lock is held for long.
   var late: QueueNode?
@@ -49,6 +70,15 @@ struct ModelClient {
     self.session = session
     self.callers = callers
     self.machine = QueueMachine(session: session, rules: rules)
+  }
+
+  func watch(isOwn: Bool) -> Int? { self.watches.firstIndex { $0.isOwn == isOwn } }
+
+  /// Has a watch set in the place of the one on the predecessor, or on our own key.
+  mutating func replaceWatch(_ watch: Watch) {
+    self.watches.removeAll { $0.isOwn == watch.isOwn }
+    self.events.removeAll { $0.isOwn == watch.isOwn }
+    self.watches.append(watch)
   }
 
   /// Whether the client has something to do with the lock or its remains. Keys in doubt are looked after as long as the session

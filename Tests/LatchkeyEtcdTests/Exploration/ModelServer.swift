@@ -12,7 +12,7 @@ struct ModelServer {
   /// Oldest first.
   private(set) var keys: [Key] = []
   private(set) var sessions: [UInt64]
-  private var revision: Int64 = 1
+  private(set) var revision: Int64 = 1
 
   init(sessions: [UInt64]) {
     self.sessions = sessions
@@ -30,8 +30,11 @@ struct ModelServer {
   /// - Returns: The keys that go with it.
   mutating func end(_ session: UInt64) -> [[UInt8]] {
     self.sessions.removeAll { $0 == session }
-    defer { self.keys.removeAll { $0.session == session } }
-    return self.keys.filter { $0.session == session }.map(\.name)
+    let gone = self.keys.filter { $0.session == session }.map(\.name)
+    guard !gone.isEmpty else { return [] }
+    self.revision += 1
+    self.keys.removeAll { $0.session == session }
+    return gone
   }
 
   mutating func enter(
@@ -61,12 +64,14 @@ struct ModelServer {
   mutating func delete(_ name: [UInt8], revision: Int64) -> Bool {
     guard let place = self.place(of: name) else { return false }
     guard revision == QueueNode.anyRevision || self.keys[place].revision == revision else { return false }
+    self.revision += 1
     self.keys.remove(at: place)
     return true
   }
 
   private func view(of place: Int) -> QueueView {
-    QueueView(predecessor: place > 0 ? self.keys[place - 1].name : nil, isNext: place == 1, ahead: place)
+    let predecessor = place > 0 ? self.keys[place - 1].name : nil
+    return QueueView(predecessor: predecessor, isNext: place == 1, ahead: place, revision: self.revision)
   }
 }
 #endif

@@ -113,11 +113,11 @@ struct QueueExplorationTests {
     let node = QueueNode(key: [1], slot: 0, revision: 7, session: 1)
     let behind = QueueEntry.entered(node, QueueView(predecessor: [2], isNext: true, ahead: 1))
     _ = machine.handle(.entered(attempt: 1, .success(behind), inDoubt: nil), termIsLive: true)
-    _ = machine.handle(.predecessorWatched(attempt: 1, key: [2]), termIsLive: true)
+    _ = machine.handle(.predecessorWatched(attempt: 1, key: [2], isGapless: false), termIsLive: true)
     let check = machine.handle(.predecessorGone(attempt: 1, key: [2]), termIsLive: true)
     #expect(check == [.check(attempt: 1, node)])
     // The server has looked by now; the key is deleted; then the watch is set, and tells nothing.
-    _ = machine.handle(.ownWatched(node), termIsLive: true)
+    _ = machine.handle(.ownWatched(node, isGapless: false), termIsLive: true)
     let granted = machine.handle(.checked(attempt: 1, .success(.standing(QueueView()))), termIsLive: true)
     #expect(granted == [.grant(1, node), .confirm(node)])
     _ = machine.served(patient: true)
@@ -142,6 +142,14 @@ struct QueueExplorationTests {
     },
     mistake("nobody looks what happened before a watch was set", leadsTo: "nothing more happens") {
       $0.rules.readsOnceWatched = false
+    },
+    mistake(
+      "a watch that was left is believed, whatever it told",
+      by: returning,
+      after: .cancel,
+      leadsTo: "nothing more happens"
+    ) {
+      $0.shell.trustsOldWatches = true
     },
     mistake("that one's own key is gone is not heeded", after: .deleteByHand, leadsTo: "is never told") {
       $0.rules.heedsOwnDeletion = false

@@ -13,19 +13,18 @@ extension QueueModel {
   private func perform(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
     case .enter, .check, .confirm, .delete: state.clients[index].requests.append(ModelClient.Request(action: action))
-    case .watchPredecessor(let attempt, let key):
-      state.clients[index].watches.removeAll { $0.node == nil }
-      state.clients[index].watches.append(ModelClient.Watch(key: key, node: nil, attempt: attempt))
-    case .watchOwn(let attempt, let node):
+    case .watchPredecessor(let attempt, let key, let asOf):
+      try self.watch(ModelClient.Watch(key: key, node: nil, attempt: attempt, asOf: asOf), index, &state)
+    case .watchOwn(let attempt, let node, let asOf):
       // Without the watch, the machine is told that there is one.
-      guard self.shell.watchesOwnKey else { return state.clients[index].events.append(.ownWatched(node)) }
-      state.clients[index].watches.append(ModelClient.Watch(key: node.key, node: node, attempt: attempt))
+      guard self.shell.watchesOwnKey else { return try self.feed(.ownWatched(node, isGapless: true), index, &state) }
+      try self.watch(ModelClient.Watch(key: node.key, node: node, attempt: attempt, asOf: asOf), index, &state)
     case .watchOwnLater(let node):
-      if self.shell.watchesOwnKey { state.clients[index].late = node }
-    case .forgetWatches:
-      state.clients[index].watches = []
-      state.clients[index].events = []
-      state.clients[index].late = nil
+      guard self.shell.watchesOwnKey else { return }
+      let left = state.clients[index].watch(isOwn: true).map { state.clients[index].watches[$0] }
+      guard left?.key == node.key else { return state.clients[index].late = node }
+      try self.watchOwn(node, index, &state)
+    case .forgetWatches: self.park(index, &state)
     case .grant(let grant, let node): try self.grant(grant, node, index, &state)
     case .lose(let grant):
       if state.clients[index].hold?.grant == grant { state.clients[index].hold = nil }
@@ -69,6 +68,59 @@ extension QueueModel {
     try self.feed(.sessionBegan(state.clients[index].session), index, &state)
   }
 
+  // MARK: Watches
+
+  func watchOwn(_ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let watch = ModelClient.Watch(key: node.key, node: node, attempt: 0, asOf: node.revision)
+    try self.watch(watch, index, &state)
+  }
+
+  /// Takes a watch that was left into use, or has another set.
+  private func watch(_ watch: ModelClient.Watch, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    guard
+      let position = state.clients[index].watch(isOwn: watch.isOwn),
+      state.clients[index].watches[position].key == watch.key
+    else { return state.clients[index].replaceWatch(watch) }
+    var left = state.clients[index].watches[position]
+    left.isParked = false
+    (left.node, left.attempt, left.asOf) = (watch.node, watch.attempt, watch.asOf)
+    state.clients[index].watches[position] = left
+    guard let since = left.since else { return }
+    if !self.shell.trustsOldWatches, left.last > left.asOf {
+      try self.feed(left.gone, index, &state)
+    } else {
+      try self.feed(left.set(isGapless: self.shell.trustsOldWatches || since <= left.asOf), index, &state)
+    }
+  }
+
+  /// Leaves the watches for a while. Where nobody is going to ask again, the while is over at once.
+  private func park(_ index: Int, _ state: inout State) {
+    state.clients[index].late = nil
+    if state.clients[index].callers.isEmpty {
+      state.clients[index].watches = []
+      state.clients[index].events = []
+    }
+    for position in state.clients[index].watches.indices { state.clients[index].watches[position].isParked = true }
+  }
+
+  /// The client hears what its stream of watches tells.
+  func hear(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let told = state.clients[index].events.removeFirst()
+    guard let position = state.clients[index].watch(isOwn: told.isOwn) else { return }
+    if told.isDeletion {
+      state.clients[index].watches[position].last = told.revision
+    } else {
+      state.clients[index].watches[position].since = told.revision
+    }
+    let watch = state.clients[index].watches[position]
+    guard !watch.isParked else { return }
+    if !told.isDeletion {
+      try self.feed(watch.set(isGapless: told.revision <= watch.asOf), index, &state)
+    } else if told.revision > watch.asOf {
+      try self.feed(watch.gone, index, &state)
+    }
+  }
+
   // MARK: The server
 
   func carryOut(_ action: QueueAction, _ index: Int, isDoubtful: Bool, _ state: inout State) -> QueueEvent? {
@@ -94,9 +146,10 @@ extension QueueModel {
   func tell(_ key: [UInt8], _ state: inout State) {
     for index in state.clients.indices {
       for watch in state.clients[index].watches where watch.isSet && watch.key == key {
-        let event: QueueEvent =
-          watch.node.map { .ownGone($0) } ?? .predecessorGone(attempt: watch.attempt, key: watch.key)
-        state.clients[index].events.append(event)
+        let revision = state.server.revision
+        state.clients[index].events.append(
+          ModelClient.Told(isOwn: watch.isOwn, key: key, revision: revision, isDeletion: true)
+        )
       }
     }
   }
@@ -105,14 +158,17 @@ extension QueueModel {
     state.clients[index].watches[position].isSet = true
     let watch = state.clients[index].watches[position]
     state.clients[index].events.append(
-      watch.node.map { .ownWatched($0) } ?? .predecessorWatched(attempt: watch.attempt, key: watch.key)
+      ModelClient.Told(isOwn: watch.isOwn, key: watch.key, revision: state.server.revision, isDeletion: false)
     )
   }
 
   /// The stream of watches breaks and is made again.
   func breakStream(_ index: Int, _ state: inout State) {
     state.clients[index].events = []
-    for position in state.clients[index].watches.indices { state.clients[index].watches[position].isSet = false }
+    for position in state.clients[index].watches.indices {
+      state.clients[index].watches[position].isSet = false
+      state.clients[index].watches[position].since = nil
+    }
   }
 }
 
@@ -145,13 +201,15 @@ extension QueueAction {
   }
 }
 
-extension QueueEvent {
-  /// Whether it tells that a key is gone.
-  var isDeletion: Bool {
-    switch self {
-    case .predecessorGone, .ownGone: true
-    default: false
-    }
+extension ModelClient.Watch {
+  /// What the machine is told of it.
+  fileprivate func set(isGapless: Bool) -> QueueEvent {
+    self.node.map { .ownWatched($0, isGapless: isGapless) }
+      ?? .predecessorWatched(attempt: self.attempt, key: self.key, isGapless: isGapless)
+  }
+
+  fileprivate var gone: QueueEvent {
+    self.node.map { .ownGone($0) } ?? .predecessorGone(attempt: self.attempt, key: self.key)
   }
 }
 

@@ -76,18 +76,52 @@ private struct ClientDigest {
     self.words.add(client.answers.count)
     for answer in client.answers { self.add(answer) }
     self.words.add(client.events.count)
-    for event in client.events { self.add(event) }
+    for told in client.events {
+      self.key(told.key)
+      self.words.add(told.isOwn)
+      self.words.add(told.isDeletion)
+    }
     self.words.add(client.watches.count)
     for watch in client.watches {
       self.key(watch.key)
       self.words.add(watch.isSet)
+      self.words.add(watch.isParked)
+      self.words.add(watch.since != nil)
       self.words.add(watch.node != nil)
+      guard !watch.isParked else { continue }
       if let node = watch.node { self.add(node) } else { self.attempt(watch.attempt) }
     }
+    self.order(of: client)
     self.words.add(client.late != nil)
     if let late = client.late { self.add(late) }
     self.words.add(client.ghosts.count)
     for ghost in client.ghosts { self.add(ghost) }
+  }
+
+  /// The order in which those revisions came that watches and reads are compared by.
+  private mutating func order(of client: ModelClient) {
+    guard !client.watches.isEmpty || client.late != nil || !client.answers.isEmpty else { return }
+    guard !client.callers.isEmpty else { return self.gaps(of: client) }
+    var revisions = [self.state.server.revision]
+    for watch in client.watches { revisions += [watch.since ?? 0, watch.last, watch.isParked ? 0 : watch.asOf] }
+    revisions += client.events.map(\.revision)
+    revisions += client.answers.map { $0.view?.revision ?? 0 }
+    revisions.append(client.late?.revision ?? 0)
+    let places = Set(revisions).sorted()
+    for revision in revisions { self.words.add(places.firstIndex(of: revision) ?? 0) }
+  }
+
+  /// All that matters of revisions where no watch outlasts its use: whether something may happen, or has happened, between a
+  /// read and the setting of a watch.
+  private mutating func gaps(of client: ModelClient) {
+    let now = self.state.server.revision
+    for watch in client.watches { self.words.add(watch.isSet || watch.asOf == now) }
+    for told in client.events {
+      let watch = client.watch(isOwn: told.isOwn).map { client.watches[$0] }
+      self.words.add(watch.map { told.revision <= $0.asOf } ?? false)
+    }
+    for answer in client.answers { self.words.add(answer.view?.revision == now) }
+    self.words.add(client.late?.revision == now)
   }
 
   // MARK: Names
@@ -153,6 +187,7 @@ private struct ClientDigest {
     self.words.add(attempt.watched != nil)
     if let watched = attempt.watched { self.key(watched) }
     self.words.add(attempt.isPredecessorWatched)
+    self.words.add(attempt.mustRead)
   }
 
   private mutating func add(_ phase: QueueMachine.Phase) {
@@ -236,14 +271,6 @@ private struct ClientDigest {
       case .success(.gone): self.words.add(2)
       case .failure: self.words.add(3)
       }
-    case .predecessorWatched(let attempt, let key): self.add(3, attempt, key)
-    case .predecessorGone(let attempt, let key): self.add(4, attempt, key)
-    case .ownWatched(let node):
-      self.words.add(5)
-      self.add(node)
-    case .ownGone(let node):
-      self.words.add(6)
-      self.add(node)
     case .confirmed(let node, let exists):
       self.words.add(exists ? 7 : 8)
       self.add(node)
@@ -253,11 +280,15 @@ private struct ClientDigest {
     default: preconditionFailure("no message")
     }
   }
+}
 
-  private mutating func add(_ tag: Int, _ attempt: UInt64, _ key: [UInt8]) {
-    self.words.add(tag)
-    self.attempt(attempt)
-    self.key(key)
+extension QueueEvent {
+  /// The place that a read has found.
+  fileprivate var view: QueueView? {
+    switch self {
+    case .entered(_, .success(.entered(_, let view)), _), .checked(_, .success(.standing(let view))): view
+    default: nil
+    }
   }
 }
 #endif

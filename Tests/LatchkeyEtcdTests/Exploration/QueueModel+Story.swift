@@ -19,7 +19,7 @@ extension QueueModel {
     case .hearAnswer(let index):
       return "\(Self.name(index)) hears \(self.describe(state.clients[index].answers.first))"
     case .hearEvent(let index):
-      return "\(Self.name(index)) hears \(self.describe(state.clients[index].events.first))"
+      return "\(Self.name(index)) hears \(self.describe(told: state.clients[index].events.first))"
     case .setWatch(let index, let position):
       return "the server watches \(self.text(state.clients[index].watches[position].key)) for \(Self.name(index))"
     case .watchLate(let index): return "\(Self.name(index)) has held the lock for so long that it watches its own key"
@@ -37,7 +37,7 @@ extension QueueModel {
       let action = self.describe(state.clients[index].requests.first?.action)
       return "FAULT: \(Self.name(index))'s \(action) gets stuck on its way; it is sent again"
     case .loseEvent(let index):
-      return "FAULT: \(Self.name(index)) never hears \(self.describe(state.clients[index].events.first))"
+      return "FAULT: \(Self.name(index)) never hears \(self.describe(told: state.clients[index].events.first))"
     case .breakStream(let index): return "FAULT: \(Self.name(index))'s stream of watches breaks"
     case .pause(let index): return "FAULT: \(Self.name(index)) is paused until its deadline is past"
     case .deleteByHand(let index): return "FAULT: somebody deletes \(Self.name(index))'s key by hand"
@@ -76,6 +76,11 @@ extension QueueModel {
     }
   }
 
+  private func describe(told: ModelClient.Told?) -> String {
+    guard let told else { return "something" }
+    return "that \(self.text(told.key)) is \(told.isDeletion ? "gone" : "watched")"
+  }
+
   private func describe(_ event: QueueEvent?) -> String {
     switch event {
     case .entered(_, .success(.entered(let node, let view)), _):
@@ -86,10 +91,6 @@ extension QueueModel {
     case .checked(_, .success(.standing(let view))):
       view.predecessor.map { "that it stands behind \(self.text($0))" } ?? "that it is first"
     case .checked: "that its key is gone"
-    case .predecessorWatched(_, let key): "that \(self.text(key)) is watched"
-    case .predecessorGone(_, let key): "that \(self.text(key)) is gone"
-    case .ownWatched: "that its own key is watched"
-    case .ownGone: "that its own key is gone"
     case .confirmed(_, let exists): exists ? "that its key stands" : "that its key is gone"
     case .deleted(let node, _): "that its key \(node.slot) is deleted"
     default: "something"

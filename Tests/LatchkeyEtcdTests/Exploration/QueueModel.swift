@@ -12,6 +12,8 @@ struct QueueModel: ExplorationModel {
     var comparesOnDelete = true
     /// One's own key is watched beside the predecessor's.
     var watchesOwnKey = true
+    /// A watch that was set before is taken for one that tells all since the last read, whatever it has told meanwhile.
+    var trustsOldWatches = false
     /// The deadline passes before the server can end the session.
     var deadlineComesFirst = true
   }
@@ -156,12 +158,12 @@ struct QueueModel: ExplorationModel {
       let answer = self.carryOut(request.action, index, isDoubtful: request.isDoubtful, &state)
       if let answer { state.clients[index].answers.append(answer) }
     case .hearAnswer(let index): try self.feed(state.clients[index].answers.removeFirst(), index, &state)
-    case .hearEvent(let index): try self.feed(state.clients[index].events.removeFirst(), index, &state)
+    case .hearEvent(let index): try self.hear(index, &state)
     case .setWatch(let index, let position): self.setWatch(index, position, &state)
     case .watchLate(let index):
       guard let node = state.clients[index].late else { return }
       state.clients[index].late = nil
-      state.clients[index].watches.append(ModelClient.Watch(key: node.key, node: node, attempt: 0))
+      try self.watchOwn(node, index, &state)
     case .recheck(let index):
       let isSeen = state.clients[index].machine.heedsRecheck
       try self.feed(.recheck, index, &state)

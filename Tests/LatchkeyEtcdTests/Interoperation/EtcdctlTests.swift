@@ -85,7 +85,7 @@ struct EtcdctlTests {
     try await listener.waitForOutput("ours, later")
     #expect(
       try await election.leader()
-        == EtcdElection.Leader(
+        == Leader(
           value: "ours, later",
           token: try #require(leadership.held.token)
         )

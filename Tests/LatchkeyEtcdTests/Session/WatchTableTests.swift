@@ -15,11 +15,11 @@ struct WatchTableTests {
     let (first, ask) = table.add(Self.a)
     let (second, _) = table.add(Self.b)
     #expect(ask == [.watch(Self.a)])
-    #expect(table.created(streamID: 10, refusal: nil).0 == .set(first))
-    #expect(table.created(streamID: 11, refusal: nil).0 == .set(second))
-    #expect(table.happened(streamID: 11) == .happened(second))
+    #expect(table.created(streamID: 10, at: 7, refusal: nil).0 == .set(first, since: 7))
+    #expect(table.created(streamID: 11, at: 7, refusal: nil).0 == .set(second, since: 7))
+    #expect(table.happened(streamID: 11, at: 8) == .happened(second, at: 8))
     #expect(table.remove(first) == [.cancel(streamID: 10)])
-    #expect(table.happened(streamID: 10) == nil)
+    #expect(table.happened(streamID: 10, at: 8) == nil)
   }
 
   @Test("asks for everything again on another stream, and tells that it is set again")
@@ -27,11 +27,31 @@ struct WatchTableTests {
     var table = WatchTable()
     let (first, _) = table.add(Self.a)
     #expect(table.streamOpened() == [.watch(Self.a)])
-    _ = table.created(streamID: 3, refusal: nil)
+    _ = table.created(streamID: 3, at: 7, refusal: nil)
     table.streamClosed()
-    #expect(table.happened(streamID: 3) == nil)
+    #expect(table.happened(streamID: 3, at: 8) == nil)
     #expect(table.streamOpened() == [.watch(Self.a)])
-    #expect(table.created(streamID: 0, refusal: nil).0 == .set(first))
+    #expect(table.created(streamID: 0, at: 7, refusal: nil).0 == .set(first, since: 7))
+  }
+
+  @Test("tells of a watch what has been told of it, while its stream is there")
+  func knowledge() {
+    var table = WatchTable()
+    _ = table.streamOpened()
+    let (watch, _) = table.add(Self.a)
+    #expect(table.knowledge(of: watch, asOf: 9) == nil)
+    _ = table.created(streamID: 1, at: 7, refusal: nil)
+    #expect(table.knowledge(of: watch, asOf: 9) == .set(watch, since: 7))
+    _ = table.happened(streamID: 1, at: 9)
+    #expect(table.knowledge(of: watch, asOf: 8) == .happened(watch, at: 9))
+    #expect(table.knowledge(of: watch, asOf: 9) == .set(watch, since: 7))
+    // What happened while there was no stream, nobody has told.
+    table.streamClosed()
+    #expect(table.knowledge(of: watch, asOf: 9) == nil)
+    _ = table.streamOpened()
+    #expect(table.knowledge(of: watch, asOf: 9) == nil)
+    _ = table.created(streamID: 4, at: 12, refusal: nil)
+    #expect(table.knowledge(of: watch, asOf: 9) == .set(watch, since: 12))
   }
 
   @Test("a watch that was given up before its answer is cancelled when the answer comes, and takes nobody's place")
@@ -41,9 +61,9 @@ struct WatchTableTests {
     let (first, _) = table.add(Self.a)
     let (second, _) = table.add(Self.b)
     #expect(table.remove(first).isEmpty)
-    let (outcome, requests) = table.created(streamID: 5, refusal: nil)
+    let (outcome, requests) = table.created(streamID: 5, at: 7, refusal: nil)
     #expect(outcome == nil && requests == [.cancel(streamID: 5)])
-    #expect(table.created(streamID: 6, refusal: nil).0 == .set(second))
+    #expect(table.created(streamID: 6, at: 7, refusal: nil).0 == .set(second, since: 7))
   }
 
   @Test("a watch that the server ends is asked for again; one that it refuses is told")
@@ -51,11 +71,11 @@ struct WatchTableTests {
     var table = WatchTable()
     _ = table.streamOpened()
     let (first, _) = table.add(Self.a)
-    _ = table.created(streamID: 1, refusal: nil)
+    _ = table.created(streamID: 1, at: 7, refusal: nil)
     #expect(table.canceled(streamID: 1) == [.watch(Self.a)])
-    #expect(table.created(streamID: 2, refusal: nil).0 == .set(first))
+    #expect(table.created(streamID: 2, at: 7, refusal: nil).0 == .set(first, since: 7))
     let (second, _) = table.add(Self.b)
-    #expect(table.created(streamID: -1, refusal: "no").0 == .refused(second, reason: "no"))
+    #expect(table.created(streamID: -1, at: 7, refusal: "no").0 == .refused(second, reason: "no"))
     #expect(table.remove(second).isEmpty)
   }
 }

@@ -1,0 +1,50 @@
+#if Etcd
+internal import EtcdAPI
+internal import Latchkey
+internal import Logging
+
+/// All endpoints must be members of one cluster: two clients that reach different ones do not exclude each other.
+extension EtcdConnections {
+  /// Refuses a member of another cluster than the first that was reached, before anything is asked of it.
+  func admit(_ connection: EtcdConnection, timeout: Duration) async throws(EtcdError) {
+    let cluster: UInt64
+    do throws(EtcdError) {
+      let status = try await connection.call(EtcdMethods.status, EtcdStatusRequest(), token: nil, timeout: timeout)
+      cluster = status.header.clusterID
+    } catch {
+      guard !error.isInDoubt else { throw error }
+      // It does not tell us, or not yet: servers may want to know first who asks. The one in use is taken for ours.
+      return
+    }
+    let ours = self.state.withLock { state in
+      if state.cluster == nil { state.cluster = cluster }
+      return state.cluster
+    }
+    guard let ours, ours != cluster else { return }
+    let error = EtcdError(
+      .unreachable,
+      """
+      \(connection.endpoint) belongs to another cluster (\(String(cluster, radix: 16)), not \(String(ours, radix: 16))) \
+      and is not used; name members of one cluster only
+      """
+    )
+    self.configuration.logger.error(
+      "an endpoint belongs to another cluster; locks there and here do not exclude each other",
+      metadata: ["etcd.endpoint": "\(connection.endpoint)", "error": "\(error)"]
+    )
+    throw error
+  }
+
+  /// Looks once at the members that are not in use, so that a stranger among them is told at the start and not at the first
+  /// outage. One that cannot be reached now is looked at when it is needed.
+  func lookAtOthers(than present: EtcdEndpoint) async {
+    for endpoint in self.endpoints where endpoint != present && !self.state.withLock({ $0.isClosed }) {
+      do throws(EtcdError) {
+        try await self.open(endpoint).close()
+      } catch {
+        self.state.withLock { $0.failures[endpoint] = error }
+      }
+    }
+  }
+}
+#endif

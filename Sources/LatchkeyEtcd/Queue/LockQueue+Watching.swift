@@ -1,0 +1,85 @@
+#if Etcd
+internal import Latchkey
+
+/// The watches of a queue: on the predecessor, and on our own key.
+extension LockQueue {
+  func watchPredecessor(_ attempt: UInt64, _ key: [UInt8], asOf revision: Int64) {
+    self.watch(key, \.predecessorWatch, asOf: revision, while: { $0.watches(attempt, key) }) { event in
+      switch event {
+      case .set(let isGapless):
+        self.handle(.predecessorWatched(attempt: attempt, key: key, isGapless: isGapless))
+      case .happened: self.handle(.predecessorGone(attempt: attempt, key: key))
+      case .refused(let error): self.refused(attempt, error)
+      }
+    }
+  }
+
+  func watchOwn(_ node: QueueNode, asOf revision: Int64, attempt: UInt64?) {
+    self.watch(node.key, \.ownWatch, asOf: revision, while: { $0.owns(node) }) { event in
+      switch event {
+      case .set(let isGapless): self.handle(.ownWatched(node, isGapless: isGapless))
+      case .happened: self.handle(.ownGone(node))
+      case .refused(let error): if let attempt { self.refused(attempt, error) }
+      }
+    }
+  }
+
+  func watchOwnLater(_ node: QueueNode) {
+    // One that is set already costs nothing.
+    if self.state.withLock({ $0.ownWatch?.key == node.key }) {
+      return self.watchOwn(node, asOf: node.revision, attempt: nil)
+    }
+    let late = self.lateWatches.add { self.watchOwn(node, asOf: node.revision, attempt: nil) }
+    let isStale = self.state.withLock { state -> Bool in
+      guard state.machine.owns(node) else { return true }
+      state.lateWatch = late
+      return false
+    }
+    if isStale { self.lateWatches.remove(late) }
+  }
+
+  /// Takes a watch that was left into use, or has another set.
+  private func watch(
+    _ key: [UInt8],
+    _ which: any WritableKeyPath<State, KeyWatch?> & Sendable,
+    asOf revision: Int64,
+    while isWanted: (QueueMachine) -> Bool,
+    _ handler: @escaping @Sendable (Watches.Event) -> Void
+  ) {
+    let left = self.state.withLock { state -> WatchTable.ID? in
+      guard state[keyPath: which]?.key == key, isWanted(state.machine) else { return nil }
+      state[keyPath: which]?.parking = nil
+      return state[keyPath: which]?.id
+    }
+    if let left, self.client.watches.resume(left, asOf: revision, handler) { return }
+    let id = self.client.watches.add(.deletion(key), asOf: revision, handler)
+    let stale = self.state.withLock { state -> WatchTable.ID? in
+      guard isWanted(state.machine) else { return id }
+      defer { state[keyPath: which] = KeyWatch(key: key, id: id) }
+      return state[keyPath: which]?.id
+    }
+    if let stale { self.client.watches.remove(stale) }
+  }
+
+  /// Leaves a watch for a moment, and gives it up if it has not come into use again by then.
+  func park(_ watch: KeyWatch) {
+    self.client.watches.park(watch.id)
+    _ = self.lateWatches.add {
+      let isUnused = self.state.withLock { state -> Bool in
+        for which in [\State.predecessorWatch, \State.ownWatch] where state[keyPath: which]?.id == watch.id {
+          guard state[keyPath: which]?.parking == watch.parking else { return false }
+          state[keyPath: which] = nil
+          return true
+        }
+        return false
+      }
+      if isUnused { self.client.watches.remove(watch.id) }
+    }
+  }
+
+  private func refused(_ attempt: UInt64, _ error: EtcdError) {
+    let number = self.state.withLock { $0.keep(LockError(self.name, error)) }
+    self.handle(.watchRefused(attempt: attempt, error: number))
+  }
+}
+#endif

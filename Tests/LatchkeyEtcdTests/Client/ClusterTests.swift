@@ -1,0 +1,68 @@
+#if Etcd
+import InMemoryLogging
+import Latchkey
+import LatchkeyTesting
+import Logging
+import Testing
+
+@testable import LatchkeyEtcd
+
+@Suite("An etcd client whose endpoints are not of one cluster", .serialized, .timeLimit(.minutes(3)))
+struct ClusterTests {
+  @Test("says so at the start, and never asks the stranger for a lock")
+  func stranger() async throws {
+    try await withEtcd { ours in
+      try await withEtcd { stranger in
+        let log = InMemoryLogHandler()
+        try await TestClient.with(
+          TestServers(members: [ours, stranger]),
+          sessionTimeout: .seconds(2),
+          change: { configuration in
+            configuration.connectTimeout = .seconds(2)
+            configuration.logger = Logger(label: "test") { _ in log }
+          }
+        ) { client in
+          try await waitUntil(within: .seconds(10)) {
+            log.entries.contains { $0.level == .error && "\($0.message)".contains("another cluster") }
+          }
+          let name = try uniqueName()
+          let lease = try await client.lock(name).acquire(within: .seconds(5))
+          let held = lease.held
+          // Without the first, the second could be reached. It would give the lock to anybody.
+          await ours.kill()
+          #expect(await held.lost?.code == .lockLost)
+          await expectLost(lease)
+          let error = try #require(await failure(of: client.lock(name), within: .zero))
+          #expect(error.code == .unreachable)
+          #expect("\(error)".contains("belongs to another cluster"), "\(error)")
+          try await TestClient.with(TestServers(members: [stranger])) { other in
+            let keys = try await other.keys("\(name)/")
+            #expect(keys.isEmpty)
+          }
+          // With the same data it is the same cluster.
+          try ours.launch()
+          try await ours.waitUntilReady()
+          try await client.lock(name).acquire(within: .seconds(20)).release()
+        }
+      }
+    }
+  }
+
+  @Test("goes on to a member of its own cluster, past a stranger in the list")
+  func passesStranger() async throws {
+    try await withEtcd { stranger in
+      let cluster = try await TestServers.conformanceCluster.value
+      let servers = TestServers(members: [cluster.members[0], stranger, cluster.members[1]])
+      try await TestClient.with(servers, sessionTimeout: .seconds(10)) { client in
+        let lease = try await client.lock(try uniqueName()).acquire(within: .seconds(5))
+        let held = lease.held
+        let deadline = try #require(held.deadline)
+        await client.proxies[0].stop()
+        try await waitUntil(within: .seconds(10)) { held.deadline.map { $0 > deadline } ?? false }
+        #expect(held.isHeld)
+        try await lease.release()
+      }
+    }
+  }
+}
+#endif

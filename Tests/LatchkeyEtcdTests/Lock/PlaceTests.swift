@@ -1,0 +1,50 @@
+#if Etcd
+import Latchkey
+import Testing
+
+@testable import LatchkeyEtcd
+
+@Suite("The place in an etcd lock's queue", .serialized, .timeLimit(.minutes(3)))
+struct PlaceTests {
+  @Test("is told after it has been read again, with several ahead")
+  func severalAhead() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers) { others in
+      let name = try uniqueName()
+      // Three before us, each with locks of its own.
+      var queue: [EtcdLocks] = []
+      let holder = try await others.lock(name).acquire(within: .seconds(5))
+      var waiters: [Task<Void, any Error>] = []
+      for count in 2...3 {
+        let locks = EtcdLocks(client: others.client)
+        queue.append(locks)
+        waiters.append(Task { try await locks.lock(name).acquire(within: .seconds(30)).release() })
+        try await waitUntil(within: .seconds(5)) { try await others.keys("\(name)/").count == count }
+      }
+      try await TestClient.with(servers, change: { $0.recheckInterval = .milliseconds(100) }) { last in
+        // Many looks at the place have come and gone by then.
+        let error = try #require(await failure(of: last.lock(name), within: .seconds(1)))
+        #expect(error.code == .timedOut)
+        #expect(error.wait?.place == 3)
+        #expect(error.wait?.holder?.contains("host=") == true)
+      }
+      try await holder.release()
+      for waiter in waiters { try await waiter.value }
+    }
+  }
+
+  @Test("is at most what it was where a read does not tell it")
+  func untold() throws {
+    var machine = QueueMachine(session: 1)
+    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    let node = QueueNode(key: [1], slot: 0, revision: 300, session: 1)
+    let entry = QueueEntry.entered(node, QueueView(predecessor: [2], ahead: 200, revision: 300))
+    _ = machine.handle(.entered(attempt: 1, .success(entry), inDoubt: nil), termIsLive: true)
+    #expect(machine.view?.ahead == 200)
+    #expect(machine.handle(.recheck, termIsLive: true) == [.check(attempt: 1, node)])
+    let check = QueueCheck.standing(QueueView(predecessor: [2], revision: 301))
+    _ = machine.handle(.checked(attempt: 1, .success(check)), termIsLive: true)
+    #expect(machine.view?.ahead == 200)
+  }
+}
+#endif
