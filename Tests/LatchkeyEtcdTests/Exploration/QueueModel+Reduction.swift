@@ -72,10 +72,14 @@ extension QueueEvent {
     switch self {
     case .entered(_, .success(.entered(_, let view)), _), .checked(_, .success(.standing(let view))):
       view.predecessor == nil
-    case .predecessorGone: true
     default: false
     }
   }
+}
+
+extension ModelClient.Told {
+  /// Whether the lock may be granted when this is heard.
+  fileprivate var mayGrant: Bool { self.isDeletion && !self.isOwn }
 }
 
 extension QueueAction {
