@@ -30,9 +30,13 @@ struct TLSTests {
   /// Takes and releases a lock over a new connection.
   ///
   /// - Returns: Why that was not possible, if it was not.
-  private static func use(_ endpoint: String, _ tls: EtcdClient.Configuration.TLS?) async throws -> EtcdError? {
+  private static func use(
+    _ endpoint: String,
+    _ tls: EtcdClient.Configuration.TLS?,
+    within timeout: Duration = .seconds(1)
+  ) async throws -> EtcdError? {
     var configuration = EtcdClient.Configuration(endpoints: [endpoint])
-    configuration.connectTimeout = .seconds(2)
+    configuration.connectTimeout = timeout
     configuration.tls = tls
     do {
       try await EtcdClient.withClient(configuration) { client in
@@ -49,7 +53,7 @@ struct TLSTests {
     _ tls: EtcdClient.Configuration.TLS,
     sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
-    let error = try await self.use(endpoint, tls)
+    let error = try await self.use(endpoint, tls, within: .seconds(10))
     #expect(error == nil, sourceLocation: sourceLocation)
   }
 

@@ -40,6 +40,14 @@ struct QueueExplorationTests {
     self.expectSound("two clients, one late copy", QueueModel(callers: Self.two, faults: 1, of: [.delayRequest]))
   }
 
+  @Test("hold in every state of a client that comes back, and finds its watches still set")
+  func watchesLeft() {
+    self.expectSound("a client that comes back", QueueModel(callers: Self.returning, faults: 0))
+    guard Self.isDeep else { return }
+    let cancelled = QueueModel(callers: Self.returning, faults: 1, of: [.cancel])
+    self.expectSound("a client that comes back, one cancellation", cancelled)
+  }
+
   @Test("hold in every state of three clients with any fault", .enabled(if: Self.isDeep))
   func threeClientsOneFault() {
     self.expectSound("three clients, one fault", QueueModel(callers: Self.three, faults: 1))
