@@ -31,7 +31,7 @@ package enum DurationText {
     return .nanoseconds(nanoseconds)
   }
 
-  /// Writes a duration in the largest unit that needs no fraction.
+  /// Writes a duration, not negative, in the largest unit that needs no fraction; nanoseconds are a fraction of a microsecond.
   package static func format(_ duration: Duration) -> String {
     let (seconds, attoseconds) = duration.components
     if attoseconds == 0 {
@@ -39,8 +39,11 @@ package enum DurationText {
       if seconds != 0, seconds % 60 == 0 { return "\(seconds / 60)m" }
       return "\(seconds)s"
     }
-    let microseconds = seconds * 1_000_000 + attoseconds / 1_000_000_000_000
-    return microseconds % 1000 == 0 ? "\(microseconds / 1000)ms" : "\(microseconds)us"
+    let nanoseconds = Int128(seconds) * 1_000_000_000 + Int128(attoseconds / 1_000_000_000)
+    if nanoseconds % 1_000_000 == 0 { return "\(nanoseconds / 1_000_000)ms" }
+    if nanoseconds % 1000 == 0 { return "\(nanoseconds / 1000)us" }
+    let fraction = "\(1000 + nanoseconds % 1000)".dropFirst()
+    return "\(nanoseconds / 1000).\(fraction)us"
   }
 
   private static func isNumber(_ text: Substring) -> Bool {

@@ -2,13 +2,18 @@
 ///
 /// A URL may hold a password, and a password with an unescaped `/`, `?` or `#` in it is torn apart at the wrong place. So an
 /// error quotes a piece of the URL only if no `@` follows the hosts: only then is it certain where the password ends.
+///
+/// It reads scalars: a mark that combines with the `@` or the `/` before it makes one `Character` of both, and yet the URL goes on
+/// there.
 struct LockURLParser {
-  private let text: Substring
+  private typealias Text = Substring.UnicodeScalarView
+
+  private let text: Text
   private var scheme: LockURL.Scheme?
   private var mayQuote = true
 
   init(_ text: String) {
-    self.text = text[...]
+    self.text = text[...].unicodeScalars
   }
 
   consuming func parse() throws(LockError) -> LockURL {
@@ -21,11 +26,11 @@ struct LockURLParser {
   // MARK: Parts
 
   private func parseScheme() throws(LockError) -> LockURL.Scheme {
-    guard let colon = self.text.firstIndex(of: ":"), self.text[..<colon].allSatisfy({ $0.isASCII && $0.isLetter })
+    guard let colon = self.text.firstIndex(of: ":"), self.text[..<colon].allSatisfy(Self.isLetter)
     else {
       throw self.error("the URL has no scheme")
     }
-    let word = self.text[..<colon]
+    let word = String(self.text[..<colon])
     guard let scheme = LockURL.Scheme(rawValue: word.lowercased()) else {
       let known = LockURL.Scheme.allCases.map(\.rawValue).joined(separator: ", ")
       throw self.error("the scheme \"\(word)\" is unknown (known: \(known))")
@@ -33,8 +38,8 @@ struct LockURLParser {
     return scheme
   }
 
-  private func parseInProcess(_ scheme: LockURL.Scheme, _ rest: Substring) throws(LockError) -> LockURL {
-    guard !rest.hasPrefix("//") else {
+  private func parseInProcess(_ scheme: LockURL.Scheme, _ rest: Text) throws(LockError) -> LockURL {
+    guard !rest.starts(with: Self.slashes) else {
       throw self.error("an in-process lock has no host: leave out the \"//\"")
     }
     let (path, query) = try self.splitQuery(rest)
@@ -43,19 +48,19 @@ struct LockURLParser {
     return url
   }
 
-  private mutating func parseNetworked(_ scheme: LockURL.Scheme, _ rest: Substring) throws(LockError) -> LockURL {
-    guard rest.hasPrefix("//") else { throw self.error("\"//\" is missing after \"\(scheme.rawValue):\"") }
+  private mutating func parseNetworked(_ scheme: LockURL.Scheme, _ rest: Text) throws(LockError) -> LockURL {
+    guard rest.starts(with: Self.slashes) else { throw self.error("\"//\" is missing after \"\(scheme.rawValue):\"") }
     let afterSlashes = rest.dropFirst(2)
     let end = afterSlashes.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? afterSlashes.endIndex
     let authority = afterSlashes[..<end]
     self.mayQuote = !afterSlashes[end...].contains("@")
     let (path, query) = try self.splitQuery(afterSlashes[end...])
-    guard path.hasPrefix("/"), path.count > 1 else {
+    guard path.first == "/", path.count > 1 else {
       throw self.error("the name of the lock is missing after the hosts")
     }
 
     var hosts = authority
-    var credentials: Substring?
+    var credentials: Text?
     if let at = authority.lastIndex(of: "@") {
       credentials = authority[..<at]
       hosts = authority[authority.index(after: at)...]
@@ -68,15 +73,15 @@ struct LockURLParser {
     return url
   }
 
-  private func splitQuery(_ text: Substring) throws(LockError) -> (path: Substring, query: Substring?) {
+  private func splitQuery(_ text: Text) throws(LockError) -> (path: Text, query: Text?) {
     guard !text.contains("#") else { throw self.error("a \"#\" must be written as %23") }
     guard let mark = text.firstIndex(of: "?") else { return (text, nil) }
     return (text[..<mark], text[text.index(after: mark)...])
   }
 
-  private func name(_ text: Substring) throws(LockError) -> LockName {
+  private func name(_ text: Text) throws(LockError) -> LockName {
     guard !text.isEmpty else { throw self.error("the name of the lock is missing") }
-    guard let decoded = PercentCoding.decode(text) else {
+    guard let decoded = PercentCoding.decode(Substring(text)) else {
       throw self.error("the name of the lock holds a \"%\" that is not followed by two hex digits of UTF-8")
     }
     do {
@@ -87,10 +92,10 @@ struct LockURLParser {
     }
   }
 
-  private func parse(credentials: Substring, into url: inout LockURL) throws(LockError) {
+  private func parse(credentials: Text, into url: inout LockURL) throws(LockError) {
     guard !credentials.contains("@") else { throw self.error("a \"@\" in the user or password must be written as %40") }
     let parts = credentials.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    let decoded = parts.map { PercentCoding.decode($0) }
+    let decoded = parts.map { PercentCoding.decode(Substring($0)) }
     guard !decoded.contains(nil) else {
       throw self.error("the user or password holds a \"%\" that is not followed by two hex digits; write %25 for \"%\"")
     }
@@ -98,9 +103,17 @@ struct LockURLParser {
     url.password = decoded.count == 2 ? decoded[1] : nil
   }
 
+  private static let slashes = "//".unicodeScalars
+
+  private static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
+    ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
+  }
+
+  private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
+
   // MARK: Hosts
 
-  private func hosts(_ text: Substring, scheme: LockURL.Scheme) throws(LockError) -> [LockURL.Host] {
+  private func hosts(_ text: Text, scheme: LockURL.Scheme) throws(LockError) -> [LockURL.Host] {
     guard !text.isEmpty else { throw self.error("the host is missing") }
     var hosts: [LockURL.Host] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -114,15 +127,15 @@ struct LockURLParser {
     return hosts
   }
 
-  private func host(_ text: Substring, defaultPort: Int) throws(LockError) -> LockURL.Host {
+  private func host(_ text: Text, defaultPort: Int) throws(LockError) -> LockURL.Host {
     guard !text.isEmpty else { throw self.error("a host in the list is empty") }
-    let name: Substring
-    let rest: Substring
-    if text.hasPrefix("[") {
+    let name: Text
+    let rest: Text
+    if text.first == "[" {
       guard let close = text.firstIndex(of: "]") else { throw self.error("the \"]\" of an IPv6 address is missing") }
       name = text[text.index(after: text.startIndex)..<close]
       rest = text[text.index(after: close)...]
-      let isAddress = name.contains(":") && name.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." }
+      let isAddress = name.contains(":") && name.allSatisfy { $0.properties.isASCIIHexDigit || $0 == ":" || $0 == "." }
       guard isAddress else { throw self.error("\(self.quote(name, or: "what stands in brackets")) is no IPv6 address") }
     } else {
       name = text.prefix { $0 != ":" }
@@ -131,13 +144,15 @@ struct LockURLParser {
         throw self.error("an IPv6 address must stand in brackets, as in [::1]:\(defaultPort)")
       }
       guard !name.isEmpty else { throw self.error("a host in the list is empty") }
-      let isName = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_") }
+      let isName = name.allSatisfy {
+        Self.isLetter($0) || Self.isDigit($0) || $0 == "-" || $0 == "." || $0 == "_"
+      }
       guard isName else { throw self.error("the host\(self.quote(name)) holds a character that no host name has") }
     }
     guard !rest.isEmpty else { return LockURL.Host(name: String(name), port: defaultPort) }
-    guard rest.hasPrefix(":") else { throw self.error("only \":port\" may follow an address in brackets") }
+    guard rest.first == ":" else { throw self.error("only \":port\" may follow an address in brackets") }
     let digits = rest.dropFirst()
-    guard digits.count <= 5, digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }), let port = Int(digits),
+    guard digits.count <= 5, digits.allSatisfy(Self.isDigit), let port = Int(String(digits)),
       (1...65535).contains(port)
     else {
       throw self.error("the port\(self.quote(digits)) is not a number from 1 to 65535")
@@ -147,19 +162,19 @@ struct LockURLParser {
 
   // MARK: Query
 
-  private func parse(_ query: Substring?, into url: inout LockURL) throws(LockError) {
+  private func parse(_ query: Text?, into url: inout LockURL) throws(LockError) {
     guard let query else { return }
-    var seen: Set<Substring> = []
+    var seen: Set<String> = []
     for pair in query.split(separator: "&", omittingEmptySubsequences: false) {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let key = parts[0]
+      let key = String(parts[0])
       let allowed = Self.keys(of: url.scheme)
-      guard allowed.contains(String(key)) else {
+      guard allowed.contains(key) else {
         let known = allowed.joined(separator: ", ")
-        throw self.error("the option\(self.quote(key)) is unknown for \(url.scheme.rawValue) (known: \(known))")
+        throw self.error("the option\(self.quote(parts[0])) is unknown for \(url.scheme.rawValue) (known: \(known))")
       }
       guard seen.insert(key).inserted else { throw self.error("the option \"\(key)\" is given twice") }
-      guard parts.count == 2, let value = PercentCoding.decode(parts[1]), !value.isEmpty else {
+      guard parts.count == 2, let value = PercentCoding.decode(Substring(parts[1])), !value.isEmpty else {
         throw self.error("the option \"\(key)\" has no value, or one with a broken \"%\" escape")
       }
       try self.set(key, value, on: &url)
@@ -177,11 +192,11 @@ struct LockURLParser {
     }
   }
 
-  private func set(_ key: Substring, _ value: String, on url: inout LockURL) throws(LockError) {
+  private func set(_ key: String, _ value: String, on url: inout LockURL) throws(LockError) {
     switch key {
     case "chroot":
       // A chroot is a path whose parts obey the rules of a name.
-      guard value.hasPrefix("/"), (try? LockName(String(value.dropFirst()))) != nil else {
+      guard value.unicodeScalars.first == "/", (try? LockName(String(value.unicodeScalars.dropFirst()))) != nil else {
         throw self.error("the option \"chroot\" must be a path such as /app")
       }
       url.chroot = value
@@ -203,7 +218,7 @@ struct LockURLParser {
     }
   }
 
-  private func duration(_ key: Substring, _ value: String) throws(LockError) -> Duration {
+  private func duration(_ key: String, _ value: String) throws(LockError) -> Duration {
     guard let duration = DurationText.parse(value), duration > .zero else {
       throw self.error("the option \"\(key)\" is no time: \(DurationText.hint)")
     }
@@ -212,7 +227,7 @@ struct LockURLParser {
 
   // MARK: Errors
 
-  private func quote(_ piece: Substring, or words: String = "") -> String {
+  private func quote(_ piece: Text, or words: String = "") -> String {
     guard self.mayQuote else { return words }
     return words.isEmpty ? " \"\(piece)\"" : "\"\(piece)\""
   }

@@ -15,8 +15,7 @@ final class CallHandler: ChannelInboundHandler {
   struct Call {
     let onMessage: (ByteBuffer) -> Void
     let onEnd: (CallStatus) -> Void
-    /// What has come of the next message.
-    fileprivate var bytes = ByteBuffer()
+    fileprivate var received = GRPCMessages()
     fileprivate var unacknowledged = 0
 
     init(onMessage: @escaping (ByteBuffer) -> Void, onEnd: @escaping (CallStatus) -> Void) {
@@ -25,8 +24,6 @@ final class CallHandler: ChannelInboundHandler {
     }
   }
 
-  /// Messages are short; one of this size comes from no etcd.
-  private static let maximumMessage = 64 << 20
   /// How much may come unasked on a stream and on all of them together.
   static let window = 1 << 20
 
@@ -141,25 +138,26 @@ final class CallHandler: ChannelInboundHandler {
       self.unacknowledged = 0
     }
     guard var call = self.calls[stream] else { return }
-    call.bytes.writeBuffer(&bytes)
+    call.received.append(&bytes)
     call.unacknowledged += count
     if call.unacknowledged > Self.window / 4, !data.endStream {
       self.allow(call.unacknowledged, on: stream, context)
       call.unacknowledged = 0
     }
     var messages: [ByteBuffer] = []
-    while let length = call.bytes.getInteger(at: call.bytes.readerIndex + 1, as: UInt32.self) {
-      guard length <= Self.maximumMessage else {
-        self.cancel(stream)
-        return call.onEnd(CallStatus(.internalError, "a message of \(length) bytes"))
-      }
-      guard call.bytes.readableBytes >= 5 + Int(length) else { break }
-      call.bytes.moveReaderIndex(forwardBy: 5)
-      if let message = call.bytes.readSlice(length: Int(length)) { messages.append(message) }
+    var failure: CallStatus?
+    do throws(GRPCMessages.Unreadable) {
+      while let message = try call.received.next() { messages.append(message) }
+    } catch {
+      failure = CallStatus(.internalError, error.what)
     }
-    call.bytes.discardReadBytes()
     self.calls[stream] = call
+    // What came before a message that cannot be read counts, as it would if it had come by itself.
     for message in messages { call.onMessage(message) }
+    if let failure, self.calls[stream] != nil {
+      self.cancel(stream)
+      return call.onEnd(failure)
+    }
     if data.endStream { self.end(stream, CallStatus(.unavailable, "the server ended the call without a status")) }
   }
 

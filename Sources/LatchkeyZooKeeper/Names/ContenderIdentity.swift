@@ -11,12 +11,20 @@ enum ContenderIdentity {
 
   /// Whether a child of a lock's directory contends for the lock: its name ends with a marker and a number as the server writes
   /// it, at least ten characters, negative after the counter has wrapped.
-  static func isContender(_ name: String) -> Bool {
-    self.lockMarkers.contains { marker in
-      guard let range = name.ranges(of: marker).last else { return false }
-      let number = name[range.upperBound...]
-      return number.utf8.count >= 10 && number.first != "+" && Int64(number) != nil
+  ///
+  /// By bytes from the end, as the client scans a list: a `Character` may hide a marker's first letter, and of two markers that
+  /// overlap the last one counts.
+  static func isContender(_ name: some StringProtocol, markers: [String] = Self.lockMarkers) -> Bool {
+    let bytes = Array(name.utf8)
+    let start = (bytes.lastIndex { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? -1) + 1
+    let before = bytes[..<start]
+    let endsWithMarker = { (text: ArraySlice<UInt8>) in
+      markers.contains { text.suffix($0.utf8.count).elementsEqual($0.utf8) }
     }
+    let isPositive = endsWithMarker(before)
+    guard isPositive || (before.last == UInt8(ascii: "-") && endsWithMarker(before.dropLast())) else { return false }
+    let length = bytes.count - start + (isPositive ? 0 : 1)
+    return length >= 10 && Int64(String(decoding: bytes[start...], as: UTF8.self)) != nil
   }
 
   static func newIdentifier() -> String {

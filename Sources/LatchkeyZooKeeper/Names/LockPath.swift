@@ -18,7 +18,7 @@ enum LockPath {
   private static func component(_ part: Substring, isTop: Bool) -> String {
     // The server keeps `/zookeeper` for itself.
     if isTop, part == "zookeeper" { return "%7Aookeeper" }
-    let endsLikeContender = Self.endsLikeContender(part)
+    let endsLikeContender = ContenderIdentity.isContender(part, markers: ContenderIdentity.markers)
     if !endsLikeContender, part.unicodeScalars.allSatisfy(Self.isCarried) { return String(part) }
     var text = ""
     for (index, scalar) in part.unicodeScalars.enumerated() {
@@ -32,15 +32,6 @@ enum LockPath {
       }
     }
     return text
-  }
-
-  /// Whether a contender could have this name: a marker, and a number as the server writes it, at least ten characters.
-  private static func endsLikeContender(_ part: Substring) -> Bool {
-    ContenderIdentity.markers.contains { marker in
-      guard let range = part.ranges(of: marker).last else { return false }
-      let number = part[range.upperBound...]
-      return number.utf8.count >= 10 && Int64(number) != nil
-    }
   }
 
   /// The server checks paths as UTF-16 and refuses surrogates (all beyond U+FFFF), private use and the last 16 of the basic

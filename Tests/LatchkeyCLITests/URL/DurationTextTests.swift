@@ -24,8 +24,8 @@ struct DurationTextTests {
   }
 
   @Test(
-    "are written in the largest unit that needs no fraction",
-    arguments: ["500ms", "10s", "2m", "1h", "250us", "0s", "1500ms"]
+    "are written in the largest unit that needs no fraction, and to the nanosecond",
+    arguments: ["500ms", "10s", "2m", "1h", "250us", "0s", "1500ms", "1.500us", "0.001us"]
   )
   func format(text: String) {
     #expect(DurationText.parse(text).map(DurationText.format) == text)

@@ -89,6 +89,7 @@ struct LockURLTests {
     arguments: [
       "local:orders", "channel:a/b%20c", "zookeeper://zk1:1,[::1]:2/app/orders?chroot=/x&ttl=10s",
       "redis://u:p%40%3A%2F%25@h:1/orders?db=3&label=a%26b", "etcds://:pw@h/%E2%82%AC?timeout=1500ms",
+      "redis://h/orders?ttl=1.5us", "redis://h/\u{301}orders",
     ]
   )
   func roundTrip(text: String) throws {
@@ -144,6 +145,8 @@ struct LockURLTests {
       "redis://u:hunter2/x@h/orders", "redis://u:hunter2?x@h/orders", "redis://u:hunter2#x@h/orders",
       "redis://u:hun,hunter2@h/orders?x=1", "redis://u:x/hunter2@h//", "redis://u:1/hunter2@h?db=x",
       "redis://[hunter2/@h/orders", "redis://u:hunter2@h@/orders", "redis://h%/hunter2@",
+      // A mark that combines with the @ before it.
+      "redis://u:hunter2@\u{301}h/orders", "redis://u:hunter2/x@\u{301}h//orders",
     ]
   )
   func secretErrors(text: String) {

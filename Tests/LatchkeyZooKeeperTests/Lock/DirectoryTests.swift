@@ -105,7 +105,9 @@ struct DirectoryTests {
     try await TestClient.with(servers, sessionTimeout: .seconds(10)) { client in
       let base = try uniqueName().rawValue
       // Composed and decomposed é, an emoji, private use, a percent sign, a space, a contender's name.
-      let names = ["\u{E9}", "e\u{301}", "🔑", "\u{E000}", "%F0%9F%94%91", "a b", "lock-0000000001", "zookeeper"]
+      let names =
+        ["\u{E9}", "e\u{301}", "🔑", "\u{E000}", "%F0%9F%94%91", "a b", "lock-0000000001", "zookeeper"]
+        + ["__lock__lock__0000000001", "\u{600}lock-0000000001"]
       try await Self.hold(names[...], base, client) {
         // The directories are no contenders for the lock above them.
         try await client.lock(try LockName(base)).acquire(within: .seconds(5)).release()

@@ -1,0 +1,1 @@
+../../../Sources/LatchkeyEtcd/Client/GRPCMessages.swift

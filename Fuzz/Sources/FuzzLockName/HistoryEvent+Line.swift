@@ -1,0 +1,1 @@
+../../../Sources/LatchkeyTesting/History/HistoryEvent+Line.swift
