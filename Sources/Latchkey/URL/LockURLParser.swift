@@ -229,7 +229,9 @@ struct LockURLParser {
 
   private func quote(_ piece: Text, or words: String = "") -> String {
     guard self.mayQuote else { return words }
-    return words.isEmpty ? " \"\(piece)\"" : "\"\(piece)\""
+    // As a string: a slice of scalars describes the whole text that it is a slice of.
+    let quoted = "\"\(String(piece))\""
+    return words.isEmpty ? " " + quoted : quoted
   }
 
   private func error(_ problem: String) -> LockError {
