@@ -34,16 +34,20 @@ final class EchoServer: Sendable {
     Thread.detachNewThread { [weak self] in
       while true {
         let descriptor = accept(listener, nil, nil)
-        guard descriptor >= 0, let self else { return }
+        guard descriptor >= 0, let self else {
+          if descriptor >= 0 { close(descriptor) }
+          close(listener)
+          return
+        }
         self.serve(descriptor)
       }
     }
   }
 
   deinit {
-    // Closing alone would not end the accept.
+    // The thread that accepts closes it: were it closed here, the next server could get the same number, and that thread its
+    // connections.
     shutdown(self.listener, CInt(SHUT_RDWR))
-    close(self.listener)
   }
 
   var received: [UInt8] {
