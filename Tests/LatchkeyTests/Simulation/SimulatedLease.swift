@@ -27,7 +27,16 @@ final class SimulatedLease: LeaseDriver {
     self.term = term
     if let place = place.take() { self.place = LeaseBox(place) } else { self.place = nil }
     self.client.add(self)
-    let handler = term.onEnd { [name, weak self] end in self?.end(.lost(.lost(name, because: end.reason))) }
+    let isLate = self.mutation == .isHeldFollowsTimer
+    let handler = term.onEnd { [name, weak self] end in
+      let loss = LeaseEnding.lost(.lost(name, because: end.reason))
+      guard isLate else { self?.end(loss); return }
+      // By so much that whoever looks once in a while sees it, even on a machine that is busy.
+      Task {
+        try await Task.sleep(for: .milliseconds(200))
+        self?.end(loss)
+      }
+    }
     self.state.withLock { $0.termHandler = handler }
   }
 
