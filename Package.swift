@@ -83,7 +83,10 @@ let package = Package(
     ),
     .target(
       name: "LatchkeyEventLoop",
-      dependencies: [.product(name: "NIOCore", package: "swift-nio")],
+      dependencies: [
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
       swiftSettings: settings
     ),
     .target(
@@ -200,7 +203,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyRedisTests",
       dependencies: [
-        "Latchkey", "LatchkeyRedis", "LatchkeyTesting",
+        "Latchkey", "LatchkeyEventLoop", "LatchkeyRedis", "LatchkeyTesting",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),

@@ -51,6 +51,7 @@ PEERS = [
     Program("redis-py-1ms", ("redis1",), "G", script("locks.py"), f"{PYTHON}/redis"),
     Program("redis-benchmark", ("redis1",), "C", script("redis_benchmark.py"), "/usr/bin/redis-benchmark"),
     Program("etcd-txn", ("etcd",), "ACD", *built("go_peers")),
+    Program("etcd-queue", ("etcd",), "A", *built("go_peers")),
     Program("etcd-mutex", ("etcd",), "ABCEG", *built("go_peers")),
     Program("etcdctl", ("etcd",), "AG", script("etcdctl.py"), "/usr/bin/etcdctl"),
 ]

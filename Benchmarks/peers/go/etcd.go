@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -15,15 +17,24 @@ import (
 //
 // etcd-txn is the least that a lock on etcd can cost: one transaction that puts a key if it is not there, and its deletion. A
 // key that is taken is asked for again at once.
+//
+// etcd-queue is what the requests of a fair lock cost: the two transactions that Latchkey sends for a lock that nobody else wants,
+// with a key in a queue, a look at who is before it, and a release of the key that was created and no other. It cannot wait.
 type etcdConnection struct {
 	client *clientv3.Client
 	root   string
-	bare   bool
+	peer   string
 }
 
 type etcdSession struct {
 	etcdConnection
 	lease *concurrency.Session
+}
+
+type etcdQueue struct {
+	etcdSession
+	prefix, key string
+	revision    int64
 }
 
 type etcdMutex struct{ mutex *concurrency.Mutex }
@@ -43,8 +54,11 @@ func (c etcdConnection) session() session {
 
 func (s etcdSession) lock(name string) lock {
 	key := s.root + "/" + name
-	if s.bare {
+	switch s.peer {
+	case "etcd-txn":
 		return etcdTransaction{s, key}
+	case "etcd-queue":
+		return &etcdQueue{etcdSession: s, prefix: key + "/", key: fmt.Sprintf("%s/%x", key, s.lease.Lease())}
 	}
 	return etcdMutex{concurrency.NewMutex(s.lease, key)}
 }
@@ -78,14 +92,43 @@ func (t etcdTransaction) release() error {
 	return err
 }
 
+func (q *etcdQueue) acquire() error {
+	answer, err := q.client.Txn(forever).
+		If(clientv3.Compare(clientv3.CreateRevision(q.key), "=", 0)).
+		Then(
+			clientv3.OpPut(q.key, "host=example pid=12345 label=bench", clientv3.WithLease(q.lease.Lease())),
+			clientv3.OpGet(q.prefix, append(clientv3.WithLastCreate(), clientv3.WithLimit(2), clientv3.WithKeysOnly())...)).
+		Else(
+			clientv3.OpGet(q.key),
+			clientv3.OpGet(q.prefix, clientv3.WithFirstCreate()...)).
+		Commit()
+	if err != nil {
+		return err
+	}
+	keys := answer.Responses[1].GetResponseRange().Kvs
+	if !answer.Succeeded || len(keys) != 1 {
+		return errors.New("etcd-queue cannot wait, and somebody else has the lock")
+	}
+	q.revision = keys[0].CreateRevision
+	return nil
+}
+
+func (q *etcdQueue) release() error {
+	_, err := q.client.Txn(forever).
+		If(clientv3.Compare(clientv3.CreateRevision(q.key), "=", q.revision)).
+		Then(clientv3.OpDelete(q.key)).
+		Commit()
+	return err
+}
+
 func init() {
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
-	for name, bare := range map[string]bool{"etcd-mutex": false, "etcd-txn": true} {
-		bare := bare
+	for _, name := range []string{"etcd-mutex", "etcd-txn", "etcd-queue"} {
+		name := name
 		peers[name] = func(servers []string, root string) connection {
 			client, err := clientv3.New(clientv3.Config{Endpoints: servers, DialTimeout: 5 * time.Second})
 			check(err)
-			return etcdConnection{client, root, bare}
+			return etcdConnection{client, root, name}
 		}
 	}
 }

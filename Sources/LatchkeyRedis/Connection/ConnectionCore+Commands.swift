@@ -1,14 +1,15 @@
 internal import Latchkey
+internal import LatchkeyEventLoop
 internal import NIOCore
 
 extension ConnectionCore {
   /// With at most so many replies awaited, the thread that sends writes by itself, which saves waking the event loop; with more,
   /// the event loop writes what many have sent at once.
-  private static let quiet = 2
+  fileprivate static let quiet = 2
 
   private enum Sent {
     case refused(RedisError)
-    case sent(flush: Int?, timer: NIODeadline?)
+    case sent(flush: Int?, isDue: Bool, timer: NIODeadline?)
   }
 
   /// Sends a command; its place among all commands is taken when this returns.
@@ -40,12 +41,17 @@ extension ConnectionCore {
           flush = state.machine.number
         }
       }
-      return .sent(flush: flush, timer: state.setTimer(for: now + self.commandTimeout))
+      let isDue = state.dueSocket != nil
+      return .sent(flush: flush, isDue: isDue, timer: state.setTimer(for: now + self.commandTimeout))
     }
     switch sent {
     case .refused(let error): self.refuse(answer, error)
-    case .sent(let flush, let timer):
-      if let flush { self.loop.execute { self.flush(flush) } }
+    case .sent(let flush, let isDue, let timer):
+      if let flush {
+        self.loop.execute { self.flush(flush) }
+      } else if isDue {
+        self.loop.execute { self.lookOut() }
+      }
       if let timer { self.loop.scheduleTask(deadline: timer) { self.checkTime() } }
     }
   }
@@ -76,7 +82,7 @@ extension ConnectionCore {
         defer { state.out = ByteBuffer() }
         return (state.out, link, state.descriptor)
       }
-      guard var bytes, let link else { return }
+      guard var bytes, let link else { return self.lookOut() }
       if let descriptor {
         // Not under the lock: others may go on encoding. The descriptor is closed on this event loop alone.
         let count = bytes.withUnsafeReadableBytes { writeWithoutWaiting($0, to: descriptor) }
@@ -90,6 +96,12 @@ extension ConnectionCore {
     }
   }
 
+  /// Looks out for the reply that is due, if one is; must be called on the event loop.
+  private func lookOut() {
+    let (socket, limit) = self.state.withLock { ($0.dueSocket, $0.pace.limit) }
+    if let socket { Lookout.current(of: self.loop).watch(socket, until: .now() + limit) }
+  }
+
   /// Hands out replies.
   func received(_ frames: [RESPFrame], from link: Link) {
     let now = NIODeadline.now()
@@ -99,12 +111,19 @@ extension ConnectionCore {
       var answers: [(Answer, RedisValue)] = []
       answers.reserveCapacity(frames.count)
       for case .reply(let value) in frames {
+        let isQuiet = state.line.count <= Self.quiet
         let arrival = state.line.reply()
-        if !arrival.wasAwaited { isOutOfOrder = true }
+        if let sent = arrival.sent {
+          if isQuiet { state.pace.replied(after: now - sent) }
+        } else {
+          isOutOfOrder = true
+        }
         if let answer = arrival.answer { answers.append((answer, value)) }
       }
       return answers
     }
+    if let descriptor = link.descriptor { Lookout.current(of: self.loop).leave(descriptor) }
+    self.lookOut()
     for (answer, value) in answers {
       if case .error(let text) = value {
         answer(.failure(.reply(text)), link.server)
@@ -157,6 +176,12 @@ extension ConnectionCore {
 }
 
 extension ConnectionCore.State {
+  /// The socket to look at because a reply is due on it; nil if replies take long or there are many of them, which are worth a
+  /// sleep, and a wake-up for all.
+  var dueSocket: CInt? {
+    (1...ConnectionCore.quiet).contains(self.line.count) && self.pace.isQuick ? self.descriptor : nil
+  }
+
   /// Asks for a look at the time.
   ///
   /// - Returns: When to set a timer for; nil if one that goes off no later is set already. The one that is set may be much

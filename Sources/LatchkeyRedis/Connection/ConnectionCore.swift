@@ -22,6 +22,7 @@ final class ConnectionCore: Sendable {
     var link: Link?
     /// Where any thread may write to; nil where only the channel may.
     var descriptor: CInt?
+    var pace: ReplyPace
     /// Whether the event loop has been asked to write, or is at it: then it writes everything.
     var isFlushing = false
     /// When the timer that looks at the time goes off; nil while none is set.
@@ -42,7 +43,12 @@ final class ConnectionCore: Sendable {
     self.context = try configuration.tls?.context()
     self.executor = LoopExecutor(configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.any())
     self.commandTimeout = TimeAmount(configuration.commandTimeout)
-    self.state = Locked(State(machine: ConnectionMachine(pause: configuration.reconnectPause)))
+    self.state = Locked(
+      State(
+        machine: ConnectionMachine(pause: configuration.reconnectPause),
+        pace: ReplyPace(limit: TimeAmount(configuration.busyPolling))
+      )
+    )
   }
 
   var loop: any EventLoop { self.executor.loop }
@@ -113,6 +119,7 @@ final class ConnectionCore: Sendable {
   }
 
   private func ended(_ number: Int, _ link: Link, _ error: RedisError) {
+    if let descriptor = link.descriptor { Lookout.current(of: self.loop).leave(descriptor) }
     let (pause, answers) = self.state.withLock { state -> (Duration?, [Answer]) in
       if let descriptor = state.descriptor { closeDescriptor(descriptor) }
       state.descriptor = nil

@@ -12,8 +12,8 @@ struct RequestLine<Answer> {
 
   /// What a reply that has come means.
   struct Arrival {
-    /// Whether anybody had sent a command for it.
-    var wasAwaited: Bool
+    /// When the command was sent that it belongs to; nil if nobody had sent one.
+    var sent: NIODeadline?
     /// Who waits for it; nobody if it comes too late.
     var answer: Answer?
   }
@@ -34,9 +34,9 @@ struct RequestLine<Answer> {
 
   /// A reply has come.
   mutating func reply() -> Arrival {
-    guard let place = self.places.popFirst() else { return Arrival(wasAwaited: false, answer: nil) }
+    guard let place = self.places.popFirst() else { return Arrival(sent: nil, answer: nil) }
     if place.answer == nil { self.expired -= 1 }
-    return Arrival(wasAwaited: true, answer: place.answer)
+    return Arrival(sent: place.sent, answer: place.answer)
   }
 
   /// The server has said something, or can be spoken to from now on.

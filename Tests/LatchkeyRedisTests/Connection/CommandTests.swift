@@ -24,6 +24,30 @@ extension RealRedisTests {
       }
     }
 
+    @Test(
+      "get their replies whether or not the event loop looks out for them, soon or late",
+      arguments: [.zero, .microseconds(150), .milliseconds(1)] as [Duration]
+    )
+    func busyPolling(limit: Duration) async throws {
+      try await withConnection({ $0.busyPolling = limit }) { connection in
+        let slow = RedisScript("for _ = 1, 200000 do end return ARGV[1]")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for task in 0..<2 {
+            group.addTask {
+              for turn in 0..<100 {
+                let word = "\(task)-\(turn)"
+                expectEqual(try await connection.send(RedisCommand("ECHO", word)), Corpus.text(word))
+                guard turn.isMultiple(of: 10) else { continue }
+                let reply = try await connection.evaluate(slow, keys: [], arguments: [Array(word.utf8)])
+                #expect(reply == Corpus.text(word))
+              }
+            }
+          }
+          try await group.waitForAll()
+        }
+      }
+    }
+
     @Test("are carried out in the order in which they were sent, without waiting for each other")
     func order() async throws {
       try await withConnection { connection in

@@ -158,6 +158,7 @@ extension RealRedisTests {
       for change in [
         { $0.host = "" }, { $0.port = 0 }, { $0.port = 65_536 }, { $0.database = -1 }, { $0.commandTimeout = .zero },
         { $0.connectTimeout = .seconds(-1) }, { $0.silenceLimit = .seconds(1) }, { $0.commandLimit = 0 },
+        { $0.busyPolling = .milliseconds(2) }, { $0.busyPolling = .microseconds(-1) },
         { $0.tls = .init(authorityFile: "/no/such/file") }, { $0.tls = .init(certificateFile: "/some/file") },
       ] as [(inout RedisConnection.Configuration) -> Void] {
         let error = #expect(throws: RedisError.self) { try RedisConnection(.init(port: 6379, change)) }

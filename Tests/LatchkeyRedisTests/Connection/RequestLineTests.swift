@@ -15,10 +15,10 @@ struct RequestLineTests {
     #expect(line.count == 3)
     expectEqual(line.expire(after: .seconds(5), at: self.time(6)).isEmpty, true)
     #expect(line.nextExpiry(after: .seconds(5)) == self.time(7))
-    for expected in [nil, nil, "c"] {
-      expectEqual(line.reply(), .init(wasAwaited: true, answer: expected))
+    for (index, expected) in [nil, nil, "c"].enumerated() {
+      expectEqual(line.reply(), .init(sent: self.time(Int64(index)), answer: expected))
     }
-    expectEqual(line.reply().wasAwaited, false)
+    expectEqual(line.reply(), .init(sent: nil, answer: nil))
     #expect(line.nextExpiry(after: .seconds(5)) == nil)
   }
 
@@ -28,8 +28,8 @@ struct RequestLineTests {
     line.append("a", at: self.time(0))
     expectEqual(line.expire(after: .seconds(1), at: self.time(1)), ["a"])
     line.append("b", at: self.time(2))
-    expectEqual(line.reply(), .init(wasAwaited: true, answer: nil))
-    expectEqual(line.reply(), .init(wasAwaited: true, answer: "b"))
+    expectEqual(line.reply(), .init(sent: self.time(0), answer: nil))
+    expectEqual(line.reply(), .init(sent: self.time(2), answer: "b"))
     line.append("c", at: self.time(3))
     expectEqual(line.expire(after: .seconds(1), at: self.time(4)), ["c"])
     expectEqual(line.removeAll().isEmpty, true)
