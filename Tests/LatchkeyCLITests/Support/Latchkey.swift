@@ -41,6 +41,7 @@ struct Latchkey: Sendable {
   ///   - settings: Environment variables to set or, where nil, to remove.
   ///   - onTerminal: Whether it sits on a terminal: what is written to its input is typed, and it says everything there.
   init(_ arguments: [String], settings: [String: String?] = [:], onTerminal: Bool = false) throws {
+    Self.heedSignals
     let (input, output, errors) = (try Pipe(), try Pipe(), try Pipe())
     self.process = try LatchkeyCLI.ChildProcess.spawn(
       onTerminal ? Self.onTerminal([Self.path] + arguments) : [Self.path] + arguments,
@@ -59,6 +60,12 @@ struct Latchkey: Sendable {
     }
     self.descriptors = [output.reading, errors.reading]
   }
+
+  /// Makes sure that the command can be interrupted: a shell ignores these signals for what it runs in the background, and a
+  /// command rightly ignores what was ignored when it was started.
+  private static let heedSignals: Void = {
+    for number in [SIGINT, SIGQUIT, SIGHUP] { signal(number, SIG_DFL) }
+  }()
 
   /// The command on a terminal of its own, with its status as that of the whole.
   private static func onTerminal(_ arguments: [String]) -> [String] {
