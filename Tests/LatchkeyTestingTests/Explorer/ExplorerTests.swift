@@ -134,4 +134,46 @@ struct ExplorerTests {
     #expect(digest([7, 9, 7]) == digest([3, 1, 3]))
     #expect(digest([7, 9, 7]) != digest([7, 9, 9]))
   }
+
+  /// Two clients that each take a free lock and give it back, once, or only the first of two that might.
+  private struct TakeInTurn: ExplorationModel {
+    enum Phase { case wants, holds, done }
+
+    struct State: Hashable {
+      var phases: [Phase] = [.wants, .wants]
+    }
+
+    /// Leaves out a step whose order does matter.
+    var prefersFirst = false
+    let start = State()
+
+    func steps(from state: State) -> [Int] {
+      let possible = state.phases.indices.filter { client in
+        switch state.phases[client] {
+        case .wants: !state.phases.contains(.holds)
+        case .holds: true
+        case .done: false
+        }
+      }
+      return self.prefersFirst ? Array(possible.prefix(1)) : possible
+    }
+
+    func take(_ client: Int, in state: inout State) throws(BrokenPromise) {
+      state.phases[client] = state.phases[client] == .wants ? .holds : .done
+    }
+  }
+
+  @Test("tells models apart that end alike, by what is seen on the way, and finds as much in a traced one")
+  func traces() {
+    let (whole, part) = (TakeInTurn(), TakeInTurn(prefersFirst: true))
+    #expect(whole.ends() == part.ends())
+    let traced = { (model: TakeInTurn) in TracedModel(model) { client, _, _ in UInt64(client) } }
+    #expect(traced(whole).ends().count == 2)
+    #expect(traced(part).ends().isSubset(of: traced(whole).ends()))
+    #expect(traced(part).ends().count == 1)
+    let blind = TracedModel(whole) { _, _, _ in nil }
+    #expect(blind.ends().count == 1)
+    let story = TracedModel(LookThenTake()) { _, _, _ in nil }.explore().story
+    #expect(story?.promise == BrokenPromise("both hold the lock"))
+  }
 }
