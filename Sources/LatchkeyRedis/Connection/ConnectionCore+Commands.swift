@@ -7,6 +7,9 @@ extension ConnectionCore {
   /// the event loop writes what many have sent at once.
   fileprivate static let quiet = 2
 
+  /// After how many answers the event loop looks whether something is to be sent.
+  private static let stride = 8
+
   private enum Sent {
     case refused(RedisError)
     case sent(flush: Int?, isDue: Bool, timer: NIODeadline?)
@@ -33,11 +36,11 @@ extension ConnectionCore {
       state.line.append(answer, at: now)
       command.encode(into: &state.out)
       var flush: Int?
-      if isConnected, !state.isFlushing {
+      if isConnected, state.flushing == .none {
         // What is sent on the event loop often comes in groups, and it is not asleep.
         let isWritten = !isOnLoop && waiting < Self.quiet && state.writeAll()
         if !isWritten {
-          state.isFlushing = true
+          state.flushing = .asked
           flush = state.machine.number
         }
       }
@@ -76,7 +79,7 @@ extension ConnectionCore {
       let (bytes, link, descriptor) = self.state.withLock { state -> (ByteBuffer?, Link?, CInt?) in
         guard state.machine.number == number, let link = state.link else { return (nil, nil, nil) }
         guard state.out.readableBytes > 0 else {
-          state.isFlushing = false
+          state.flushing = .none
           return (nil, nil, nil)
         }
         defer { state.out = ByteBuffer() }
@@ -90,6 +93,7 @@ extension ConnectionCore {
         if bytes.readableBytes == 0 { continue }
       }
       // The channel waits for room, and until then nobody writes past it.
+      self.state.withLock { $0.flushing = .blocked }
       let written = link.channel.writeAndFlush(bytes)
       written.assumeIsolated().whenSuccess { self.flush(number) }
       return
@@ -124,7 +128,9 @@ extension ConnectionCore {
     }
     if let descriptor = link.descriptor { Lookout.current(of: self.loop).leave(descriptor) }
     self.lookOut()
-    for (answer, value) in answers {
+    for (index, (answer, value)) in answers.enumerated() {
+      // Those who were answered first have more to send: the server need not be idle until all are answered.
+      if index.isMultiple(of: Self.stride), index > 0, let number = self.flushAsked() { self.flush(number) }
       if case .error(let text) = value {
         answer(.failure(.reply(text)), link.server)
       } else {
@@ -135,6 +141,11 @@ extension ConnectionCore {
     if isOutOfOrder, !self.state.withLock({ $0.machine.isClosed }) {
       link.end(.malformed("a reply that nobody has asked for"))
     }
+  }
+
+  /// The connection to write to, if the event loop has been asked to.
+  private func flushAsked() -> Int? {
+    self.state.withLock { $0.flushing == .asked ? $0.machine.number : nil }
   }
 
   /// Gives up those who have waited too long, and the connection if the server has been silent for too long; must be called on

@@ -14,6 +14,15 @@ final class ConnectionCore: Sendable {
   /// Told the outcome of a command, on the event loop, and the run of the server that has answered, where that is known.
   typealias Answer = @Sendable (Result<RedisValue, RedisError>, RedisServerIdentity?) -> Void
 
+  /// Whether the event loop is to write: then it writes everything, and nobody else does.
+  enum Flushing {
+    case none
+    /// It has been asked to.
+    case asked
+    /// It is at it: waits for room.
+    case blocked
+  }
+
   struct State {
     var machine: ConnectionMachine
     var line = RequestLine<Answer>()
@@ -23,8 +32,7 @@ final class ConnectionCore: Sendable {
     /// Where any thread may write to; nil where only the channel may.
     var descriptor: CInt?
     var pace: ReplyPace
-    /// Whether the event loop has been asked to write, or is at it: then it writes everything.
-    var isFlushing = false
+    var flushing = Flushing.none
     /// When the timer that looks at the time goes off; nil while none is set.
     var timerAt: NIODeadline?
     var ready: [@Sendable (Result<Void, RedisError>) -> Void] = []
@@ -87,7 +95,7 @@ final class ConnectionCore: Sendable {
       guard state.machine.connected() else { return nil }
       state.link = link
       state.descriptor = link.descriptor
-      state.isFlushing = true
+      state.flushing = .asked
       state.line.heard(at: .now())
       return state.machine.number
     }
@@ -124,7 +132,7 @@ final class ConnectionCore: Sendable {
       if let descriptor = state.descriptor { closeDescriptor(descriptor) }
       state.descriptor = nil
       state.link = nil
-      state.isFlushing = false
+      state.flushing = .none
       state.out.clear()
       let age = Duration(NIODeadline.now() - link.madeAt)
       let pause = state.machine.lost(number, age: age, chance: .random(in: 0...1))
