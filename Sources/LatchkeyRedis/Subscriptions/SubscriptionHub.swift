@@ -101,13 +101,13 @@ final class SubscriptionHub: Sendable {
   }
 
   private func remove(_ id: SubscriptionTable.ID) {
-    self.state.withLock { state in
-      state.readers[id] = nil
+    let reader = self.state.withLock { state -> Reader? in
       state.unconfirmed.remove(id)
-      guard let question = state.table.remove(id), case .live = state.phase else { return }
-      state.ask(question)
+      if let question = state.table.remove(id), case .live = state.phase { state.ask(question) }
+      return state.readers.removeValue(forKey: id)
     }
-    self.flush()
+    // It may hold the last reference to the connection, whose end takes the lock: it goes after it.
+    withExtendedLifetime(reader) { self.flush() }
   }
 
   private func expire(_ id: SubscriptionTable.ID, _ channel: String) {

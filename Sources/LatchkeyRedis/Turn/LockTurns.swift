@@ -25,7 +25,7 @@ final class LockTurns: Sendable {
     var line = Line()
     /// Those in line who would not wait.
     var impatient: Set<Line.ID> = []
-    /// The ballot of the present attempt, or of the last.
+    /// The ballot of the present attempt; nil while nobody wants the lock.
     var ballot: Ballot?
     /// Ballots whose release is not done: what they planted may still stand in our way.
     var departed: [UInt64: Ballot] = [:]
@@ -160,6 +160,8 @@ final class LockTurns: Sendable {
   func apply(_ event: TurnEvent, _ state: inout State) -> [Step] {
     var steps: [Step] = []
     for action in state.machine.handle(event) { self.resolve(action, &state, &steps) }
+    // A ballot knows its turns: kept on, they would keep each other for ever.
+    if state.machine.phase == .idle { state.ballot = nil }
     return steps
   }
 

@@ -105,19 +105,6 @@ struct LockExplorationTests {
     self.expectSound("one server, three clients, two faults, time", model)
   }
 
-  @Test("Redlock of three servers holds in every state of two clients with any two faults", .enabled(if: Self.isDeep))
-  func quorumTwoFaults() {
-    let model = LockModel(
-      servers: 3,
-      callers: Self.two,
-      faults: 2,
-      isTimed: false,
-      areRepliesSlow: false,
-      isPollingEager: false
-    )
-    self.expectSound("three servers, two clients, two faults", model)
-  }
-
   @Test("Redlock of three servers holds in every state of three clients", .enabled(if: Self.isDeep))
   func quorumThreeClients() {
     let model = LockModel(

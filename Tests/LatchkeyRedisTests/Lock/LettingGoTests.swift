@@ -1,0 +1,46 @@
+import Latchkey
+import LatchkeyTesting
+import Testing
+
+@testable import LatchkeyRedis
+
+extension RealRedisTests {
+  @Suite("A client that is let go of")
+  struct LettingGoTests {
+    private struct Weak: Sendable {
+      weak let connection: RedisConnection?
+    }
+
+    /// Does with locks what may leave something behind, and keeps nothing.
+    private func use(_ servers: [RedisServer], _ held: LockName) async throws -> [Weak] {
+      let connections = try servers.map { server in
+        try RedisConnection(.init(port: server.port) { $0.tracksServer = servers.count > 1 })
+      }
+      let locks: any LockProvider =
+        servers.count == 1 ? try RedisLocks(executor: connections[0]) : try RedlockLocks(servers: connections)
+      let lock = locks.lock(held)
+      let isBusy = try await lock.tryAcquire() == nil
+      #expect(isBusy)
+      let late = await #expect(throws: LockError.self) { try await lock.acquire(within: .milliseconds(50)).release() }
+      #expect(late?.code == .timedOut)
+      let waiter = Task { try await lock.acquire().release() }
+      waiter.cancel()
+      let cancelled = await #expect(throws: LockError.self) { try await waiter.value }
+      #expect(cancelled?.code == .cancelled)
+      try await locks.lock(try uniqueName()).acquire().release()
+      // Never released: what it holds goes in the background.
+      _ = try await locks.lock(try uniqueName()).acquire()
+      return connections.map { Weak(connection: $0) }
+    }
+
+    @Test("leaves nothing behind in memory, however its calls came out", arguments: [1, 3])
+    func memory(count: Int) async throws {
+      try await withRedisServers(count: count) { servers in
+        let held = try uniqueName()
+        for server in servers { try await server.command("SET", "\(held)", "somebody") }
+        let connections = try await self.use(servers, held)
+        try await eventuallyTrue { connections.allSatisfy { $0.connection == nil } }
+      }
+    }
+  }
+}
