@@ -42,6 +42,7 @@ private enum RedisServers {
         port: parts.last.flatMap { Int($0) } ?? 6379
       )
       configuration.tracksServer = true
+      if let limit = Int(arguments.text("busy", "")) { configuration.busyPolling = .microseconds(limit) }
       configuration.eventLoop = loop
       configuration.logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
       connections.append(try await RedisConnection.connect(configuration))
