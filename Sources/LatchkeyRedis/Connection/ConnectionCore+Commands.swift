@@ -102,15 +102,18 @@ extension ConnectionCore {
 
   /// Looks out for the reply that is due, if one is; must be called on the event loop.
   private func lookOut() {
-    let (socket, limit) = self.state.withLock { ($0.dueSocket, $0.pace.limit) }
-    if let socket { Lookout.current(of: self.loop).watch(socket, until: .now() + limit) }
+    if let socket = self.state.withLock({ $0.dueSocket }) { self.lookOut(for: socket) }
+  }
+
+  private func lookOut(for socket: CInt) {
+    Lookout.current(of: self.loop).watch(socket, until: .now() + TimeAmount(self.configuration.busyPolling))
   }
 
   /// Hands out replies.
   func received(_ frames: [RESPFrame], from link: Link) {
     let now = NIODeadline.now()
     var isOutOfOrder = false
-    let answers = self.state.withLock { state -> [(Answer, RedisValue)] in
+    let (answers, dueSocket) = self.state.withLock { state -> ([(Answer, RedisValue)], CInt?) in
       state.line.heard(at: now)
       var answers: [(Answer, RedisValue)] = []
       answers.reserveCapacity(frames.count)
@@ -124,10 +127,10 @@ extension ConnectionCore {
         }
         if let answer = arrival.answer { answers.append((answer, value)) }
       }
-      return answers
+      return (answers, state.dueSocket)
     }
     if let descriptor = link.descriptor { Lookout.current(of: self.loop).leave(descriptor) }
-    self.lookOut()
+    if let dueSocket { self.lookOut(for: dueSocket) }
     for (index, (answer, value)) in answers.enumerated() {
       // Those who were answered first have more to send: the server need not be idle until all are answered.
       if index.isMultiple(of: Self.stride), index > 0, let number = self.flushAsked() { self.flush(number) }

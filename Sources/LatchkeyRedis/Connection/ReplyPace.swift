@@ -9,7 +9,7 @@ struct ReplyPace {
   private static let retreat = 64
 
   /// How soon a reply must come; zero if nobody is to look out.
-  let limit: TimeAmount
+  private let limit: TimeAmount
   private var slow = 0
 
   init(limit: TimeAmount) {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LatchkeyEtcd
 
-@Suite("The queue and the session of an etcd lock, explored without a server", .timeLimit(.minutes(90)))
+@Suite("The queue and the session of an etcd lock, explored without a server", .timeLimit(.minutes(20)))
 struct QueueExplorationTests {
   private static let patient = [true]
   private static let two = [patient, patient]

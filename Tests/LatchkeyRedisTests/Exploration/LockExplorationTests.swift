@@ -4,7 +4,7 @@ import Testing
 
 @testable import LatchkeyRedis
 
-@Suite("The Redis lock and Redlock, explored without a server", .timeLimit(.minutes(90)))
+@Suite("The Redis lock and Redlock, explored without a server", .timeLimit(.minutes(30)))
 struct LockExplorationTests {
   private static let two = [[true], [true]]
   private static let three = [[true], [true], [true]]
