@@ -4,13 +4,13 @@ public struct Exploration: Sendable, CustomStringConvertible {
   public internal(set) var states = 0
   /// How many steps were taken between them.
   public internal(set) var transitions = 0
-  /// The length of the longest of all shortest ways to a state.
+  /// The length of the longest way to a state; breadth first, of the longest of all shortest ways.
   public internal(set) var depth = 0
   /// How long it took.
   public internal(set) var duration = Duration.zero
   /// Whether every state that can be reached was reached and left by every step.
   public internal(set) var isComplete = false
-  /// The shortest way to a broken promise; nil if none was found.
+  /// A way to a broken promise, breadth first the shortest; nil if none was found.
   public internal(set) var story: Story?
 
   /// A way from the start to a broken promise.

@@ -4,8 +4,8 @@
 /// takes every one of them in every state. So a state holds everything that decides what can happen next, messages under way
 /// and the budget of faults included, and nothing else: every number that only counts up makes a state new that is not.
 ///
-/// The states are explored with ``explore(upTo:progress:)``, breadth first, so that the story of a broken promise is as short
-/// as it can be. The method is that of explicit-state model checkers (Holzmann, *The SPIN Model Checker*, 2003); what is
+/// The states are explored with ``explore(_:upTo:progress:)``, as a rule breadth first, so that the story of a broken promise is
+/// as short as it can be. The method is that of explicit-state model checkers (Holzmann, *The SPIN Model Checker*, 2003); what is
 /// explored here are not descriptions of state machines but the state machines themselves.
 public protocol ExplorationModel {
   /// Everything that decides what may happen next.

@@ -1,17 +1,30 @@
+/// In which order states are explored.
+public enum ExplorationOrder: Sendable {
+  /// Nearest first: a story is the shortest there is. Keeps the states of two depths.
+  case breadthFirst
+  /// The state that was reached last comes first: a story may be long. Keeps few states, for spaces of hundreds of millions.
+  case depthFirst
+}
+
 extension ExplorationModel {
-  /// Takes every step in every state that can be reached, breadth first.
+  /// Takes every step in every state that can be reached.
   ///
-  /// Ends at the first promise that a step or a state breaks, by the shortest way there is. If there is none, looks for a state
-  /// from which no state at rest can be reached without faults.
+  /// Ends at the first promise that a step or a state breaks. If there is none, looks for a state from which no state at rest can
+  /// be reached without faults.
   ///
-  /// Memory: about 40 bytes for each state and 4 for each transition, beside the states of two depths themselves.
+  /// Memory: about 40 bytes for each state and 4 for each transition, beside the states themselves that `order` keeps.
   ///
   /// - Parameters:
+  ///   - order: Which states come first.
   ///   - limit: After how many states to give up. What was reached by then has been checked, but
   ///     ``Exploration/isComplete`` is false.
   ///   - progress: Called from time to time with what has been explored so far.
-  public func explore(upTo limit: Int = 100_000_000, progress: ((Exploration) -> Void)? = nil) -> Exploration {
-    var search = ExplorationSearch(model: self)
+  public func explore(
+    _ order: ExplorationOrder = .breadthFirst,
+    upTo limit: Int = 100_000_000,
+    progress: ((Exploration) -> Void)? = nil
+  ) -> Exploration {
+    var search = ExplorationSearch(model: self, order: order)
     return search.run(limit: limit, progress: progress)
   }
 
@@ -47,16 +60,27 @@ extension ExplorationModel {
 
 /// One exploration.
 private struct ExplorationSearch<Model: ExplorationModel> {
+  /// A state that was reached and not left yet.
+  private struct Open {
+    let state: Model.State
+    let number: Int
+    let depth: Int
+  }
+
   private let model: Model
+  private let order: ExplorationOrder
   private var table = FingerprintTable()
   private var graph = StepGraph()
   /// For each state, by which step of which state it was first reached.
-  private var parents: [UInt32] = [0]
-  private var choices: [UInt16] = [0]
+  private var parents = ChunkedArray<UInt32>()
+  private var choices = ChunkedArray<UInt16>()
   private var result = Exploration()
 
-  init(model: Model) {
+  init(model: Model, order: ExplorationOrder) {
     self.model = model
+    self.order = order
+    self.parents.append(0)
+    self.choices.append(0)
   }
 
   mutating func run(limit: Int, progress: ((Exploration) -> Void)?) -> Exploration {
@@ -76,14 +100,19 @@ private struct ExplorationSearch<Model: ExplorationModel> {
   private mutating func search(limit: Int, progress: (Exploration) -> Void) -> Exploration.Story? {
     let start = self.model.start
     _ = self.table.number(self.fingerprint(start))
-    var frontier = [start]
+    var open = [Open(state: start, number: 0, depth: 0)]
     var expanded = 0
-    while !frontier.isEmpty {
-      var next: [Model.State] = []
+    while !open.isEmpty {
+      var next: [Open] = []
       // First come, first served; what was served is let go of at once.
-      frontier.reverse()
-      while let state = frontier.popLast() {
-        if let story = self.expand(state, number: expanded, into: &next) { return story }
+      open.reverse()
+      while let state = open.popLast() {
+        let story =
+          switch self.order {
+          case .breadthFirst: self.expand(state, into: &next)
+          case .depthFirst: self.expand(state, into: &open)
+          }
+        if let story { return story }
         expanded += 1
         if expanded.isMultiple(of: 100_000) {
           self.result.states = self.table.count
@@ -91,17 +120,17 @@ private struct ExplorationSearch<Model: ExplorationModel> {
         }
         guard self.table.count < limit else { return self.stuck() }
       }
-      if !next.isEmpty { self.result.depth += 1 }
-      frontier = next
+      open = next
     }
     self.result.isComplete = true
     return self.stuck()
   }
 
-  private mutating func expand(_ state: Model.State, number: Int, into next: inout [Model.State]) -> Exploration.Story?
-  {
+  private mutating func expand(_ open: Open, into next: inout [Open]) -> Exploration.Story? {
+    let (state, number) = (open.state, open.number)
+    self.result.depth = max(self.result.depth, open.depth)
     let isAtRest = self.model.isAtRest(state)
-    self.graph.addState(isAtRest: isAtRest)
+    self.graph.addState(number, isAtRest: isAtRest)
     var isDeadEnd = !isAtRest
     for (choice, step) in self.model.steps(from: state).enumerated() {
       var reached = state
@@ -112,8 +141,8 @@ private struct ExplorationSearch<Model: ExplorationModel> {
         if isNew {
           self.parents.append(UInt32(number))
           self.choices.append(UInt16(choice))
-          next.append(reached)
           try self.model.check(reached)
+          next.append(Open(state: reached, number: target, depth: open.depth + 1))
         }
         if !self.model.isFault(step, in: state) {
           isDeadEnd = false

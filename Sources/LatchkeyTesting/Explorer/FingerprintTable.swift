@@ -17,7 +17,7 @@ struct FingerprintTable {
   mutating func number(_ fingerprint: UInt64) -> (number: Int, isNew: Bool) {
     // Zero stands for an empty place.
     let key = fingerprint == 0 ? 1 : fingerprint
-    if (self.count + 1) * 5 > self.keys.count * 3 { self.grow() }
+    if (self.count + 1) * 4 > self.keys.count * 3 { self.grow() }
     var place = Int(truncatingIfNeeded: key) & self.mask
     while self.keys[place] != 0 {
       if self.keys[place] == key { return (Int(self.values[place]), false) }

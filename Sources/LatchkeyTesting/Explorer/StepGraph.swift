@@ -1,56 +1,47 @@
 /// The steps between states that are no faults, as far as they were explored, and the states at rest among them.
 struct StepGraph {
-  /// Where the steps out of each state begin.
-  private var offsets: [Int] = []
-  private var targets: [UInt32] = []
-  private var resting: [Bool] = []
+  /// The states that were begun with, in that order, and how many steps lead out of each.
+  private var states = ChunkedArray<UInt32>()
+  private var counts = ChunkedArray<UInt16>()
+  /// Where the steps lead, one state after the other.
+  private var targets = ChunkedArray<UInt32>()
+  /// The states among them that are not at rest.
+  private var restless = ChunkedArray<UInt8>()
 
-  /// Begins with the next state.
-  mutating func addState(isAtRest: Bool) {
-    self.offsets.append(self.targets.count)
-    self.resting.append(isAtRest)
+  /// Begins with a state.
+  mutating func addState(_ state: Int, isAtRest: Bool) {
+    self.states.append(UInt32(state))
+    self.counts.append(0)
+    self.restless.append(isAtRest ? 0 : 1)
   }
 
   /// Adds a step out of the state that was begun last.
-  mutating func addStep(to state: Int) { self.targets.append(UInt32(state)) }
+  mutating func addStep(to state: Int) {
+    self.targets.append(UInt32(state))
+    self.counts[self.counts.count - 1] += 1
+  }
 
   /// The first state from which no state at rest can be reached; nil if there is none.
   ///
   /// States that were reached but not begun with are taken for states at rest: nobody knows where they lead.
   func firstStuckState(ofStates count: Int) -> Int? {
-    // The graph backwards: first how many steps lead to each state, then where they come from.
-    var starts = Array(repeating: 0, count: count + 1)
-    for target in self.targets { starts[Int(target) + 1] += 1 }
-    for state in 0..<count { starts[state + 1] += starts[state] }
-    var fill = starts
-    var sources = Array(repeating: UInt32(0), count: self.targets.count)
-    for state in self.offsets.indices {
-      let end = state + 1 < self.offsets.count ? self.offsets[state + 1] : self.targets.count
-      for index in self.offsets[state]..<end {
-        let target = Int(self.targets[index])
-        sources[fill[target]] = UInt32(state)
-        fill[target] += 1
+    var canRest = Array(repeating: true, count: count)
+    for row in 0..<self.states.count where self.restless[row] != 0 { canRest[Int(self.states[row])] = false }
+    // Most steps lead to states that were begun with later, so that backwards a few rounds are enough.
+    var hasChanged = true
+    while hasChanged {
+      hasChanged = false
+      var end = self.targets.count
+      for row in stride(from: self.states.count - 1, through: 0, by: -1) {
+        let begin = end - Int(self.counts[row])
+        let state = Int(self.states[row])
+        if !canRest[state], (begin..<end).contains(where: { canRest[Int(self.targets[$0])] }) {
+          canRest[state] = true
+          hasChanged = true
+        }
+        end = begin
       }
     }
-    var canRest = Array(repeating: false, count: count)
-    var next: [UInt32] = []
-    for state in 0..<count where state >= self.resting.count || self.resting[state] {
-      canRest[state] = true
-      next.append(UInt32(state))
-    }
-    while let state = next.popLast() {
-      for index in starts[Int(state)]..<starts[Int(state) + 1] {
-        let source = Int(sources[index])
-        if canRest[source] { continue }
-        canRest[source] = true
-        next.append(sources[index])
-      }
-    }
-    var state = 0
-    while state < count {
-      if !canRest[state] { return state }
-      state += 1
-    }
-    return nil
+    return canRest.firstIndex(of: false)
   }
 }

@@ -46,6 +46,8 @@ struct ModelClient {
     var isHeld = true
   }
 
+  /// Whether the client asks more than once, so that it may find watches that it left.
+  let comesBack: Bool
   var machine: QueueMachine
   var session: UInt64
   /// Whether the session's deadline lies ahead.
@@ -69,6 +71,7 @@ struct ModelClient {
   init(session: UInt64, callers: [Bool], rules: QueueMachine.Rules) {
     self.session = session
     self.callers = callers
+    self.comesBack = callers.count > 1
     self.machine = QueueMachine(session: session, rules: rules)
   }
 

@@ -16,8 +16,13 @@ struct QueueExplorationTests {
   static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
 
   /// - Parameter limit: Beyond this many states, what was reached is enough: the space is too large.
-  private func expectSound(_ what: String, _ model: some ExplorationModel, upTo limit: Int? = nil) {
-    let exploration = model.explore(upTo: limit ?? .max) { print("  … \($0)") }
+  private func expectSound(
+    _ what: String,
+    _ model: some ExplorationModel,
+    _ order: ExplorationOrder = .breadthFirst,
+    upTo limit: Int? = nil
+  ) {
+    let exploration = model.explore(order, upTo: limit ?? .max) { print("  … \($0)") }
     print("etcd, \(what): \(exploration)")
     #expect(exploration.story == nil)
     #expect(exploration.isComplete || limit != nil)
@@ -63,7 +68,8 @@ struct QueueExplorationTests {
     let faults = QueueModel.Fault.allCases.filter { $0 != .pause }
     self.expectSound(
       "three clients, two faults but pauses",
-      QueueModel(callers: Self.three, faults: 2, of: faults)
+      QueueModel(callers: Self.three, faults: 2, of: faults),
+      .depthFirst
     )
   }
 
@@ -79,6 +85,16 @@ struct QueueExplorationTests {
       let ends = Self.traced(full).ends()
       #expect(ends.count > 1)
       #expect(Self.traced(reduced).ends() == ends)
+    }
+  }
+
+  @Test("lead to the same from all states that are taken for one", arguments: QueueModel.Fault.allCases)
+  func digests(fault: QueueModel.Fault) {
+    let callers = Self.isDeep ? [Self.two, Self.returning, Self.three] : [Self.two]
+    for callers in callers {
+      var model = QueueModel(callers: callers, faults: 1, of: [fault])
+      model.isReduced = false
+      #expect(model.firstAmbiguity() == nil)
     }
   }
 

@@ -8,21 +8,29 @@ import LatchkeyTesting
 extension QueueModel {
   func digest(_ state: State, into digest: inout StateDigest) {
     digest.add(state.faults)
-    // A key can come back under its name, so it matters whose it was: clients are numbered by what they look like.
-    let order = self.order(state)
-    var ranks = Array(repeating: 0, count: order.count)
-    for (rank, index) in order.enumerated() { ranks[index] = rank }
-    for key in state.server.keys { digest.add(ranks[Int(key.name[0])]) }
-    for index in order { digest.add(ClientDigest.of(index, state, ranks: ranks)) }
+    let least = StateDigest.least(among: Self.looks(of: state)) { order in
+      var words = StateDigest()
+      // A key can come back under its name, so it matters whose it was: clients are numbered by what they look like.
+      var ranks = Array(repeating: 0, count: order.count)
+      for (rank, index) in order.enumerated() { ranks[index] = rank }
+      for key in state.server.keys { words.add(ranks[Int(key.name[0])]) }
+      for index in order { words.add(ClientDigest.of(index, state, ranks: ranks)) }
+      return words.value
+    }
+    digest.add(least)
   }
 
-  /// The clients in an order that does not depend on who is who.
-  private func order(_ state: State) -> [Int] {
-    // A glance tells most clients apart: keys have each its place in the queue.
+  /// What the clients look like, whoever the others are.
+  private static func looks(of state: State) -> [UInt64] {
+    // A glance tells most of them apart: keys have each its place in the queue.
     let glances = state.clients.indices.map { Self.glance(at: $0, state) }
-    if Set(glances).count == glances.count { return state.clients.indices.sorted { glances[$0] < glances[$1] } }
-    let looks = state.clients.indices.map { ClientDigest.of($0, state, ranks: nil) }
-    return state.clients.indices.sorted { (glances[$0], looks[$0]) < (glances[$1], looks[$1]) }
+    guard Set(glances).count < glances.count else { return glances }
+    return state.clients.indices.map { index in
+      var look = StateDigest()
+      look.add(glances[index])
+      look.add(ClientDigest.of(index, state, ranks: nil))
+      return look.value
+    }
   }
 
   private static func glance(at index: Int, _ state: State) -> UInt64 {
@@ -58,6 +66,7 @@ private struct ClientDigest {
     self.words.add(client.oldSessions.count)
     for session in client.oldSessions { self.session(session) }
     for key in self.state.server.keys where Int(key.name[0]) == self.index { self.key(key.name) }
+    self.words.add(client.comesBack)
     self.words.add(client.callers.count)
     for patient in client.callers { self.words.add(patient) }
     self.words.add(client.waiting.count)
@@ -89,39 +98,47 @@ private struct ClientDigest {
       self.words.add(watch.since != nil)
       self.words.add(watch.node != nil)
       guard !watch.isParked else { continue }
-      if let node = watch.node { self.add(node) } else { self.attempt(watch.attempt) }
+      if let node = watch.node { self.add(mention: node) } else { self.attempt(watch.attempt) }
     }
     self.order(of: client)
     self.words.add(client.late != nil)
-    if let late = client.late { self.add(late) }
+    if let late = client.late { self.add(mention: late) }
     self.words.add(client.ghosts.count)
     for ghost in client.ghosts { self.add(ghost) }
   }
 
   /// The order in which those revisions came that watches and reads are compared by.
   private mutating func order(of client: ModelClient) {
-    guard !client.watches.isEmpty || client.late != nil || !client.answers.isEmpty else { return }
-    guard !client.callers.isEmpty else { return self.gaps(of: client) }
+    guard !client.watches.isEmpty || client.late != nil || !client.answers.isEmpty || !client.requests.isEmpty else {
+      return
+    }
+    guard client.comesBack else { return self.gaps(of: client) }
     var revisions = [self.state.server.revision]
     for watch in client.watches { revisions += [watch.since ?? 0, watch.last, watch.isParked ? 0 : watch.asOf] }
     revisions += client.events.map(\.revision)
-    revisions += client.answers.map { $0.view?.revision ?? 0 }
+    revisions += client.answers.flatMap { [$0.view?.revision ?? 0, $0.node?.revision ?? 0] }
     revisions.append(client.late?.revision ?? 0)
+    revisions += client.requests.map { self.state.server.revision(foundBy: $0) ?? 0 }
     let places = Set(revisions).sorted()
     for revision in revisions { self.words.add(places.firstIndex(of: revision) ?? 0) }
   }
 
-  /// All that matters of revisions where no watch outlasts its use: whether something may happen, or has happened, between a
+  /// All that matters of revisions where no watch outlasts its use, since nobody asks twice: whether something may happen, or has happened, between a
   /// read and the setting of a watch.
   private mutating func gaps(of client: ModelClient) {
     let now = self.state.server.revision
-    for watch in client.watches { self.words.add(watch.isSet || watch.asOf == now) }
+    // What happened since matters until the watch is set, and again if its stream breaks.
+    for watch in client.watches { self.words.add(watch.asOf == now && (!watch.isSet || self.state.faults > 0)) }
     for told in client.events {
       let watch = client.watch(isOwn: told.isOwn).map { client.watches[$0] }
       self.words.add(watch.map { told.revision <= $0.asOf } ?? false)
     }
-    for answer in client.answers { self.words.add(answer.view?.revision == now) }
+    for answer in client.answers {
+      self.words.add(answer.view?.revision == now)
+      self.words.add(answer.node?.revision == now)
+    }
     self.words.add(client.late?.revision == now)
+    for request in client.requests { self.words.add(self.state.server.revision(foundBy: request) == now) }
   }
 
   // MARK: Names
@@ -142,7 +159,16 @@ private struct ClientDigest {
     self.words.add(self.state.server.place(of: key) ?? -1)
   }
 
+  /// A key by which the lock may be granted, or is held: its token matters.
   private mutating func add(_ node: QueueNode) {
+    self.add(mention: node)
+    let isDeletedByHand = self.state.deletedByHand.contains(node.revision)
+    self.words.add(isDeletedByHand)
+    self.words.add(isDeletedByHand || node.revision > self.state.lastToken)
+  }
+
+  /// A key by which nothing will be granted.
+  private mutating func add(mention node: QueueNode) {
     self.key(node.key)
     self.revision(node.revision, of: node.key)
   }
@@ -155,8 +181,6 @@ private struct ClientDigest {
       self.words.add(2)
       self.words.add(name: UInt64(revision), of: 3)
     }
-    self.words.add(revision > self.state.lastToken)
-    self.words.add(self.state.deletedByHand.contains(revision))
   }
 
   // MARK: The machine
@@ -170,11 +194,11 @@ private struct ClientDigest {
     let litter = machine.litter
     let deletes = litter.deletes.sorted { ($0.key.last ?? 0, $0.revision) < ($1.key.last ?? 0, $1.revision) }
     self.words.add(deletes.count)
-    for node in deletes { self.add(node) }
+    for node in deletes { self.add(mention: node) }
     self.words.add(litter.entries.count)
     for (_, attempt) in litter.entries.sorted(by: { $0.key < $1.key }) { self.add(attempt) }
     self.words.add(litter.doubtful.count)
-    for node in litter.doubtful { self.add(node) }
+    for node in litter.doubtful { self.add(mention: node) }
   }
 
   private mutating func add(_ attempt: QueueMachine.Attempt) {
@@ -224,6 +248,12 @@ private struct ClientDigest {
 
   // MARK: Messages
 
+  /// Whether an answer to an attempt's entry is waited for: one to another grants nothing.
+  private func isPresent(_ attempt: UInt64) -> Bool {
+    guard case .entering(let present) = self.state.clients[self.index].machine.phase else { return false }
+    return present.number == attempt
+  }
+
   private mutating func add(_ request: QueueAction) {
     switch request {
     case .enter(let attempt, let session, let slot, let onlyIfEmpty):
@@ -234,13 +264,13 @@ private struct ClientDigest {
     case .check(let attempt, let node):
       self.words.add(3)
       self.attempt(attempt)
-      self.add(node)
+      self.add(mention: node)
     case .confirm(let node):
       self.words.add(4)
-      self.add(node)
+      self.add(mention: node)
     case .delete(let node):
       self.words.add(5)
-      self.add(node)
+      self.add(mention: node)
     default: preconditionFailure("no request")
     }
   }
@@ -251,11 +281,11 @@ private struct ClientDigest {
       self.words.add(1)
       self.attempt(attempt)
       self.words.add(inDoubt != nil)
-      if let inDoubt { self.add(inDoubt) }
+      if let inDoubt { self.add(mention: inDoubt) }
       switch result {
       case .success(.entered(let node, let view)):
         self.words.add(1)
-        self.add(node)
+        if self.isPresent(attempt) { self.add(node) } else { self.add(mention: node) }
         self.add(view)
       case .success(.busy): self.words.add(2)
       case .success(.gone): self.words.add(3)
@@ -273,12 +303,20 @@ private struct ClientDigest {
       }
     case .confirmed(let node, let exists):
       self.words.add(exists ? 7 : 8)
-      self.add(node)
+      self.add(mention: node)
     case .deleted(let node, _):
       self.words.add(9)
-      self.add(node)
+      self.add(mention: node)
     default: preconditionFailure("no message")
     }
+  }
+}
+
+extension ModelServer {
+  /// The revision of the key that an entry will find, if it was carried out before.
+  fileprivate func revision(foundBy request: ModelClient.Request) -> Int64? {
+    guard request.isDoubtful, case .enter(_, let session, let slot, _) = request.action else { return nil }
+    return self.keys.first { $0.session == session && UInt64($0.name[2]) == slot }?.revision
   }
 }
 
@@ -289,6 +327,11 @@ extension QueueEvent {
     case .entered(_, .success(.entered(_, let view)), _), .checked(_, .success(.standing(let view))): view
     default: nil
     }
+  }
+
+  /// The key that an entry has found or made.
+  fileprivate var node: QueueNode? {
+    if case .entered(_, .success(.entered(let node, _)), _) = self { node } else { nil }
   }
 }
 #endif

@@ -14,8 +14,13 @@ struct LockExplorationTests {
   static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
 
   /// - Parameter limit: Beyond this many states, what was reached is enough: the space is too large.
-  private func expectSound(_ what: String, _ model: some ExplorationModel, upTo limit: Int? = nil) {
-    let exploration = model.explore(upTo: limit ?? .max) { print("  … \($0)") }
+  private func expectSound(
+    _ what: String,
+    _ model: some ExplorationModel,
+    _ order: ExplorationOrder = .breadthFirst,
+    upTo limit: Int? = nil
+  ) {
+    let exploration = model.explore(order, upTo: limit ?? .max) { print("  … \($0)") }
     print("Redis, \(what): \(exploration)")
     #expect(exploration.story == nil)
     #expect(exploration.isComplete || limit != nil)
@@ -102,7 +107,7 @@ struct LockExplorationTests {
   )
   func timedThreeClientsTwoFaults() {
     let model = LockModel(servers: 1, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
-    self.expectSound("one server, three clients, two faults, time", model)
+    self.expectSound("one server, three clients, two faults, time", model, .depthFirst)
   }
 
   @Test("Redlock of three servers holds in every state of three clients", .enabled(if: Self.isDeep))
@@ -115,7 +120,7 @@ struct LockExplorationTests {
       areRepliesSlow: false,
       isPollingEager: false
     )
-    self.expectSound("three servers, three clients", model)
+    self.expectSound("three servers, three clients", model, .depthFirst)
   }
 
   @Test("Redlock holds in the first three million states of three clients with two faults", .enabled(if: Self.isDeep))
@@ -142,6 +147,28 @@ struct LockExplorationTests {
     let ends = Self.traced(full).ends()
     #expect(ends.count > 1)
     #expect(Self.traced(reduced).ends() == ends)
+  }
+
+  /// Models that are small enough for every way to every state to be looked at.
+  static let comparable: [LockModel] =
+    isDeep
+    ? [
+      LockModel(servers: 1, callers: returning, faults: 1, isTimed: false, isPollingEager: false),
+      LockModel(servers: 1, callers: two, faults: 1, isPollingEager: false),
+      LockModel(servers: 1, callers: three, faults: 1, areRepliesSlow: false, isPollingEager: false),
+      quorum(1, [.cancel]),
+    ]
+    : [
+      LockModel(servers: 1, callers: two, faults: 1, isTimed: false, isPollingEager: false),
+      LockModel(servers: 1, callers: two, faults: 0, isPollingEager: false),
+      quorum(0),
+    ]
+
+  @Test("lead to the same from all states that are taken for one", arguments: Self.comparable)
+  func digests(reduced: LockModel) {
+    var full = reduced
+    full.isReduced = false
+    #expect(full.firstAmbiguity() == nil)
   }
 
   /// What can be seen from outside: who is granted the lock, as far as clients can be told apart, while how many hold it,

@@ -8,26 +8,30 @@ extension LockModel {
   func digest(_ state: State, into digest: inout StateDigest) {
     digest.add(state.faults)
     digest.add(state.hasForgotten)
-    let order = self.isSingle ? [0] : self.orderOfNodes(state)
-    for node in order {
-      digest.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
-      if !self.isSingle { digest.add(state.nodes[node].run > 0) }
-    }
     let tokens = self.isSingle ? Self.tokens(state) : []
     if self.isSingle { digest.add(Self.rank(state.nodes[0].counter ?? 0, tokens)) }
-    let clients = state.clients.indices.map { index in
-      var client = ClientDigest(state: state, index: index, tokens: tokens)
-      client.add(order: order)
-      return client.words.value
+    let least = StateDigest.least(among: self.isSingle ? [0] : self.looksOfNodes(state)) { order in
+      var words = StateDigest()
+      for node in order {
+        words.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
+        if !self.isSingle { words.add(state.nodes[node].run > 0) }
+      }
+      let clients = state.clients.indices.map { index in
+        var client = ClientDigest(state: state, index: index, tokens: tokens)
+        client.add(order: order)
+        return client.words.value
+      }
+      for client in clients.sorted() { words.add(client) }
+      return words.value
     }
-    for client in clients.sorted() { digest.add(client) }
+    digest.add(least)
   }
 
   /// The tokens that may still be granted or minted again, in order: only that counts.
   private static func tokens(_ state: State) -> [UInt64] {
     var tokens: Set<UInt64> = [state.nodes[0].counter ?? 0]
     for client in state.clients {
-      for ballot in client.ballots.values { tokens.insert(ballot.token) }
+      for ballot in client.ballots.values where !ballot.machine.isReleased { tokens.insert(ballot.token) }
       for reply in client.replies[0] { if case .yes(let token) = reply.answer { tokens.insert(token) } }
     }
     return tokens.filter { $0 > state.lastGranted }.sorted()
@@ -36,21 +40,23 @@ extension LockModel {
   /// The place of a token among those; those that are too small to be granted are all one.
   fileprivate static func rank(_ token: UInt64, _ tokens: [UInt64]) -> Int { tokens.firstIndex(of: token) ?? -1 }
 
-  /// Servers in an order that depends on what they look like alone.
-  private func orderOfNodes(_ state: State) -> [Int] {
-    let looks = state.nodes.indices.map { node in
+  /// What the servers look like, whoever the clients are.
+  private func looksOfNodes(_ state: State) -> [UInt64] {
+    state.nodes.indices.map { node in
       var look = StateDigest()
       look.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
       look.add(state.nodes[node].run > 0)
       let parts = state.clients.indices.map { index in
         var client = ClientDigest(state: state, index: index, tokens: [])
+        // One client's key where another waits is not the other's where the one waits.
+        client.addGlance()
         client.add(node: node)
+        client.add(votesAt: node)
         return client.words.value
       }
       for part in parts.sorted() { look.add(part) }
       return look.value
     }
-    return state.nodes.indices.sorted { looks[$0] < looks[$1] }
   }
 }
 
@@ -69,6 +75,13 @@ private struct ClientDigest {
     self.tokens = tokens
   }
 
+  /// Whether the client wants nothing more, and nobody heeds whether it is told of releases: then its alarm rings, and words
+  /// reach it, without effect.
+  private var isOut: Bool {
+    guard self.client.isFinished else { return false }
+    return self.state.nodes.count > 1 || !self.state.clients.contains(where: \.mayHeedTold)
+  }
+
   mutating func add(order: [Int]) {
     let client = self.client
     self.words.add(client.callers.count)
@@ -76,16 +89,15 @@ private struct ClientDigest {
     self.words.add(client.waiting.count)
     for patient in client.waiting { self.words.add(patient) }
     self.add(client.turn)
-    for (attempt, ballot) in client.ballots.sorted(by: { $0.key < $1.key }) {
+    for (attempt, ballot) in client.ballotsInOrder {
       self.attempt(attempt)
       self.add(ballot, order)
     }
     self.words.add(client.departed.count)
     for attempt in client.departed.sorted() { self.attempt(attempt) }
     for node in order { self.add(node: node) }
-    // Who wants nothing more hears of releases, and its alarm rings, without effect.
-    if !client.isFinished {
-      self.words.add(client.alarm != nil)
+    if !self.isOut {
+      self.add(alarm: client.alarm, client.turn)
       self.words.add(client.subscription.rawValue)
       self.words.add(client.hasWord)
     }
@@ -113,6 +125,43 @@ private struct ClientDigest {
     let probation = client.probations[node]
     self.words.add(probation.runID == "\(self.state.nodes[node].run)")
     self.instant(probation.end)
+  }
+
+  /// What tells it from other clients, wherever it has keys.
+  mutating func addGlance() {
+    let client = self.client
+    self.words.add(client.callers.count)
+    self.words.add(client.waiting.count)
+    self.add(client.turn)
+    self.words.add(client.hold != nil)
+  }
+
+  /// What the client's ballots know of one server.
+  mutating func add(votesAt node: Int) {
+    for (attempt, ballot) in self.client.ballotsInOrder {
+      self.attempt(attempt)
+      self.add(ballot.machine.nodes[node])
+    }
+  }
+
+  private mutating func add(_ node: BallotMachine.Node) {
+    self.words.add(node.isPending)
+    self.words.add(node.isDoubtful)
+    self.words.add(node.isPlanted)
+    switch node.vote {
+    case nil: self.words.add(0)
+    case .yes: self.words.add(1)
+    case .untrusted: self.words.add(2)
+    case .no: self.words.add(3)
+    case .failed(.notDone): self.words.add(4)
+    case .failed(.inDoubt): self.words.add(5)
+    }
+    switch node.release {
+    case .none: self.words.add(0)
+    case .sending: self.words.add(1)
+    case .waiting(let isDone): self.words.add(isDone ? 2 : 3)
+    case .settled: self.words.add(4)
+    }
   }
 
   private mutating func attempt(_ attempt: UInt64) { self.words.add(name: attempt, of: 1) }
@@ -148,9 +197,17 @@ private struct ClientDigest {
     }
   }
 
+  /// What the alarm is for: another means nothing when it rings.
+  private mutating func add(alarm: UInt64?, _ turn: TurnMachine) {
+    self.words.add(alarm != nil)
+    guard let alarm else { return }
+    self.words.add(turn.phase == .resting(alarm: alarm) || turn.phase == .yielding(alarm: alarm))
+    self.words.add(turn.subscription == .idle(alarm: alarm))
+  }
+
   private mutating func add(_ turn: TurnMachine) {
-    self.words.add(self.client.isFinished)
-    if self.client.isFinished { return }
+    self.words.add(self.isOut)
+    if self.isOut { return }
     self.attempt(turn.attempt)
     switch turn.phase {
     case .idle: self.words.add(0)
@@ -188,25 +245,7 @@ private struct ClientDigest {
       self.words.add(ballot.ownInTheWay.isDisjoint(with: self.client.departed))
       self.instant(machine.deadline)
     }
-    for node in order.map({ machine.nodes[$0] }) {
-      self.words.add(node.isPending)
-      self.words.add(node.isDoubtful)
-      self.words.add(node.isPlanted)
-      switch node.vote {
-      case nil: self.words.add(0)
-      case .yes: self.words.add(1)
-      case .untrusted: self.words.add(2)
-      case .no: self.words.add(3)
-      case .failed(.notDone): self.words.add(4)
-      case .failed(.inDoubt): self.words.add(5)
-      }
-      switch node.release {
-      case .none: self.words.add(0)
-      case .sending: self.words.add(1)
-      case .waiting(let isDone): self.words.add(isDone ? 2 : 3)
-      case .settled: self.words.add(4)
-      }
-    }
+    for node in order { self.add(machine.nodes[node]) }
     self.words.add(machine.isDecided)
     self.words.add(machine.isReleased)
     self.words.add(machine.isSettled)
@@ -217,6 +256,14 @@ private struct ClientDigest {
 }
 
 extension ModelClient {
+  /// Its ballots, oldest first.
+  fileprivate var ballotsInOrder: [(key: UInt64, value: Ballot)] { self.ballots.sorted { $0.key < $1.key } }
+
   /// Whether it may yet matter how many clients a release was told to: only to those who go on to ask for the lock again.
   fileprivate var heedsTold: Bool { !self.callers.isEmpty || !self.waiting.isEmpty }
+
+  /// Whether it may come to that: it has something to release and somebody else who asks.
+  fileprivate var mayHeedTold: Bool {
+    self.callers.count + self.waiting.count + (self.hold == nil ? 0 : 1) + self.departed.count > 1
+  }
 }

@@ -162,7 +162,7 @@ struct LockModel: ExplorationModel {
     for position in client.late.indices { steps.append(.arriveLate(index, position)) }
     guard state.faults > 0, client.isBusy else { return }
     if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
-    if self.faults.contains(.loseWord), client.hasWord { steps.append(.loseWord(index)) }
+    if self.faults.contains(.loseWord), client.hasWord, !client.isFinished { steps.append(.loseWord(index)) }
     if self.faults.contains(.impatience), !self.isSingle {
       for (attempt, ballot) in client.ballots where ballot.isOut {
         steps.append(.giveUpWaiting(index, attempt: attempt))

@@ -116,6 +116,21 @@ struct ExplorerTests {
     #expect(story.promise.description.hasPrefix("whatever follows, it never comes to rest"))
   }
 
+  @Test("reaches the same states and finds the same mistakes depth first")
+  func depthFirst() throws {
+    let all = Counter(top: 10, canClimb: true).explore(.depthFirst)
+    #expect(all.isComplete && all.story == nil)
+    #expect(all.states == 12)
+    #expect(all.transitions == 21)
+    #expect(LookThenTake().explore(.depthFirst).story?.promise == BrokenPromise("both hold the lock"))
+    let deadEnd = Counter(top: 10, canClimb: false).explore(.depthFirst).story?.promise.description
+    #expect(deadEnd?.hasPrefix("nothing more happens") == true)
+    let circle = Rooms().explore(.depthFirst).story
+    #expect(circle?.steps == ["1"])
+    #expect(circle?.promise.description.hasPrefix("whatever follows, it never comes to rest") == true)
+    #expect(!Counter(top: 10_000, canClimb: true).explore(.depthFirst, upTo: 100).isComplete)
+  }
+
   @Test("takes the same way for the same seed, and finds what is to be found on it")
   func walks() {
     let model = LookThenTake()
@@ -133,6 +148,63 @@ struct ExplorerTests {
     }
     #expect(digest([7, 9, 7]) == digest([3, 1, 3]))
     #expect(digest([7, 9, 7]) != digest([7, 9, 9]))
+  }
+
+  /// Counts to ten, and may turn back, which its digest leaves out or does not.
+  private struct ThereAndBack: ExplorationModel {
+    struct State: Hashable {
+      var place = 0
+      var hasTurned = false
+    }
+
+    let seesTurns: Bool
+    let start = State()
+
+    func steps(from state: State) -> [Int] {
+      guard !state.hasTurned else { return state.place > 0 ? [-1] : [] }
+      return state.place < 10 ? [1, 0] : [0]
+    }
+
+    func take(_ step: Int, in state: inout State) throws(BrokenPromise) {
+      if step == 0 { state.hasTurned = true }
+      state.place += step
+    }
+
+    func digest(_ state: State, into digest: inout StateDigest) {
+      digest.add(state.place)
+      if self.seesTurns { digest.add(state.hasTurned) }
+    }
+
+    func describe(_ step: Int, in state: State) -> String { "goes on by \(step)" }
+    func describe(_ state: State) -> String { "at \(state.place)\(state.hasTurned ? ", turned" : "")" }
+  }
+
+  @Test("finds states that are taken for one though they lead elsewhere, and tells them apart in words")
+  func ambiguity() throws {
+    #expect(ThereAndBack(seesTurns: true).firstAmbiguity() == nil)
+    let ambiguity = try #require(ThereAndBack(seesTurns: false).firstAmbiguity())
+    #expect(ambiguity.hasPrefix("taken for one:"))
+    #expect(ambiguity.contains(", turned, where only here:"))
+    #expect(ambiguity.contains("goes on by 1"))
+  }
+
+  @Test("takes mirror images for one, and nothing else")
+  func least() {
+    func digest(_ colours: [UInt64], links: [(Int, Int)]) -> UInt64 {
+      StateDigest.least(among: colours) { order in
+        var digest = StateDigest()
+        for (one, other) in links {
+          digest.add(order.firstIndex(of: one) ?? -1)
+          digest.add(order.firstIndex(of: other) ?? -1)
+        }
+        for index in order { digest.add(colours[index]) }
+        return digest.value
+      }
+    }
+    #expect(digest([1, 1, 1], links: [(0, 1)]) == digest([1, 1, 1], links: [(2, 0)]))
+    #expect(digest([1, 2, 1], links: [(0, 1)]) == digest([1, 2, 1], links: [(2, 1)]))
+    #expect(digest([1, 2, 1], links: [(0, 1)]) != digest([1, 2, 1], links: [(1, 0)]))
+    #expect(digest([1, 2, 1], links: [(0, 1)]) != digest([1, 1, 2], links: [(0, 1)]))
   }
 
   /// Two clients that each take a free lock and give it back, once, or only the first of two that might.

@@ -62,6 +62,17 @@ struct QueueExplorationTests {
     }
   }
 
+  @Test("leads to the same from all states that are taken for one")
+  func digests() {
+    let two = [Self.patient, Self.patient]
+    #expect(QueueModel(callers: two, faults: Self.isDeep ? 2 : 1).firstAmbiguity() == nil)
+    let inOneProcess = QueueModel(callers: [[true, false], Self.patient], faults: 1, isDirectoryMade: false)
+    #expect(inOneProcess.firstAmbiguity() == nil)
+    guard Self.isDeep else { return }
+    let three = Array(repeating: Self.patient, count: 3)
+    #expect(QueueModel(callers: three, faults: 1).firstAmbiguity() == nil)
+  }
+
   private static func mistake(
     _ description: String,
     clients: Int = 2,

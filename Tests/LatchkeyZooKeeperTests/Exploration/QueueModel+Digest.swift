@@ -22,6 +22,7 @@ extension QueueModel {
 /// The digest of one client as the server sees it.
 private struct ClientDigest {
   let state: QueueModel.State
+  var isSessionAlive = true
   var words = StateDigest()
 
   init(state: QueueModel.State) {
@@ -29,6 +30,7 @@ private struct ClientDigest {
   }
 
   mutating func add(_ client: ModelClient) {
+    self.isSessionAlive = client.isSessionAlive
     self.session(client.session)
     self.words.add(client.isSessionAlive)
     self.words.add(client.isConnected)
@@ -61,7 +63,7 @@ private struct ClientDigest {
       self.optional(watch.attempt)
     }
     self.words.add(client.laterWatches.count)
-    for node in client.laterWatches { self.add(node) }
+    for node in client.laterWatches { self.add(mention: node) }
     for name in client.toldGone where client.machine.node?.name == name { self.words.add(1) }
   }
 
@@ -88,9 +90,17 @@ private struct ClientDigest {
     self.words.add(self.state.server.nodes[place].czxid > self.state.lastToken)
   }
 
+  /// A node by which the lock may be granted, or is held: its token matters.
   private mutating func add(_ node: QueueNode) {
+    self.add(mention: node)
+    // Nothing is granted once the session is over.
+    guard self.isSessionAlive else { return }
+    self.words.add(node.czxid > self.state.lastToken || self.state.deletedByHand.contains(node.name))
+  }
+
+  /// A node by which nothing will be granted, so that its token does not matter.
+  private mutating func add(mention node: QueueNode) {
     self.node(node.name)
-    self.words.add(node.czxid > self.state.lastToken)
     self.session(node.session)
   }
 
@@ -112,7 +122,7 @@ private struct ClientDigest {
     let litter = machine.litter
     self.words.add(litter.deletes.count)
     for (node, isInFlight) in litter.deletes.sorted(by: { $0.key.name < $1.key.name }) {
-      self.add(node)
+      self.add(mention: node)
       self.words.add(isInFlight)
     }
     self.words.add(litter.creates.count)
@@ -188,10 +198,10 @@ private struct ClientDigest {
       self.node(name)
     case .watchOwn(let node):
       self.words.add(7)
-      self.add(node)
+      self.add(mention: node)
     case .delete(let node):
       self.words.add(8)
-      self.add(node)
+      self.add(mention: node)
     case .search(let identifier, _):
       self.words.add(9)
       self.identifier(identifier)
@@ -204,7 +214,7 @@ private struct ClientDigest {
     case .reply(let event): self.add(event)
     case .ownWatched(let node, let isThere):
       self.words.add(isThere ? 20 : 22)
-      self.add(node)
+      self.add(mention: node)
     case .fired(let name, let attempt):
       self.words.add(21)
       self.node(name)
@@ -236,7 +246,7 @@ private struct ClientDigest {
       if case .success = result { self.words.add(1) }
     case .deleted(let node, _):
       self.words.add(6)
-      self.add(node)
+      self.add(mention: node)
     case .searched(let identifier, _, let view):
       self.words.add(7)
       self.identifier(identifier)
