@@ -12,7 +12,7 @@ extension ExplorationModel {
     var outlooks: [UInt64: Set<[UInt64]>] = [:]
     var open = [self.start]
     while let state = open.popLast() {
-      let digest = self.digestValue(of: state)
+      let digest = self.digest(of: state)
       let (outlook, next) = self.outlook(from: state, digest)
       guard let known = outlooks[digest] else {
         outlooks[digest] = outlook
@@ -26,12 +26,6 @@ extension ExplorationModel {
     return nil
   }
 
-  private func digestValue(of state: State) -> UInt64 {
-    var digest = StateDigest()
-    self.digest(state, into: &digest)
-    return digest.value
-  }
-
   /// What follows from a state: for each step whether it is a fault, and which state it leads to, or that it breaks a promise.
   private func outlook(from state: State, _ own: UInt64) -> (Set<[UInt64]>, [State]) {
     var outlook: Set<[UInt64]> = [[self.isAtRest(state) ? 1 : 0]]
@@ -42,7 +36,7 @@ extension ExplorationModel {
       do throws(BrokenPromise) {
         try self.take(step, in: &reached)
         next.append(reached)
-        let digest = self.digestValue(of: reached)
+        let digest = self.digest(of: reached)
         // What changes nothing that matters need not be possible from both.
         if digest != own { outlook.insert([isFault, digest]) }
       } catch {
@@ -69,7 +63,7 @@ extension ExplorationModel {
     let steps = self.steps(from: state).filter { step in
       var reached = state
       guard (try? self.take(step, in: &reached)) != nil else { return true }
-      return outlook.contains([self.isFault(step, in: state) ? 1 : 0, self.digestValue(of: reached)])
+      return outlook.contains([self.isFault(step, in: state) ? 1 : 0, self.digest(of: reached)])
     }
     return steps.isEmpty ? "nothing" : steps.map { self.describe($0, in: state) }.joined(separator: "; ")
   }

@@ -7,11 +7,10 @@ extension ExplorationModel {
     var seen: Set<UInt64> = []
     var open = [self.start]
     while let state = open.popLast() {
-      var digest = StateDigest()
-      self.digest(state, into: &digest)
-      guard seen.insert(digest.value).inserted else { continue }
+      let digest = self.digest(of: state)
+      guard seen.insert(digest).inserted else { continue }
       let steps = self.steps(from: state)
-      if steps.isEmpty { ends.insert(digest.value) }
+      if steps.isEmpty { ends.insert(digest) }
       for step in steps {
         var next = state
         do throws(BrokenPromise) {

@@ -99,7 +99,7 @@ private struct ExplorationSearch<Model: ExplorationModel> {
 
   private mutating func search(limit: Int, progress: (Exploration) -> Void) -> Exploration.Story? {
     let start = self.model.start
-    _ = self.table.number(self.fingerprint(start))
+    _ = self.table.number(self.model.digest(of: start))
     var open = [Open(state: start, number: 0, depth: 0)]
     var expanded = 0
     while !open.isEmpty {
@@ -137,7 +137,7 @@ private struct ExplorationSearch<Model: ExplorationModel> {
       self.result.transitions += 1
       do throws(BrokenPromise) {
         try self.model.take(step, in: &reached)
-        let (target, isNew) = self.table.number(self.fingerprint(reached))
+        let (target, isNew) = self.table.number(self.model.digest(of: reached))
         if isNew {
           self.parents.append(UInt32(number))
           self.choices.append(UInt16(choice))
@@ -182,11 +182,5 @@ private struct ExplorationSearch<Model: ExplorationModel> {
     }
     let stuck = BrokenPromise("whatever follows, it never comes to rest: \(self.model.describe(state))")
     return Exploration.Story(promise: promise ?? stuck, steps: lines)
-  }
-
-  private func fingerprint(_ state: Model.State) -> UInt64 {
-    var digest = StateDigest()
-    self.model.digest(state, into: &digest)
-    return digest.value
   }
 }

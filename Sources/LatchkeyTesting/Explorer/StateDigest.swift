@@ -59,3 +59,12 @@ public struct StateDigest: Sendable {
     self.add(place)
   }
 }
+
+extension ExplorationModel {
+  /// What a state is told from others by.
+  func digest(of state: State) -> UInt64 {
+    var digest = StateDigest()
+    self.digest(state, into: &digest)
+    return digest.value
+  }
+}

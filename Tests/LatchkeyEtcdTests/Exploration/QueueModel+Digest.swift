@@ -123,8 +123,8 @@ private struct ClientDigest {
     for revision in revisions { self.words.add(places.firstIndex(of: revision) ?? 0) }
   }
 
-  /// All that matters of revisions where no watch outlasts its use, since nobody asks twice: whether something may happen, or has happened, between a
-  /// read and the setting of a watch.
+  /// All that matters of revisions where no watch outlasts its use, since nobody asks twice: whether something may happen, or has
+  /// happened, between a read and the setting of a watch.
   private mutating func gaps(of client: ModelClient) {
     let now = self.state.server.revision
     // What happened since matters until the watch is set, and again if its stream breaks.

@@ -13,8 +13,8 @@ extension QueueModel {
   }
 
   private static func digest(of client: ModelClient, _ state: State) -> UInt64 {
-    var digest = ClientDigest(state: state)
-    digest.add(client)
+    var digest = ClientDigest(state: state, client: client)
+    digest.addClient()
     return digest.words.value
   }
 }
@@ -22,15 +22,16 @@ extension QueueModel {
 /// The digest of one client as the server sees it.
 private struct ClientDigest {
   let state: QueueModel.State
-  var isSessionAlive = true
+  let client: ModelClient
   var words = StateDigest()
 
-  init(state: QueueModel.State) {
+  init(state: QueueModel.State, client: ModelClient) {
     self.state = state
+    self.client = client
   }
 
-  mutating func add(_ client: ModelClient) {
-    self.isSessionAlive = client.isSessionAlive
+  mutating func addClient() {
+    let client = self.client
     self.session(client.session)
     self.words.add(client.isSessionAlive)
     self.words.add(client.isConnected)
@@ -94,7 +95,7 @@ private struct ClientDigest {
   private mutating func add(_ node: QueueNode) {
     self.add(mention: node)
     // Nothing is granted once the session is over.
-    guard self.isSessionAlive else { return }
+    guard self.client.isSessionAlive else { return }
     self.words.add(node.czxid > self.state.lastToken || self.state.deletedByHand.contains(node.name))
   }
 
