@@ -21,6 +21,10 @@ package struct HeartbeatMachine: Sendable {
     package var driftConstant = Duration.milliseconds(2)
     /// A new session that leaves less than timeout / `freshDivisor` is not counted from its start, but proven by heartbeats.
     package var freshDivisor = 3
+    /// A new connection proves something only with the first good answer over it.
+    package var awaitsConfirmation = true
+    /// A new connection proves no heartbeat that has not been answered or given up.
+    package var skipsOpenBeat = true
 
     package init() {}
   }
@@ -31,7 +35,7 @@ package struct HeartbeatMachine: Sendable {
     package let sentAt: Instant
   }
 
-  private struct Answered {
+  struct Answered {
     let sentAt: Instant
     let answeredAt: Instant
   }
@@ -42,17 +46,17 @@ package struct HeartbeatMachine: Sendable {
   /// The smallest timeout negotiated so far; nil before the first connection.
   private(set) package var timeout: Duration?
   private(set) package var isConnected = false
-  private var outstanding: Beat?
-  private var lastSentAt: Instant?
+  private(set) var outstanding: Beat?
+  private(set) var lastSentAt: Instant?
   private var nextID: UInt64 = 1
   /// Good answers on the present connection that are not proven yet, oldest first.
-  private var candidates: [Answered] = []
+  private(set) var candidates: [Answered] = []
   /// When the newest heartbeat was sent whose answer, good or bad, has come.
-  private var newestAnswered: Instant?
+  private(set) var newestAnswered: Instant?
   /// What the present connection proves once it has carried a good answer.
-  private var unconfirmed: Instant?
+  private(set) var unconfirmed: Instant?
   /// The newest instant at which the servers are known to have counted the session as alive, at the earliest.
-  private var proven: Instant?
+  private(set) var proven: Instant?
 
   package init(openedAt: Instant, rules: Rules = Rules()) {
     self.openedAt = openedAt
@@ -92,7 +96,9 @@ package struct HeartbeatMachine: Sendable {
     // The servers have looked at the session for this connection, after the old one was given up. What had been sent over the
     // old one has been answered or given up before that; a heartbeat still open may have been sent later than the look. But a
     // leader looks without asking the others, and may have been deposed: the first good answer over this connection tells.
-    self.unconfirmed = self.newestAnswered
+    let newest = self.rules.skipsOpenBeat ? self.newestAnswered : self.outstanding?.sentAt ?? self.newestAnswered
+    guard self.rules.awaitsConfirmation else { return self.prove(newest) }
+    self.unconfirmed = newest
     return false
   }
 
