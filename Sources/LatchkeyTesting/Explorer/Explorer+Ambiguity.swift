@@ -2,8 +2,8 @@ extension ExplorationModel {
   /// Looks for two states that are taken for one, although different things may happen from them: a digest that leaves out
   /// something that matters, so that an exploration would miss what only the second can lead to.
   ///
-  /// Every state is compared, each time it is reached, with the first of the same digest: whether it is at rest, and the digests
-  /// of all states one step on. A model that leaves out steps by who is who must be compared without that. Keeps all states and
+  /// Every state is compared, each time it is reached, with the first of the same digest: whether it is at rest, whether it
+  /// breaks a promise, and the digests of all states one step on. A model that leaves out steps by who is who must be compared without that. Keeps all states and
   /// takes every step once for each way to it: for small models.
   ///
   /// - Returns: The two states and what follows from each, in words; nil if there are none.
@@ -26,9 +26,12 @@ extension ExplorationModel {
     return nil
   }
 
-  /// What follows from a state: for each step whether it is a fault, and which state it leads to, or that it breaks a promise.
+  /// What a state is by itself, and what follows from it: for each step whether it is a fault, and which state it leads to, or
+  /// that it breaks a promise.
   private func outlook(from state: State, _ own: UInt64) -> (Set<[UInt64]>, [State]) {
-    var outlook: Set<[UInt64]> = [[self.isAtRest(state) ? 1 : 0]]
+    // An exploration goes no further.
+    if (try? self.check(state)) == nil { return ([Self.isBroken], []) }
+    var outlook: Set<[UInt64]> = [self.isAtRest(state) ? Self.isResting : Self.isRestless]
     var next: [State] = []
     for step in self.steps(from: state) {
       let isFault: UInt64 = self.isFault(step, in: state) ? 1 : 0
@@ -46,6 +49,10 @@ extension ExplorationModel {
     return (outlook, next)
   }
 
+  private static var isRestless: [UInt64] { [0] }
+  private static var isResting: [UInt64] { [1] }
+  private static var isBroken: [UInt64] { [2] }
+
   private func compare(
     _ one: State,
     _ onlyOne: Set<[UInt64]>,
@@ -60,6 +67,8 @@ extension ExplorationModel {
   }
 
   private func words(for outlook: Set<[UInt64]>, from state: State) -> String {
+    if outlook.contains(Self.isBroken) { return "a promise is broken" }
+    if outlook.contains(Self.isResting) { return "all is at rest" }
     let steps = self.steps(from: state).filter { step in
       var reached = state
       guard (try? self.take(step, in: &reached)) != nil else { return true }

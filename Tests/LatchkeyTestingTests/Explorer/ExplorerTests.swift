@@ -158,7 +158,13 @@ struct ExplorerTests {
     }
 
     let seesTurns: Bool
+    /// Where nobody may be who has turned.
+    var forbidden: Int?
     let start = State()
+
+    func check(_ state: State) throws(BrokenPromise) {
+      if state.hasTurned, state.place == self.forbidden { throw BrokenPromise("somebody came back") }
+    }
 
     func steps(from state: State) -> [Int] {
       guard !state.hasTurned else { return state.place > 0 ? [-1] : [] }
@@ -186,6 +192,13 @@ struct ExplorerTests {
     #expect(ambiguity.hasPrefix("taken for one:"))
     #expect(ambiguity.contains(", turned, where only here:"))
     #expect(ambiguity.contains("goes on by 1"))
+  }
+
+  @Test("finds states that are taken for one though only one of them breaks a promise")
+  func ambiguousPromise() throws {
+    #expect(ThereAndBack(seesTurns: true, forbidden: 0).firstAmbiguity() == nil)
+    let ambiguity = try #require(ThereAndBack(seesTurns: false, forbidden: 0).firstAmbiguity())
+    #expect(ambiguity.contains("at 0, turned, where only here: a promise is broken"))
   }
 
   @Test("takes mirror images for one, and nothing else")
