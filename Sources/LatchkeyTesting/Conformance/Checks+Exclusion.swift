@@ -23,9 +23,9 @@ extension LockConformance {
       let counter = Atomic(0)
       try await trial.crowd(clients: 3, tasksEach: 4, rounds: 10) { lock, _ in
         try await lock.withLock { _ in
-          // Read and written apart, with a pause between: any overlap loses an update.
+          // Read and written apart, with a pause between in which others run: any overlap loses an update.
           let value = counter.load(ordering: .relaxed)
-          await Task.yield()
+          try await Task.sleep(for: .milliseconds(1))
           counter.store(value + 1, ordering: .relaxed)
         }
       }

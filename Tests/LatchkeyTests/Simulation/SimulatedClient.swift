@@ -110,11 +110,15 @@ final class SimulatedClient: LockProvider {
 
   func close() async {
     await self.heartbeat.value.cancel()
-    let session = self.link.withLock { link -> UInt64? in
+    let (session, leases) = self.link.withLock { link in
       link.isClosed = true
-      return link.session
+      return (link.session, Array(link.leases.values))
     }
     if let session, !self.isCut { _ = self.server.closeSession(session) }
+    for lease in leases {
+      lease.end(.lost(.lost(lease.name, because: "its client was closed")))
+      lease.tellRest()
+    }
   }
 
   private var isCut: Bool { self.link.withLock { $0.isCut } }

@@ -84,6 +84,7 @@ final class SimulatedLease: LeaseDriver {
     if self.mutation == .releaseIsCancelled, Task.isCancelled { return }
     let isLost = !self.term.isLive || self.state.withLock { if case .lost? = $0.ending { true } else { false } }
     self.end(self.mutation == .releaseToldAsLoss ? .lost(.lost(self.name, because: "released")) : .released)
+    self.tellRest()
     self.client.remove(self)
     if let handler = self.state.withLock({ $0.termHandler }) { self.term.removeHandler(handler) }
     if isLost, self.mutation == .lateReleaseFreesAnyone { _ = self.client.server.leaveAnyone(self.name) }
@@ -103,13 +104,22 @@ final class SimulatedLease: LeaseDriver {
 
   /// Ends the lease; only the first ending counts.
   func end(_ ending: LeaseEnding) {
-    let handlers = self.state.withLock { state -> [@Sendable (LeaseEnding) -> Void] in
-      guard state.ending == nil else { return [] }
-      state.ending = ending
-      defer { state.handlers = [:] }
-      return Array(state.handlers.values)
+    let isFirst = self.state.withLock { state in
+      defer { if state.ending == nil { state.ending = ending } }
+      return state.ending == nil
     }
     if case .lost = ending, self.mutation == .lossNeverTold { return }
+    if isFirst { self.tellRest() }
+  }
+
+  /// Tells how the lease ended to all who have not been told: once it is given back, or its client closed, nobody waits for ever,
+  /// not even for what a mutant keeps to itself.
+  func tellRest() {
+    let (ending, handlers) = self.state.withLock { state in
+      defer { state.handlers = [:] }
+      return (state.ending, Array(state.handlers.values))
+    }
+    guard let ending else { return }
     for handler in handlers { handler(ending) }
   }
 }
