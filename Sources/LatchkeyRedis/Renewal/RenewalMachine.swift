@@ -117,7 +117,8 @@ package struct RenewalMachine: Sendable {
   }
 
   private mutating func tick(_ now: ContinuousClock.Instant) -> [RenewalAction] {
-    self.wakeAt = nil
+    // An alarm that was set for later than the next one rings all the same: that one is still to come.
+    if let wakeAt = self.wakeAt, wakeAt <= now { self.wakeAt = nil }
     var actions: [RenewalAction] = []
     var extensions: [RenewalAction.Extension] = []
     // What would be due soon goes along.

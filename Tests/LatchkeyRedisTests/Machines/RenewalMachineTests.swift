@@ -45,7 +45,35 @@ struct RenewalMachineTests {
       self.answered(&machine, .extended, sentAt: .seconds(10), at: .seconds(14)).first,
       .advance(lease: 1, deadline: deadline)
     )
-    expectEqual(machine.handle(.tick, at: self.at(.seconds(15))), [.wake(at: self.at(.seconds(20)))])
+    // An alarm that rings before anything is due changes nothing.
+    expectEqual(machine.handle(.tick, at: self.at(.seconds(15))), [])
+    #expect(machine.wakeAt == self.at(.seconds(20)))
+  }
+
+  @Test("sets no more than three alarms at a time, however often a lease is extended")
+  func alarms() throws {
+    var machine = self.machine()
+    var alarms = [self.at(.seconds(10))]
+    var extensions = 0
+    while extensions < 200 {
+      let now = try #require(alarms.min())
+      alarms.removeAll { $0 == now }
+      for action in machine.handle(.tick, at: now) {
+        switch action {
+        case .wake(let instant): alarms.append(instant)
+        case .extend:
+          extensions += 1
+          let answered = RenewalEvent.answered(lease: 1, sentAt: now, timeToLive: .seconds(30), .extended)
+          for case .wake(let instant) in machine.handle(answered, at: now.advanced(by: .milliseconds(3))) {
+            alarms.append(instant)
+          }
+        case .advance, .lose, .expire: break
+        }
+      }
+      #expect(alarms.count <= 3)
+      let next = try #require(alarms.min())
+      #expect(next <= now.advanced(by: .seconds(10)), "the next extension is not forgotten")
+    }
   }
 
   @Test("takes along what will be due soon")
@@ -128,10 +156,9 @@ struct RenewalMachineTests {
   @Test("is left alone where it is switched off, except on demand")
   func onDemand() {
     var machine = self.machine { $0.renews = false }
-    expectEqual(
-      machine.handle(.tick, at: self.at(.seconds(20))),
-      [.wake(at: LeaseTime.deadline(sentAt: self.start, timeToLive: .seconds(30)))]
-    )
+    // The alarm for its deadline was set at the grant.
+    expectEqual(machine.handle(.tick, at: self.at(.seconds(20))), [])
+    #expect(machine.wakeAt == LeaseTime.deadline(sentAt: self.start, timeToLive: .seconds(30)))
     let wanted = machine.handle(.wanted(lease: 1), at: self.at(.seconds(21)))
     expectEqual(wanted, [.extend([.init(lease: 1, timeToLive: .seconds(30))])])
   }
