@@ -34,6 +34,8 @@ final class Ballot: Sendable {
     case action(BallotAction)
     case tell(Outcome)
     case cancel(AlarmClock.ID)
+    /// Nothing of it can be at a server any more.
+    case forget
   }
 
   let attempt: UInt64
@@ -86,7 +88,9 @@ final class Ballot: Sendable {
 
   /// What each server has answered, by its address.
   var votes: [String: String] {
-    let (votes, holders, errors) = self.state.withLock { ($0.machine.votes, $0.holders, $0.errors) }
+    let (votes, holders, errors, hasTimedOut) = self.state.withLock {
+      ($0.machine.votes, $0.holders, $0.errors, $0.machine.hasTimedOut)
+    }
     var texts: [String: String] = [:]
     for (node, port) in self.servers.ports.enumerated() {
       texts[port.address] =
@@ -94,7 +98,7 @@ final class Ballot: Sendable {
         case .yes: "granted"
         case .no: holders[node].map { "held by \(OwnerIdentity.describe($0))" } ?? "held"
         case .untrusted, .failed: errors[node].map(\.message) ?? "no answer"
-        case nil: "no answer in time"
+        case nil: hasTimedOut ? "no answer in time" : "not waited for"
         }
     }
     return texts
@@ -107,8 +111,12 @@ final class Ballot: Sendable {
   }
 
   private func apply(_ event: BallotEvent, _ state: inout State, _ now: ContinuousClock.Instant) -> [Step] {
+    let wasOver = state.machine.isOver
     var steps: [Step] = []
-    for action in state.machine.handle(event, at: now) {
+    let actions = state.machine.handle(event, at: now)
+    // Before anybody goes on: what is gone stands in nobody's way.
+    if !wasOver, state.machine.isOver { steps.append(.forget) }
+    for action in actions {
       guard case .decide(let decision) = action else {
         steps.append(.action(action))
         continue
@@ -146,6 +154,7 @@ final class Ballot: Sendable {
       case .action(.decide): preconditionFailure("resolved under the lock")
       case .tell(let outcome): self.turns.answered(self, outcome)
       case .cancel(let alarm): self.servers.clock.cancel(alarm)
+      case .forget: self.turns.forget(self)
       }
     }
   }
@@ -234,11 +243,10 @@ final class Ballot: Sendable {
         switch reply.result {
         case .success(.integer(let number)): max(0, Int(number) - 1)
         case .success: 0
-        // Refused for good: trying again would not help.
-        case .failure(let error): error.isTransient ? nil : 0
+        // Closed, or refused for good: trying again would not help.
+        case .failure(let error): error.isTransient || error.code == .server ? nil : 0
         }
       self.handle(.released(node: node, told: told))
-      if self.isOver { self.turns.forget(self) }
     }
   }
 }

@@ -6,7 +6,7 @@ extension RedisError {
     switch self.code {
     case .unreachable, .connectionLost, .timedOut, .protocolViolation, .queueFull, .cancelled: true
     case .closed, .notAuthorized, .invalidConfiguration: false
-    case .server: Self.passing.contains { self.message.hasPrefix($0) }
+    case .server: Self.passing.contains { self.serverReason.hasPrefix($0) }
     }
   }
 
@@ -21,7 +21,17 @@ extension RedisError {
   /// The errors of a server that starts, is busy, or has just lost or changed its place among others.
   private static let passing = [
     "LOADING", "BUSY ", "MASTERDOWN", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MOVED", "ASK", "NOREPLICAS", "OOM",
+    "MISCONF",
   ]
+
+  /// What a server has against a command. Before version 7 it wraps what was refused within a script: "ERR Error running script
+  /// (call to f_…): @user_script:5: @user_script: 5: -READONLY You can't write …".
+  fileprivate var serverReason: Substring {
+    guard self.message.hasPrefix("ERR Error running script"), let reason = self.message.firstRange(of: ": -") else {
+      return self.message[...]
+    }
+    return self.message[reason.upperBound...]
+  }
 }
 
 extension LockError {
@@ -33,7 +43,7 @@ extension LockError {
       case .notAuthorized:
         (.notAuthorized, "the server refuses this client; check user, password, and what its ACL allows")
       case .invalidConfiguration: (.invalidConfiguration, "the connection's settings cannot work")
-      case .server where error.message.hasPrefix("WRONGTYPE"):
+      case .server where error.serverReason.hasPrefix("WRONGTYPE"):
         (.backendFailure, "the lock's key holds something else than a lock; choose another name, or a prefix")
       case .server where !error.isTransient: (.backendFailure, "the server answered with an error")
       case .unreachable where error.trouble != nil:

@@ -8,6 +8,6 @@ extension RedisLocks: Service {
   /// what works under them: a group shuts down in reverse order.
   public func run() async {
     await RedisConnection.waitForShutdown()
-    await self.turns.releaseAll()
+    await self.releaseAll()
   }
 }

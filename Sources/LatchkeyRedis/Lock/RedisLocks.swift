@@ -118,6 +118,12 @@ public final class RedisLocks: LockProvider {
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The lock.
   public func fencedLock(_ name: LockName) -> RedisLock { RedisLock(name: name, turns: self.turns) }
+
+  /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
+  ///
+  /// For the end of a program, before its connections are closed; ``run()`` does it by itself. Holders are told that the lock is
+  /// lost. A server that does not answer is waited for up to a second: what it keeps stands until its TTL ends.
+  public func releaseAll() async { await self.turns.releaseAll() }
 }
 
 extension LeaseTime {

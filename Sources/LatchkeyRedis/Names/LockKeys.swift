@@ -23,7 +23,9 @@ struct LockKeys: Sendable {
   }
 
   /// Whether the lock's own key could be the counter of another lock.
-  static func isReserved(_ name: LockName) -> Bool { name.rawValue.utf8.elementsEqualSuffix(self.suffix.utf8) }
+  static func isReserved(_ name: LockName, prefix: String) -> Bool {
+    (prefix + name.rawValue).utf8.elementsEqualSuffix(self.suffix.utf8)
+  }
 
   /// Whether there is something between the first `{` and the next `}`.
   private static func hasHashTag(_ key: String) -> Bool {

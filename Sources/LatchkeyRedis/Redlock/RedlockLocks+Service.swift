@@ -6,6 +6,6 @@ extension RedlockLocks: Service {
   /// As ``RedisLocks/run()``: name the locks after their connections in the service group, and before what works under them.
   public func run() async {
     await RedisConnection.waitForShutdown()
-    await self.turns.releaseAll()
+    await self.releaseAll()
   }
 }

@@ -8,6 +8,7 @@ extension LockTurns: TermLeaseOwner {
     switch await self.servers.renewals.extend(lease) {
     // If it was lost, the lease knows by now.
     case .extended, .lost: return
+    case .unknown where Task.isCancelled: throw .cancelled(self.name)
     case .unknown:
       throw LockError(
         .unreachable,
@@ -76,11 +77,16 @@ extension LockTurns {
   }
 
   func unavailable(_ error: RedisError, _ ballot: Ballot) -> LockError {
-    var failure = LockError(self.name, error)
-    guard self.servers.ports.count > 1 else { return failure }
-    if error.isTransient { failure.message = "too few of the servers can vote; check that a majority runs" }
-    failure.wait = LockError.Wait(votes: ballot.votes)
-    return failure
+    guard self.servers.ports.count > 1 else { return LockError(self.name, error) }
+    let wait = LockError.Wait(votes: ballot.votes)
+    guard error.isTransient else {
+      var failure = LockError(self.name, error)
+      failure.wait = wait
+      return failure
+    }
+    // What each of them has said stands among the votes.
+    let message = "too few of the servers can vote; each says why, and a majority must run and have run for long enough"
+    return LockError(.unreachable, name: self.name, message: message, wait: wait)
   }
 
   var tooSlow: LockError {

@@ -29,6 +29,10 @@ final class LockTurns: Sendable {
     var ballot: Ballot?
     /// Ballots whose release is not done: what they planted may still stand in our way.
     var departed: [UInt64: Ballot] = [:]
+    /// Ballots of a quorum that have failed and take back by themselves what they planted.
+    var failed: [UInt64: Ballot] = [:]
+    /// Those who wait until there are none of either.
+    var cleared: [@Sendable () -> Void] = []
     var grant: Ballot.Grant?
     var lease: RedisLease?
     var releases: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -41,6 +45,9 @@ final class LockTurns: Sendable {
     /// The number of the subscription: what belongs to an earlier one means nothing.
     var subscription: UInt64 = 0
     var isRetired = false
+
+    /// Whether nothing that was given up or given back can be at a server any more.
+    var isClear: Bool { self.departed.isEmpty && self.failed.isEmpty }
   }
 
   let name: LockName
@@ -90,7 +97,7 @@ final class LockTurns: Sendable {
   /// Called by the registry, under its lock: true if the turns are done with for good.
   func retireIfIdle() -> Bool {
     self.state.withLock { state in
-      guard state.machine.isIdle, state.line.isEmpty, state.lease == nil, state.departed.isEmpty else { return false }
+      guard state.machine.isIdle, state.line.isEmpty, state.lease == nil, state.isClear else { return false }
       state.isRetired = true
       return true
     }
@@ -99,6 +106,12 @@ final class LockTurns: Sendable {
   // MARK: Ballots
 
   func answered(_ ballot: Ballot, _ outcome: Ballot.Outcome) {
+    let hasFailed = if case .granted = outcome { false } else { self.servers.ports.count > 1 }
+    if hasFailed {
+      self.state.withLock { $0.failed[ballot.attempt] = ballot }
+      // It may have nothing to take back.
+      if ballot.isOver { self.forget(ballot) }
+    }
     let steps = self.state.withLock { state -> [Step] in
       state.askedAt = nil
       let answer: TurnAnswer
@@ -122,9 +135,7 @@ final class LockTurns: Sendable {
   }
 
   func settled(_ ballot: Ballot, told: Int) {
-    let isOver = ballot.isOver
     let steps = self.state.withLock { state -> [Step] in
-      if isOver { state.departed[ballot.attempt] = nil }
       let steps = self.apply(.releaseSettled(attempt: ballot.attempt, told: told), &state)
       guard let continuation = state.releases.removeValue(forKey: ballot.attempt) else { return steps }
       return steps + [.settle(continuation)]
@@ -134,7 +145,23 @@ final class LockTurns: Sendable {
 
   /// Nothing of a ballot can be at a server any more.
   func forget(_ ballot: Ballot) {
-    self.state.withLock { $0.departed[ballot.attempt] = nil }
+    let cleared = self.state.withLock { state -> [@Sendable () -> Void] in
+      state.departed[ballot.attempt] = nil
+      state.failed[ballot.attempt] = nil
+      guard state.isClear else { return [] }
+      defer { state.cleared = [] }
+      return state.cleared
+    }
+    for tell in cleared { tell() }
+  }
+
+  /// Tells when nothing that was given up or given back can be at a server any more.
+  func whenClear(_ tell: @escaping @Sendable () -> Void) {
+    let isClear = self.state.withLock { state in
+      if !state.isClear { state.cleared.append(tell) }
+      return state.isClear
+    }
+    if isClear { tell() }
   }
 
   // MARK: Events and what follows
@@ -216,7 +243,7 @@ final class LockTurns: Sendable {
     state.holders = []
     let isPatient = state.impatient.remove(head) == nil
     let answer = Answer.granted(lease)
-    // Watched before anybody can release it.
+    // Watched before anybody is told of it.
     steps.append(.watch(lease, ballot, grant))
     steps.append(.answer(state.line.leave(head, with: answer), answer))
     for action in state.machine.served(patient: isPatient) { self.resolve(action, &state, &steps) }
@@ -239,6 +266,8 @@ final class LockTurns: Sendable {
       case .watch(let lease, let ballot, let grant):
         self.servers.renewals.watch(lease, keys: self.keys, owner: ballot.owner, sentAt: grant.sentAt)
         lease.watchTerm()
+        // Whoever was told before he began to wait may have released it meanwhile, when it was not watched yet.
+        if !lease.isHeld(lease.grant) { self.servers.renewals.forget(lease) }
       case .settle(let continuation): continuation.resume()
       }
     }

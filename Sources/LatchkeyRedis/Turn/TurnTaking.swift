@@ -59,13 +59,26 @@ final class TurnTaking: Sendable {
     }
   }
 
-  /// Ends all leases: their holders are told that they are lost, and what they held is free when this returns.
+  /// How long a server may take to forget what was given back.
+  private static let patience = Duration.seconds(1)
+
+  /// Ends all leases: their holders are told that they are lost, and what they held is free when this returns. So is what was
+  /// asked for in vain, or given back already, at servers that have been slow to say so.
   func releaseAll() async {
     await withDiscardingTaskGroup { group in
       for lease in self.servers.renewals.leases {
         group.addTask { await lease.revoke(because: "its client was shut down while it was held") }
       }
     }
+    let answers = self.registry.withLock { Array($0.turns.values) }.map { turns in
+      let answer = SingleAnswer<Void>()
+      turns.whenClear { answer.answer(()) }
+      return answer
+    }
+    let alarm = self.servers.clock.set(after: Self.patience) { for answer in answers { answer.answer(()) } }
+    // In a task of its own, since the one that shuts down may be cancelled.
+    await Task { for answer in answers { await answer.wait(cancelled: ()) } }.value
+    self.servers.clock.cancel(alarm)
   }
 
   /// A grant may cross a cancellation: then nobody would release it.
@@ -85,7 +98,7 @@ final class TurnTaking: Sendable {
     until deadline: ContinuousClock.Instant?,
     isPatient: Bool
   ) async -> LockTurns.Answer {
-    guard !LockKeys.isReserved(name) else { return .failed(.reserved(name)) }
+    guard !LockKeys.isReserved(name, prefix: self.servers.settings.prefix) else { return .failed(.reserved(name)) }
     let (turns, id) = self.join(name, isPatient: isPatient)
     let alarm = deadline.map { self.servers.clock.set(at: $0) { turns.leave(id, timedOut: true) } }
     let answer = await withTaskCancellationHandler {
@@ -119,7 +132,7 @@ extension LockError {
     LockError(
       .invalidName,
       name: name,
-      message: "names that end with \"\(LockKeys.suffix)\" are those of the locks' own counters; choose another"
+      message: "keys that end with \"\(LockKeys.suffix)\" are those of the locks' own counters; choose another name"
     )
   }
 }

@@ -33,6 +33,29 @@ extension RealRedisTests {
       return connections.map { Weak(connection: $0) }
     }
 
+    @Test("leaves nothing behind in memory where a server did not answer before its lock was released")
+    func silentServer() async throws {
+      try await withRedisServers(count: 2) { servers in
+        try await withFakeServer(answering: []) { port in
+          func use() async throws -> [Weak] {
+            let connections = try (servers.map(\.port) + [port]).map { port in
+              try RedisConnection(
+                .init(port: port) {
+                  $0.tracksServer = true
+                  $0.connectTimeout = .milliseconds(300)
+                }
+              )
+            }
+            // Granted and given back by two, while it is still being tried to reach the third.
+            try await RedlockLocks(servers: connections).lock(try uniqueName()).acquire().release()
+            return connections.map { Weak(connection: $0) }
+          }
+          let connections = try await use()
+          try await eventuallyTrue { connections.allSatisfy { $0.connection == nil } }
+        }
+      }
+    }
+
     @Test("leaves nothing behind in memory, however its calls came out", arguments: [1, 3])
     func memory(count: Int) async throws {
       try await withRedisServers(count: count) { servers in

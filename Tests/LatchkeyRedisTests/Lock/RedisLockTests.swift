@@ -134,6 +134,26 @@ struct RedisLockTests {
       let reserved = await failure(of: client.lock(try LockName("{x}:latchkey")), within: nil)
       #expect(reserved?.code == .invalidName)
     }
+    try await LockClient.with([server]) {
+      $0.prefix = "{x}:"
+    } _: { client in
+      let reserved = await failure(of: client.lock(try LockName("latchkey")), within: nil)
+      #expect(reserved?.code == .invalidName)
+    }
+  }
+
+  @Test("takes what a server refuses within a script for what it is, also before version 7 of Redis")
+  func refusedInScript() {
+    func isTransient(_ text: String) -> Bool { RedisError(.server, text).isTransient }
+    let wrapped = "ERR Error running script (call to f_b81b44ef): @user_script:5: @user_script: 5: "
+    #expect(isTransient("READONLY You can't write against a read only replica. script: b81b44ef, on @user_script:5."))
+    #expect(isTransient(wrapped + "-READONLY You can't write against a read only replica."))
+    #expect(isTransient(wrapped + "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to."))
+    #expect(!isTransient(wrapped + "-WRONGTYPE Operation against a key holding the wrong kind of value"))
+    #expect(!isTransient(wrapped + "Script attempted to access nonexistent global variable 'x'"))
+    let name = try? LockName("a")
+    let error = name.map { LockError($0, RedisError(.server, wrapped + "-WRONGTYPE Operation against a key")) }
+    #expect(error?.message.contains("something else than a lock") == true)
   }
 
   @Test("is handed to another client at once, by a word and not by the poll")

@@ -88,6 +88,29 @@ struct RedlockTests {
     }
   }
 
+  @Test("when all is released at the end, nothing is left at a slow server either, of a lock or of a try in vain")
+  func cleanEnd() async throws {
+    try await withRedisServers(count: 3) { servers in
+      try await LockClient.with(servers) { client in
+        let (held, vain) = (try uniqueName(), try uniqueName())
+        for server in servers[..<2] { try await server.command("SET", "\(vain)", "other", "PX", "60000") }
+        try await client.lock(held).acquire().release()
+        await client.proxies[2].delay(.milliseconds(100), .clientToServer)
+        try await client.lock(held).acquire().release()
+        await client.releaseAll()
+        #expect(try await Self.keys(held, on: servers) == 0)
+        // Its key is at the slow server before that has answered, and the try has failed by then.
+        await client.proxies[2].heal()
+        await client.proxies[2].delay(.milliseconds(100), .serverToClient)
+        let isBusy = try await client.lock(vain).tryAcquire() == nil
+        #expect(isBusy)
+        try await eventuallyTrue { try await Self.keys(vain, on: [servers[2]]) == 1 }
+        await client.releaseAll()
+        #expect(try await Self.keys(vain, on: [servers[2]]) == 0)
+      }
+    }
+  }
+
   @Test("refuses a quorum that is reached too late, and gives back what it planted")
   func tooLate() async throws {
     try await withRedisServers(count: 3) { servers in

@@ -9,9 +9,14 @@ final class LockClient: LockProvider {
   let proxies: [FaultProxy]
   /// What the values of this client's keys end with.
   let label: String
-  private let locks: any LockProvider
+  private let locks: any LockProvider & ReleasingAll
 
-  private init(connections: [RedisConnection], proxies: [FaultProxy], label: String, locks: any LockProvider) {
+  private init(
+    connections: [RedisConnection],
+    proxies: [FaultProxy],
+    label: String,
+    locks: any LockProvider & ReleasingAll
+  ) {
     self.connections = connections
     self.proxies = proxies
     self.label = label
@@ -38,7 +43,7 @@ final class LockClient: LockProvider {
       connections.append(try RedisConnection(configuration))
     }
     let label = "client-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
-    let locks: any LockProvider
+    let locks: any LockProvider & ReleasingAll
     if servers.count == 1 {
       var configuration = RedisLocks.Configuration()
       configuration.timeToLive = timeToLive
@@ -54,6 +59,9 @@ final class LockClient: LockProvider {
     }
     return LockClient(connections: connections, proxies: proxies, label: label, locks: locks)
   }
+
+  /// Ends all leases, and waits until nothing is left of them.
+  func releaseAll() async { await self.locks.releaseAll() }
 
   /// Opens a client, lends it, and closes it whichever way the body ends.
   static func with<R>(
@@ -122,3 +130,11 @@ extension FaultProxy.Frame {
     self.isRedisCommand("EVALSHA", with: script.sha1) || self.isRedisCommand("EVAL", with: script.source)
   }
 }
+
+/// What the locks of one server and of a quorum have in common at their end.
+private protocol ReleasingAll: Sendable {
+  func releaseAll() async
+}
+
+extension RedisLocks: ReleasingAll {}
+extension RedlockLocks: ReleasingAll {}

@@ -17,11 +17,27 @@ struct RedisBackend: Backend {
     do {
       return try await withConnections(to: url) { connections in
         try await connections[0].waitUntilConnected()
-        return try await body(RedisLocks(executor: connections[0], configuration: locking))
+        let locks = try RedisLocks(executor: connections[0], configuration: locking)
+        return try await withCleanEnd({ await locks.releaseAll() }) { try await body(locks) }
       }
     } catch let error as RedisError {
       throw error.asFailure
     }
+  }
+}
+
+/// Runs a body, and afterwards, whichever way it ended, gives back what its locks have left at the servers.
+func withCleanEnd<Result: Sendable>(
+  _ end: () async -> Void,
+  _ body: () async throws -> Result
+) async throws -> Result {
+  do {
+    let result = try await body()
+    await end()
+    return result
+  } catch {
+    await end()
+    throw error
   }
 }
 

@@ -26,7 +26,8 @@ struct RedlockBackend: Backend {
           }
         }
         if failures.count * 2 >= connections.count, let failure = failures.first { throw failure }
-        return try await body(RedlockLocks(servers: connections, configuration: locking))
+        let locks = try RedlockLocks(servers: connections, configuration: locking)
+        return try await withCleanEnd({ await locks.releaseAll() }) { try await body(locks) }
       }
     } catch let error as RedisError {
       throw error.asFailure
