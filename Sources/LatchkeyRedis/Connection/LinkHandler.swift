@@ -89,6 +89,8 @@ final class LinkHandler: ChannelInboundHandler {
       self.greeted = nil
       if let listener = greeted?(.success(server)) {
         self.phase = .live(listener)
+        // What was sent just now may have shown that nobody is there any more, and the channel does not say so twice.
+        if self.channel?.isActive == false { self.end(DialError.hungUp(self.configuration)) }
       } else {
         self.channel?.close(promise: nil)
       }

@@ -55,7 +55,7 @@ final class Renewals: Sendable {
     }
     // It has ended, or has all the time that it may have.
     guard !actions.isEmpty else { return .extended }
-    self.perform(actions)
+    for case .extend(let extensions) in actions { self.send(extensions, for: answer) }
     return await answer.wait(cancelled: .unknown)
   }
 
@@ -85,7 +85,8 @@ final class Renewals: Sendable {
 
   private func lease(_ id: UInt64) -> RedisLease? { self.state.withLock { $0.leases[id]?.lease } }
 
-  private func send(_ extensions: [RenewalAction.Extension]) {
+  /// - Parameter waiting: Who waits for the outcome of this request, and of no other.
+  private func send(_ extensions: [RenewalAction.Extension], for waiting: SingleAnswer<ExtensionAnswer>? = nil) {
     let items = self.state.withLock { state in
       extensions.compactMap { extended in
         state.leases[extended.lease].map { watched in
@@ -101,8 +102,12 @@ final class Renewals: Sendable {
     self.batch.extend(items) { [weak self] item, sentAt, answer in
       guard let self else { return }
       self.handle(.answered(lease: item.lease, sentAt: sentAt, timeToLive: item.timeToLive, answer))
-      let waiting = self.state.withLock { $0.waiting.removeValue(forKey: item.lease) ?? [] }
-      for waiter in waiting { waiter.answer(answer) }
+      guard let waiting else { return }
+      self.state.withLock { state in
+        state.waiting[item.lease]?.removeAll { $0 === waiting }
+        if state.waiting[item.lease]?.isEmpty ?? false { state.waiting[item.lease] = nil }
+      }
+      waiting.answer(answer)
     }
   }
 }

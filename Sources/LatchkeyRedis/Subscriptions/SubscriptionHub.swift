@@ -128,8 +128,16 @@ final class SubscriptionHub: Sendable {
       failed: { self.ended($0) }
     )
     let bound = NIOLoopBound(dialer, eventLoop: self.core.loop)
-    self.state.withLock { $0.phase = .dialing(bound) }
-    dialer.start()
+    // Since it was found that a connection is wanted, it may have been closed, or somebody else may have begun.
+    let before = self.state.withLock { state in
+      defer { if case .none = state.phase { state.phase = .dialing(bound) } }
+      return state.phase
+    }
+    switch before {
+    case .none: dialer.start()
+    case .closed: self.ended(.closedByOwner)
+    case .dialing, .live: break
+    }
   }
 
   private func established(_ link: Link) -> Link.Listener? {
