@@ -64,6 +64,8 @@ package struct RenewalMachine: Sendable {
     package var countsFromSending = true
     /// A deadline that has passed stays.
     package var staysLost = true
+    /// An alarm that rings early leaves the next one as it is.
+    package var keepsNextAlarm = true
 
     package init(timeToLive: Duration) {
       self.timeToLive = timeToLive
@@ -118,7 +120,7 @@ package struct RenewalMachine: Sendable {
 
   private mutating func tick(_ now: ContinuousClock.Instant) -> [RenewalAction] {
     // An alarm that was set for later than the next one rings all the same: that one is still to come.
-    if let wakeAt = self.wakeAt, wakeAt <= now { self.wakeAt = nil }
+    if !self.rules.keepsNextAlarm || (self.wakeAt.map { $0 <= now } ?? false) { self.wakeAt = nil }
     var actions: [RenewalAction] = []
     var extensions: [RenewalAction.Extension] = []
     // What would be due soon goes along.

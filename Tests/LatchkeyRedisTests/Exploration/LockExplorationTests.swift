@@ -290,6 +290,10 @@ struct LockExplorationTests {
     SeededMistake("a deadline that has passed moves", in: RenewalModel(faults: 1), leadsTo: "has passed is moved") {
       $0.rules.staysLost = false
     },
+    SeededMistake("an alarm that rings early sets the next one anew", in: RenewalModel(faults: 0), leadsTo: "no end of")
+    {
+      $0.rules.keepsNextAlarm = false
+    },
     SeededMistake("an extension plants the key again", in: RenewalModel(faults: 1), leadsTo: "nobody will delete it") {
       $0.shell.extendsOnly = false
     },

@@ -36,6 +36,8 @@ struct RenewalModel: ExplorationModel {
     var owner = Owner.holder
     var expiry = RenewalModel.ticksToLive
     var deadline: ContinuousClock.Instant?
+    /// Those that have not rung, each once.
+    var alarms: [ContinuousClock.Instant] = []
     var flight: Flight?
     var isReleasing = false
     var hasLate = false
@@ -46,6 +48,8 @@ struct RenewalModel: ExplorationModel {
 
   static let tick = Duration.milliseconds(495)
   static let ticksToLive = 4
+  /// More than this many alarms at a time mean that there is no end of them.
+  private static let alarmLimit = 6
   private static let origin = ContinuousClock.now
 
   var rules = RenewalMachine.Rules(timeToLive: .seconds(2))
@@ -60,14 +64,16 @@ struct RenewalModel: ExplorationModel {
 
   var start: State {
     var state = State(machine: RenewalMachine(rules: self.rules), faults: self.budget)
-    _ = state.machine.handle(.granted(lease: 1, sentAt: Self.instant(0)), at: Self.instant(0))
+    for action in state.machine.handle(.granted(lease: 1, sentAt: Self.instant(0)), at: Self.instant(0)) {
+      if case .wake(let instant) = action { state.alarms.append(instant) }
+    }
     state.deadline = LeaseTime.deadline(sentAt: Self.instant(0), timeToLive: self.rules.timeToLive)
     return state
   }
 
   func steps(from state: State) -> [Step] {
     var steps: [Step] = [.tick]
-    if let wake = state.machine.wakeAt, wake <= Self.instant(state.now) { steps.append(.look) }
+    if let alarm = state.alarms.min(), alarm <= Self.instant(state.now) { steps.append(.look) }
     if let flight = state.flight { steps.append(flight.answer == nil ? .serve : .hear) }
     if state.deadline != nil, !state.isReleasing { steps.append(.release) }
     // What was sent before goes before.
@@ -96,7 +102,11 @@ struct RenewalModel: ExplorationModel {
     case .tick:
       state.now += 1
       if state.owner != .none, state.expiry <= state.now { state.owner = .none }
-    case .look: try self.feed(.tick, &state)
+    case .look:
+      // However late, all that are due ring together.
+      let due = state.alarms.filter { $0 <= Self.instant(state.now) }
+      state.alarms.removeAll { $0 <= Self.instant(state.now) }
+      for _ in due { try self.feed(.tick, &state) }
     case .serve:
       let answer = self.extend(&state)
       state.flight?.answer = answer
@@ -156,12 +166,16 @@ struct RenewalModel: ExplorationModel {
         // A lease that was lost is released all the same.
         state.deadline = nil
         state.isReleasing = true
-      case .wake: break
+      case .wake(let instant): state.alarms.append(instant)
       }
     }
   }
 
   func check(_ state: State) throws(BrokenPromise) {
+    guard state.alarms.count <= Self.alarmLimit else { throw BrokenPromise("there is no end of alarms") }
+    if let wakeAt = state.machine.wakeAt, !state.alarms.contains(where: { $0 <= wakeAt }) {
+      throw BrokenPromise("no alarm will ring when the machine wants to look again")
+    }
     guard let deadline = state.deadline, Self.instant(state.now) < deadline else { return }
     guard let until = state.otherUntil, state.now < until, !state.isDeletedByHand else { return }
     throw BrokenPromise("the holder and somebody else hold the lock at once")
@@ -183,6 +197,8 @@ struct RenewalModel: ExplorationModel {
     digest.add(state.faults)
     digest.add(ticks(state.deadline))
     digest.add(ticks(state.machine.wakeAt))
+    digest.add(state.alarms.count)
+    for alarm in state.alarms.sorted() { digest.add(ticks(alarm)) }
     digest.add(state.machine.count)
     for entry in state.machine.entries.values {
       digest.add(ticks(entry.deadline))
