@@ -69,27 +69,31 @@ final class Watches: Sendable {
     }
   }
 
-  /// Leaves a watch set, with nobody to be told.
+  /// What becomes of a watch that is taken into use again.
+  enum Resumption: Sendable {
+    /// It is in use. What it knows already is for the caller to tell, once it has left its own lock.
+    case resumed(news: Event?)
+    /// The servers have refused it meanwhile, or the client is closed.
+    case gone
+  }
+
+  /// Leaves a watch set, with nobody to be told. Calls no handler, so that it may be done under a caller's lock.
   func park(_ id: WatchTable.ID) {
     self.state.withLock { state in state.handlers[id] = nil }
   }
 
-  /// Takes a parked watch into use again. What it knows already is told before this returns.
-  ///
-  /// - Returns: False if the watch is gone: the servers have refused it meanwhile.
+  /// Takes a parked watch into use again. Calls no handler, so that it may be done under a caller's lock.
   func resume(
     _ id: WatchTable.ID,
     asOf revision: Int64,
     _ handler: @escaping @Sendable (Event) -> Void
-  ) -> Bool {
-    let (isThere, event) = self.state.withLock { state -> (Bool, Event?) in
-      guard state.table.has(id), !state.isClosed else { return (false, nil) }
+  ) -> Resumption {
+    self.state.withLock { state in
+      guard state.table.has(id), !state.isClosed else { return .gone }
       let handler = Handler(revision: revision, body: handler)
       state.handlers[id] = handler
-      return (true, state.table.knowledge(of: id, asOf: revision).flatMap { Self.event($0, for: handler) })
+      return .resumed(news: state.table.knowledge(of: id, asOf: revision).flatMap { Self.event($0, for: handler) })
     }
-    if let event { handler(event) }
-    return isThere
   }
 
   /// Ends a watch; its handler may be running at this moment, and is not called again.
