@@ -121,7 +121,8 @@ final class Watches: Sendable {
     for request in requests { stream.requests.yield(Self.message(request)) }
   }
 
-  private func open(_ state: inout State, after pause: Duration) {
+  /// - Parameter isRenewed: Whether a new token is got for it, for the sake of a watch that was refused.
+  private func open(_ state: inout State, after pause: Duration, isRenewed: Bool = false) {
     guard !state.isClosed else { return }
     let number = state.nextStream
     state.nextStream += 1
@@ -143,7 +144,21 @@ final class Watches: Sendable {
     }
     state.stream = Stream(number: number, requests: continuation, task: task)
     // They wait in the stream's line of requests until it is connected.
-    Self.send(state.table.streamOpened(), state)
+    Self.send(state.table.streamOpened(isRenewed: isRenewed), state)
+  }
+
+  /// Puts another stream, with a new token, in the place of the present one.
+  ///
+  /// The servers judge each request to watch by the token that the stream was opened with, and one that has expired since is
+  /// refused in the words for a user who must not watch.
+  ///
+  /// - Returns: What ends the present stream.
+  private func renew(_ state: inout State) -> Task<Void, Never>? {
+    let old = state.stream?.task
+    state.table.streamClosed()
+    self.connections.dropToken()
+    self.open(&state, after: .zero, isRenewed: true)
+    return old
   }
 
   private func ended(_ number: UInt64) {
@@ -158,9 +173,11 @@ final class Watches: Sendable {
   }
 
   private func received(_ answer: EtcdWatchResponse, on number: UInt64) {
-    let told = self.state.withLock { state -> (Handler, Event)? in
-      guard state.stream?.number == number else { return nil }
+    let hasUser = self.connections.configuration.credentials != nil
+    let (told, stale) = self.state.withLock { state -> ((Handler, Event)?, Task<Void, Never>?) in
+      guard state.stream?.number == number else { return (nil, nil) }
       state.newestRevision = max(state.newestRevision, answer.header.revision)
+      if hasUser, answer.created, answer.canceled, state.table.mayBeAskedAnew { return (nil, self.renew(&state)) }
       var outcome: WatchTable.Outcome?
       if answer.created {
         state.failures = 0
@@ -177,10 +194,11 @@ final class Watches: Sendable {
       } else if let revision = answer.events.map(\.kv.modRevision).max() {
         outcome = state.table.happened(streamID: answer.watchID, at: revision)
       }
-      guard let outcome, let handler = state.handlers[outcome.id] else { return nil }
+      guard let outcome, let handler = state.handlers[outcome.id] else { return (nil, nil) }
       if case .refused(let id, _) = outcome { state.handlers[id] = nil }
-      return Self.event(outcome, for: handler).map { (handler, $0) }
+      return (Self.event(outcome, for: handler).map { (handler, $0) }, nil)
     }
+    stale?.cancel()
     if let (handler, event) = told { handler.body(event) }
   }
 
