@@ -1,4 +1,5 @@
 #if Etcd
+import Dispatch
 import Latchkey
 import LatchkeyTesting
 import Testing
@@ -43,6 +44,36 @@ struct FarewellTests {
       #expect(try await servers.members[0].countKeys(under: "\(name)/") == 0)
       await lease.releaseQuietly()
     }
+  }
+
+  @Test("waits for the end of its session although another thread is busy telling of its beginning")
+  func closeWhileBeginning() async throws {
+    let servers = try await TestServers.shared.value
+    var configuration = EtcdClient.Configuration(endpoints: servers.endpoints)
+    configuration.sessionTimeout = .seconds(60)
+    let client = try EtcdClient(configuration)
+    let began = Shared<Int64?>(nil)
+    let goOn = DispatchSemaphore(value: 0)
+    _ = client.keeper.addObserver { event in
+      guard case .began(let session) = event else { return }
+      began.change { $0 = session.lease }
+      goOn.wait()
+    }
+    client.begin()
+    let isThere = try await eventually(within: .seconds(10)) { began.value != nil }
+    let isClosed = Shared(false)
+    let closing = Task {
+      await client.close()
+      isClosed.change { $0 = true }
+    }
+    let isEarly = try await eventually(within: .milliseconds(300)) { isClosed.value }
+    // The thread goes on in any case: others need it.
+    goOn.signal()
+    await closing.value
+    #expect(isThere && !isEarly)
+    let lease = String(UInt64(bitPattern: try #require(began.value)), radix: 16)
+    let leases = try await Etcdctl.run(["lease", "list"], endpoint: servers.endpoints[0])
+    #expect(!leases.contains(lease), "\(leases)")
   }
 }
 #endif
