@@ -54,19 +54,25 @@ final class Watches: Sendable {
   /// - Parameters:
   ///   - target: What to watch.
   ///   - revision: The revision as of which the caller knows it; 0 if no read went before.
-  ///   - handler: Told from a thread of the connection; it must not block.
+  ///   - handler: Told from a thread of the connection, or from this one that the client is closed; it must not block.
   func add(
     _ target: WatchTable.Target,
     asOf revision: Int64 = 0,
     _ handler: @escaping @Sendable (Event) -> Void
   ) -> WatchTable.ID {
-    self.state.withLock { state in
+    let (id, isClosed) = self.state.withLock { state in
       let (id, requests) = state.table.add(target)
+      guard !state.isClosed else {
+        _ = state.table.remove(id)
+        return (id, true)
+      }
       state.handlers[id] = Handler(revision: revision, body: handler)
       Self.send(requests, state)
       if state.stream == nil { self.open(&state, after: .zero) }
-      return id
+      return (id, false)
     }
+    if isClosed { handler(.refused(.closed)) }
+    return id
   }
 
   /// What becomes of a watch that is taken into use again.
