@@ -133,5 +133,16 @@ struct ConnectionTests {
       }
     }
   }
+
+  @Test("shows no password, neither printed nor dumped")
+  func password() {
+    var configuration = EtcdClient.Configuration(endpoints: ["127.0.0.1:1"])
+    configuration.credentials = .init(user: "worker", password: "sesame")
+    var dumped = ""
+    dump(configuration, to: &dumped)
+    let shown = dumped + "\(configuration)" + String(reflecting: configuration)
+    #expect(shown.contains("worker"))
+    #expect(!shown.contains("sesame"))
+  }
 }
 #endif
