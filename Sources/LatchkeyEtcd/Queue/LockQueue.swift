@@ -247,7 +247,7 @@ final class LockQueue: TermLeaseOwner {
     }
   }
 
-  private func perform(_ steps: [Step]) {
+  func perform(_ steps: [Step]) {
     // Those of one event go together: a delete, and behind it the next attempt to enter.
     var transactions: [TransactionQueue.Entry] = []
     for step in steps {
