@@ -36,10 +36,10 @@ extension EtcdClient {
     }
 
     /// A user of the cluster.
-    public struct Credentials: Hashable, Sendable, CustomStringConvertible {
+    public struct Credentials: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
       /// The user.
       public var user: String
-      /// The password; never logged.
+      /// The password; never shown.
       public var password: String
 
       /// Makes credentials.
@@ -54,6 +54,9 @@ extension EtcdClient {
 
       /// The user; the password is never shown.
       public var description: String { "\(self.user):<hidden>" }
+
+      /// The user's name alone, so that dumps do not show the password.
+      public var customMirror: Mirror { Mirror(self, children: ["user": self.user]) }
     }
 
     /// The members of the cluster, each as `host:port` (`[address]:port` for IPv6). One is used at a time; another takes over

@@ -176,33 +176,37 @@ final class EtcdConnection: Sendable {
   ///   - requests: What to send; its end does not end the stream.
   ///   - token: Who we are.
   ///   - onResponse: Told every answer, in order, on the connection's thread.
-  /// - Throws: ``EtcdError``, always: a stream that the server ends in good order has failed too.
+  /// - Throws: ``EtcdError``, always: a stream that the server ends in good order has failed too. One that was given up has the
+  ///   code `cancelled`, which says nothing against the connection.
   func stream<Request, Response>(
     _ method: EtcdMethod<Request, Response>,
     _ requests: AsyncStream<Request>,
     token: String?,
     onResponse: @escaping @Sendable (Response) -> Void
   ) async throws(EtcdError) {
-    let ended = SingleAnswer<CallStatus>()
-    let opened = SingleAnswer<HTTP2StreamID?>()
-    self.onLoop {
-      let calls = self.calls.value
-      let call = CallHandler.Call(
-        onMessage: { bytes in
-          do throws(EtcdError) {
-            onResponse(try self.decode(bytes))
-          } catch {
-            ended.answer(CallStatus(.internalError, error.message))
-          }
-        },
-        onEnd: { ended.answer($0) }
-      )
-      var headers = self.headers(method.path, token: token)
-      // A member that loses its leader then ends the stream instead of keeping it open and saying nothing.
-      headers.add(name: "hasleader", value: "true")
-      opened.answer(calls.start(headers, call))
+    // How the stream ended; nil if we gave it up.
+    let ended = SingleAnswer<CallStatus?>()
+    // Not cut short by cancellation: who does not know the stream's number cannot end it.
+    let opened: HTTP2StreamID? = await withCheckedContinuation { continuation in
+      self.onLoop {
+        let calls = self.calls.value
+        let call = CallHandler.Call(
+          onMessage: { bytes in
+            do throws(EtcdError) {
+              onResponse(try self.decode(bytes))
+            } catch {
+              ended.answer(CallStatus(.internalError, error.message))
+            }
+          },
+          onEnd: { ended.answer($0) }
+        )
+        var headers = self.headers(method.path, token: token)
+        // A member that loses its leader then ends the stream instead of keeping it open and saying nothing.
+        headers.add(name: "hasleader", value: "true")
+        continuation.resume(returning: calls.start(headers, call))
+      }
     }
-    guard let stream = await opened.wait(cancelled: nil) else {
+    guard let stream = opened else {
       throw EtcdError(.unreachable, "\(self.endpoint): the stream could not be opened")
     }
     let pump = Task(executorPreference: self.executor) {
@@ -211,9 +215,10 @@ final class EtcdConnection: Sendable {
         self.onLoop { self.calls.value.send(bytes, on: stream, isLast: false) }
       }
     }
-    let status = await ended.wait(cancelled: CallStatus(.cancelled, "the stream was given up"))
+    let end = await ended.wait(cancelled: nil)
     pump.cancel()
     self.onLoop { self.calls.value.cancel(stream) }
+    guard let status = end else { throw EtcdError(.cancelled, "\(self.endpoint): the stream was given up") }
     throw EtcdError(status.code == .ok ? CallStatus(.unavailable, "the stream ended") : status, endpoint: self.endpoint)
   }
 

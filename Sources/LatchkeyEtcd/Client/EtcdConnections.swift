@@ -132,7 +132,7 @@ final class EtcdConnections: Sendable {
     do throws(EtcdError) {
       try await connection.stream(method, requests, token: token, onResponse: onResponse)
     } catch {
-      if error.asksForNewToken { self.state.withLock { $0.token = nil } }
+      if error.asksForNewToken { self.dropToken() }
       if error.isInDoubt { self.suspect(connection, error.message) }
       throw error
     }
@@ -149,9 +149,12 @@ final class EtcdConnections: Sendable {
     } catch {
       guard error.asksForNewToken, self.configuration.credentials != nil else { throw error }
     }
-    self.state.withLock { $0.token = nil }
+    self.dropToken()
     return try await call(try await self.token(connection, timeout: timeout))
   }
+
+  /// Has the next request or stream get a new token, where there are credentials.
+  func dropToken() { self.state.withLock { $0.token = nil } }
 
   private func token(_ connection: EtcdConnection, timeout: Duration) async throws(EtcdError) -> String? {
     guard let credentials = self.configuration.credentials else { return nil }

@@ -46,12 +46,17 @@ extension LockQueue {
     while isWanted: (QueueMachine) -> Bool,
     _ handler: @escaping @Sendable (Watches.Event) -> Void
   ) {
-    let left = self.state.withLock { state -> WatchTable.ID? in
-      guard state[keyPath: which]?.key == key, isWanted(state.machine) else { return nil }
-      state[keyPath: which]?.parking = nil
-      return state[keyPath: which]?.id
+    // The handler is put in place under the lock under which it is taken away: nobody finds it between the two.
+    let left = self.state.withLock { state -> Watches.Resumption in
+      guard let watch = state[keyPath: which], watch.key == key, isWanted(state.machine) else { return .gone }
+      let left = self.client.watches.resume(watch.id, asOf: revision, handler)
+      if case .resumed = left { state[keyPath: which]?.parking = nil }
+      return left
     }
-    if let left, self.client.watches.resume(left, asOf: revision, handler) { return }
+    if case .resumed(let news) = left {
+      if let news { handler(news) }
+      return
+    }
     let id = self.client.watches.add(.deletion(key), asOf: revision, handler)
     let stale = self.state.withLock { state -> WatchTable.ID? in
       guard isWanted(state.machine) else { return id }
@@ -61,9 +66,8 @@ extension LockQueue {
     if let stale { self.client.watches.remove(stale) }
   }
 
-  /// Leaves a watch for a moment, and gives it up if it has not come into use again by then.
-  func park(_ watch: KeyWatch) {
-    self.client.watches.park(watch.id)
+  /// Gives a watch that was left up in a moment, if it has not come into use again by then.
+  func giveUpLater(_ watch: KeyWatch) {
     _ = self.lateWatches.add {
       let isUnused = self.state.withLock { state -> Bool in
         for which in [\State.predecessorWatch, \State.ownWatch] where state[keyPath: which]?.id == watch.id {

@@ -180,7 +180,7 @@ final class LockQueue: TermLeaseOwner {
     case watchTerm(EtcdLease)
     case lose(EtcdLease)
     case settle(CheckedContinuation<Void, Never>)
-    case park(KeyWatch)
+    case giveUpLater(KeyWatch)
     case removeLateWatch(LateWatches.ID)
   }
 
@@ -235,8 +235,11 @@ final class LockQueue: TermLeaseOwner {
     case .releaseSettled(let node):
       if let continuation = state.releases.removeValue(forKey: node) { steps.append(.settle(continuation)) }
     case .forgetWatches:
-      if let watch = state.park(\.predecessorWatch) { steps.append(.park(watch)) }
-      if let watch = state.park(\.ownWatch) { steps.append(.park(watch)) }
+      for watch in [state.park(\.predecessorWatch), state.park(\.ownWatch)].compactMap({ $0 }) {
+        // At once: after the lock it might be in use again, and would lose the handler of that use.
+        self.client.watches.park(watch.id)
+        steps.append(.giveUpLater(watch))
+      }
       if let watch = state.lateWatch { steps.append(.removeLateWatch(watch)) }
       state.lateWatch = nil
     default:
@@ -244,7 +247,7 @@ final class LockQueue: TermLeaseOwner {
     }
   }
 
-  private func perform(_ steps: [Step]) {
+  func perform(_ steps: [Step]) {
     // Those of one event go together: a delete, and behind it the next attempt to enter.
     var transactions: [TransactionQueue.Entry] = []
     for step in steps {
@@ -254,7 +257,7 @@ final class LockQueue: TermLeaseOwner {
       case .watchTerm(let lease): lease.watchTerm()
       case .lose(let lease): lease.lose(because: Self.lossByDeletion)
       case .settle(let continuation): continuation.resume()
-      case .park(let watch): self.park(watch)
+      case .giveUpLater(let watch): self.giveUpLater(watch)
       case .removeLateWatch(let watch): self.lateWatches.remove(watch)
       }
     }

@@ -28,6 +28,8 @@ final class SessionKeeper: Sendable {
     /// Actions that wait until those before them have been performed: one thread does so at a time, and in order.
     var undone: [SessionMachine.Action] = []
     var isPerforming = false
+    /// Those who wait until nothing is left to perform.
+    var bystanders: [CheckedContinuation<Void, Never>] = []
     var revocations: [Task<Void, Never>] = []
   }
 
@@ -60,6 +62,8 @@ final class SessionKeeper: Sendable {
     }
     for continuation in revocations { continuation.resume(returning: .failure(.closed)) }
     self.handle(.closed)
+    // Another thread may be at it: the revocation is there once it has been performed.
+    await self.waitUntilPerformed()
     for task in self.state.withLock({ $0.revocations }) { await task.value }
     for observer in self.state.withLock({ Array($0.observers.values) }) { observer(.closed(.closed)) }
   }
@@ -132,12 +136,25 @@ final class SessionKeeper: Sendable {
   }
 
   private func takeAction() -> SessionMachine.Action? {
-    self.state.withLock { state in
-      guard !state.undone.isEmpty else {
-        state.isPerforming = false
-        return nil
+    let (action, bystanders) = self.state.withLock { state in
+      guard state.undone.isEmpty else {
+        return (state.undone.removeFirst() as SessionMachine.Action?, [CheckedContinuation<Void, Never>]())
       }
-      return state.undone.removeFirst()
+      state.isPerforming = false
+      defer { state.bystanders = [] }
+      return (nil, state.bystanders)
+    }
+    for bystander in bystanders { bystander.resume() }
+    return action
+  }
+
+  private func waitUntilPerformed() async {
+    await withCheckedContinuation { continuation in
+      let isDone = self.state.withLock { state in
+        if state.isPerforming { state.bystanders.append(continuation) }
+        return !state.isPerforming
+      }
+      if isDone { continuation.resume() }
     }
   }
 

@@ -225,7 +225,10 @@ package struct SessionMachine: Sendable {
   }
 
   private mutating func expire(_ live: Live, _ now: ContinuousClock.Instant) -> [Action] {
-    self.end(live, "its deadline passed before the servers confirmed that the client was alive", now)
+    let isUnanswered = live.stream.map { !$0.unanswered.isEmpty } ?? false
+    // What has left a keep-alive unanswered is not asked for the next lease.
+    let suspicion: [Action] = isUnanswered ? [.suspectConnection] : []
+    return suspicion + self.end(live, "its deadline passed before the servers confirmed that the client was alive", now)
   }
 
   private mutating func end(_ live: Live, _ reason: String, _ now: ContinuousClock.Instant) -> [Action] {

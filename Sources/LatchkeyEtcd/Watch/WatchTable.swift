@@ -49,6 +49,8 @@ package struct WatchTable: Sendable {
     var since: Int64 = 0
     /// The revision of what was told last.
     var last: Int64 = 0
+    /// Whether it was asked for at the opening of a stream with a token of its own: a refusal is not that of an old token.
+    var isAskedAnew = false
   }
 
   private var entries: [ID: Entry] = [:]
@@ -78,8 +80,11 @@ package struct WatchTable: Sendable {
   }
 
   /// A stream is there: everything is asked for, oldest first.
-  package mutating func streamOpened() -> [Request] {
+  ///
+  /// - Parameter isRenewed: Whether it was opened with a new token, for the sake of one that was refused.
+  package mutating func streamOpened(isRenewed: Bool = false) -> [Request] {
     self.isOpen = true
+    for id in self.entries.keys { self.entries[id]?.isAskedAnew = isRenewed }
     self.byStreamID = [:]
     self.unanswered = self.entries.keys.sorted { $0.number < $1.number }
     return self.unanswered.compactMap { id in self.entries[id].map { .watch($0.target) } }
@@ -99,6 +104,12 @@ package struct WatchTable: Sendable {
   }
 
   package func has(_ id: ID) -> Bool { self.entries[id] != nil }
+
+  /// Whether a refusal of the oldest request to watch could be that of a token which has expired since the stream was opened,
+  /// and does not say that the user must not watch.
+  package var mayBeAskedAnew: Bool {
+    self.unanswered.first.flatMap { self.entries[$0] }.map { !$0.isAskedAnew } ?? false
+  }
 
   /// The answer to the oldest request to watch.
   ///
@@ -122,6 +133,7 @@ package struct WatchTable: Sendable {
   package mutating func canceled(streamID: Int64) -> [Request] {
     guard let id = self.byStreamID.removeValue(forKey: streamID), let entry = self.entries[id] else { return [] }
     self.entries[id]?.streamID = nil
+    self.entries[id]?.isAskedAnew = false
     self.unanswered.append(id)
     return [.watch(entry.target)]
   }

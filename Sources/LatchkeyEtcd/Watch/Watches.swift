@@ -54,42 +54,52 @@ final class Watches: Sendable {
   /// - Parameters:
   ///   - target: What to watch.
   ///   - revision: The revision as of which the caller knows it; 0 if no read went before.
-  ///   - handler: Told from a thread of the connection; it must not block.
+  ///   - handler: Told from a thread of the connection, or from this one that the client is closed; it must not block.
   func add(
     _ target: WatchTable.Target,
     asOf revision: Int64 = 0,
     _ handler: @escaping @Sendable (Event) -> Void
   ) -> WatchTable.ID {
-    self.state.withLock { state in
+    let (id, isClosed) = self.state.withLock { state in
       let (id, requests) = state.table.add(target)
+      guard !state.isClosed else {
+        _ = state.table.remove(id)
+        return (id, true)
+      }
       state.handlers[id] = Handler(revision: revision, body: handler)
       Self.send(requests, state)
       if state.stream == nil { self.open(&state, after: .zero) }
-      return id
+      return (id, false)
     }
+    if isClosed { handler(.refused(.closed)) }
+    return id
   }
 
-  /// Leaves a watch set, with nobody to be told.
+  /// What becomes of a watch that is taken into use again.
+  enum Resumption: Sendable {
+    /// It is in use. What it knows already is for the caller to tell, once it has left its own lock.
+    case resumed(news: Event?)
+    /// The servers have refused it meanwhile, or the client is closed.
+    case gone
+  }
+
+  /// Leaves a watch set, with nobody to be told. Calls no handler, so that it may be done under a caller's lock.
   func park(_ id: WatchTable.ID) {
     self.state.withLock { state in state.handlers[id] = nil }
   }
 
-  /// Takes a parked watch into use again. What it knows already is told before this returns.
-  ///
-  /// - Returns: False if the watch is gone: the servers have refused it meanwhile.
+  /// Takes a parked watch into use again. Calls no handler, so that it may be done under a caller's lock.
   func resume(
     _ id: WatchTable.ID,
     asOf revision: Int64,
     _ handler: @escaping @Sendable (Event) -> Void
-  ) -> Bool {
-    let (isThere, event) = self.state.withLock { state -> (Bool, Event?) in
-      guard state.table.has(id), !state.isClosed else { return (false, nil) }
+  ) -> Resumption {
+    self.state.withLock { state in
+      guard state.table.has(id), !state.isClosed else { return .gone }
       let handler = Handler(revision: revision, body: handler)
       state.handlers[id] = handler
-      return (true, state.table.knowledge(of: id, asOf: revision).flatMap { Self.event($0, for: handler) })
+      return .resumed(news: state.table.knowledge(of: id, asOf: revision).flatMap { Self.event($0, for: handler) })
     }
-    if let event { handler(event) }
-    return isThere
   }
 
   /// Ends a watch; its handler may be running at this moment, and is not called again.
@@ -117,7 +127,8 @@ final class Watches: Sendable {
     for request in requests { stream.requests.yield(Self.message(request)) }
   }
 
-  private func open(_ state: inout State, after pause: Duration) {
+  /// - Parameter isRenewed: Whether a new token is got for it, for the sake of a watch that was refused.
+  private func open(_ state: inout State, after pause: Duration, isRenewed: Bool = false) {
     guard !state.isClosed else { return }
     let number = state.nextStream
     state.nextStream += 1
@@ -139,7 +150,21 @@ final class Watches: Sendable {
     }
     state.stream = Stream(number: number, requests: continuation, task: task)
     // They wait in the stream's line of requests until it is connected.
-    Self.send(state.table.streamOpened(), state)
+    Self.send(state.table.streamOpened(isRenewed: isRenewed), state)
+  }
+
+  /// Puts another stream, with a new token, in the place of the present one.
+  ///
+  /// The servers judge each request to watch by the token that the stream was opened with, and one that has expired since is
+  /// refused in the words for a user who must not watch.
+  ///
+  /// - Returns: What ends the present stream.
+  private func renew(_ state: inout State) -> Task<Void, Never>? {
+    let old = state.stream?.task
+    state.table.streamClosed()
+    self.connections.dropToken()
+    self.open(&state, after: .zero, isRenewed: true)
+    return old
   }
 
   private func ended(_ number: UInt64) {
@@ -154,9 +179,11 @@ final class Watches: Sendable {
   }
 
   private func received(_ answer: EtcdWatchResponse, on number: UInt64) {
-    let told = self.state.withLock { state -> (Handler, Event)? in
-      guard state.stream?.number == number else { return nil }
+    let hasUser = self.connections.configuration.credentials != nil
+    let (told, stale) = self.state.withLock { state -> ((Handler, Event)?, Task<Void, Never>?) in
+      guard state.stream?.number == number else { return (nil, nil) }
       state.newestRevision = max(state.newestRevision, answer.header.revision)
+      if hasUser, answer.created, answer.canceled, state.table.mayBeAskedAnew { return (nil, self.renew(&state)) }
       var outcome: WatchTable.Outcome?
       if answer.created {
         state.failures = 0
@@ -173,10 +200,11 @@ final class Watches: Sendable {
       } else if let revision = answer.events.map(\.kv.modRevision).max() {
         outcome = state.table.happened(streamID: answer.watchID, at: revision)
       }
-      guard let outcome, let handler = state.handlers[outcome.id] else { return nil }
+      guard let outcome, let handler = state.handlers[outcome.id] else { return (nil, nil) }
       if case .refused(let id, _) = outcome { state.handlers[id] = nil }
-      return Self.event(outcome, for: handler).map { (handler, $0) }
+      return (Self.event(outcome, for: handler).map { (handler, $0) }, nil)
     }
+    stale?.cancel()
     if let (handler, event) = told { handler.body(event) }
   }
 

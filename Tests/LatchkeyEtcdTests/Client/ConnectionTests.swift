@@ -49,8 +49,8 @@ struct ConnectionTests {
     }
   }
 
-  @Test("a user with a wrong password is told so at once; with the right one, a token that runs out is renewed")
-  func users() async throws {
+  /// A server that knows the user `worker`, who may use what begins with `app/`, and whose tokens run out quickly.
+  private static func withUsers(_ body: (EtcdServer) async throws -> Void) async throws {
     try await withEtcd(EtcdConfiguration { $0.options = ["--auth-token-ttl=1"] }) { server in
       for command in ["user add root:secret", "user add worker:pass", "role add locks"] {
         _ = try await Etcdctl.run(command.split(separator: " ").map(String.init), endpoint: server.endpoint)
@@ -60,7 +60,17 @@ struct ConnectionTests {
         ["user", "grant-role", "worker", "locks"], ["user", "grant-role", "root", "root"], ["auth", "enable"],
       ]
       for command in grants { _ = try await Etcdctl.run(command, endpoint: server.endpoint) }
+      try await body(server)
+    }
+  }
 
+  private static func worker(_ configuration: inout EtcdClient.Configuration) {
+    configuration.credentials = .init(user: "worker", password: "pass")
+  }
+
+  @Test("a user with a wrong password is told so at once; with the right one, a token that runs out is renewed")
+  func users() async throws {
+    try await Self.withUsers { server in
       let refused = try await Self.error {
         $0.endpoints = [server.endpoint]
         $0.credentials = .init(user: "worker", password: "wrong")
@@ -70,10 +80,7 @@ struct ConnectionTests {
       let nobody = try await Self.error { $0.endpoints = [server.endpoint] }
       #expect(nobody == nil || nobody?.code == .notAuthorized)
 
-      try await TestClient.with(
-        TestServers(members: [server]),
-        change: { $0.credentials = .init(user: "worker", password: "pass") }
-      ) { client in
+      try await TestClient.with(TestServers(members: [server]), change: Self.worker) { client in
         let lock = client.lock(try LockName("app/orders"))
         let lease = try await lock.acquire(within: .seconds(5))
         // Longer than a token lives that nobody uses. Nothing tells when it has run out: whoever asks prolongs it.
@@ -90,6 +97,52 @@ struct ConnectionTests {
         #expect(try await denied?.code == .notAuthorized)
       }
     }
+  }
+
+  @Test("a lock can be waited for when the token that the watches began with has run out; what is forbidden is told")
+  func watchesOfUsers() async throws {
+    try await Self.withUsers { server in
+      let servers = TestServers(members: [server])
+      try await TestClient.with(servers, sessionTimeout: .seconds(10), change: Self.worker) { first in
+        try await TestClient.with(servers, sessionTimeout: .seconds(10), change: Self.worker) { second in
+          let name = try LockName("app/orders")
+          let holder = try await first.lock(name).acquire(within: .seconds(5))
+          // The stream of watches is opened, with the token of now.
+          #expect(await failure(of: second.lock(name), within: .milliseconds(500))?.code == .timedOut)
+          // Longer than a token lives that nobody uses. Nothing tells when it has run out: whoever asks prolongs it.
+          try await Task.sleep(for: .seconds(3))
+          let waiter = Task { try await second.lock(name).acquire(within: .seconds(10)).release() }
+          try await waitUntil(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
+          try await holder.release()
+          try await waiter.value
+
+          let refusal = Shared<[EtcdError]>([])
+          let isSet = Shared(false)
+          _ = second.client.watches.add(.deletion(Array("other/key".utf8))) { event in
+            if case .refused(let error) = event { refusal.change { $0.append(error) } }
+          }
+          try await waitUntil(within: .seconds(5)) { !refusal.value.isEmpty }
+          // Nobody else suffers from it.
+          _ = second.client.watches.add(.deletion(Array("app/key".utf8))) { event in
+            if case .set = event { isSet.change { $0 = true } }
+          }
+          try await waitUntil(within: .seconds(5)) { isSet.value }
+          #expect(refusal.value.map(\.code) == [.notAuthorized])
+          #expect(await second.proxies[0].counters.accepted == 1)
+        }
+      }
+    }
+  }
+
+  @Test("shows no password, neither printed nor dumped")
+  func password() {
+    var configuration = EtcdClient.Configuration(endpoints: ["127.0.0.1:1"])
+    configuration.credentials = .init(user: "worker", password: "sesame")
+    var dumped = ""
+    dump(configuration, to: &dumped)
+    let shown = dumped + "\(configuration)" + String(reflecting: configuration)
+    #expect(shown.contains("worker"))
+    #expect(!shown.contains("sesame"))
   }
 }
 #endif

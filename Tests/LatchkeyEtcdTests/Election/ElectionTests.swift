@@ -1,10 +1,11 @@
 #if Etcd
 import CoreMetrics
 import Latchkey
-import LatchkeyEtcd
 import LatchkeyTesting
 import MetricsTestKit
 import Testing
+
+@testable import LatchkeyEtcd
 
 @Suite("An election", .serialized, .timeLimit(.minutes(5)))
 struct ElectionTests {
@@ -67,6 +68,30 @@ struct ElectionTests {
       try await waitUntil(within: .seconds(10)) { seen.value == [nil, "a", "b", nil] }
       watching.cancel()
       await watching.value
+    }
+  }
+
+  @Test("tells nothing more when the client is closed, and nothing at all when it was closed before")
+  func observationOfClosed() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers) { client in
+      let election = EtcdElection(client: client.client, name: try uniqueName("election"))
+      let seen = Shared(0)
+      let watching = Task {
+        for await _ in election.leaders { seen.change { $0 += 1 } }
+      }
+      try await waitUntil(within: .seconds(5)) { seen.value == 1 }
+      await client.client.close()
+      await watching.value
+      let isOver = Shared(false)
+      let late = Task {
+        for await _ in election.leaders { seen.change { $0 += 1 } }
+        isOver.change { $0 = true }
+      }
+      let ends = try await eventually(within: .seconds(5)) { isOver.value }
+      late.cancel()
+      await late.value
+      #expect(ends && seen.value == 1)
     }
   }
 

@@ -31,5 +31,37 @@ struct WatchTests {
       }
     }
   }
+
+  @Test("one that comes into use again before the queue has done all that its last use left to do tells that use")
+  func usedAgain() async throws {
+    try await TestClient.with(try await TestServers.shared.value, sessionTimeout: .seconds(30)) { client in
+      let name = try uniqueName()
+      let lease = try await client.lock(name).acquire(within: .seconds(5))
+      let queue = client.locks.withQueue(name) { $0 }
+      try await waitUntil(within: .seconds(5)) { queue.state.withLock { $0.ownWatch != nil } }
+      let left = try #require(
+        queue.state.withLock { state -> (KeyWatch, [LockQueue.Step])? in
+          guard let watch = state.ownWatch, let grant = state.lease?.grant else { return nil }
+          state.lease = nil
+          return (watch, queue.apply(.released(grant: grant), &state))
+        }
+      )
+      // What another thread may do meanwhile.
+      let isTold = Shared(false)
+      queue.state.withLock { $0.ownWatch?.parking = nil }
+      let resumption = client.client.watches.resume(left.0.id, asOf: 0) { event in
+        if case .happened = event { isTold.change { $0 = true } }
+      }
+      guard case .resumed = resumption else {
+        Issue.record("the watch is gone")
+        return
+      }
+      #expect(!isTold.value)
+      // The key is deleted now.
+      queue.perform(left.1)
+      try await waitUntil(within: .seconds(5)) { isTold.value }
+      await lease.releaseQuietly()
+    }
+  }
 }
 #endif

@@ -74,6 +74,18 @@ struct SessionMachineTests {
     #expect(!actions.contains { if case .extend = $0 { true } else { false } })
   }
 
+  @Test("asks another connection for the next lease if a keep-alive was left unanswered, and only then")
+  func suspicion() {
+    var (machine, _) = Self.live()
+    #expect(machine.handle(.woken, at: Self.at(10_500)).contains(.suspectConnection))
+    (machine, _) = Self.live()
+    _ = machine.handle(.kept(stream: 1, timeToLive: .seconds(10)), at: Self.at(400))
+    // The process was stopped for long.
+    let actions = machine.handle(.woken, at: Self.at(10_500))
+    #expect(actions.contains { if case .end(lease: 7, _) = $0 { true } else { false } })
+    #expect(!actions.contains(.suspectConnection))
+  }
+
   @Test("is over when the servers say so", arguments: [0, 1])
   func told(way: Int) {
     var (machine, _) = Self.live()

@@ -78,5 +78,29 @@ struct WatchTableTests {
     #expect(table.created(streamID: -1, at: 7, refusal: "no").0 == .refused(second, reason: "no"))
     #expect(table.remove(second).isEmpty)
   }
+
+  @Test("a refusal is the last word only for a watch that was asked for at the opening of a stream with a new token")
+  func refusals() {
+    var table = WatchTable()
+    _ = table.streamOpened()
+    #expect(!table.mayBeAskedAnew)
+    let (first, _) = table.add(Self.a)
+    #expect(table.mayBeAskedAnew)
+    table.streamClosed()
+    #expect(table.streamOpened(isRenewed: true) == [.watch(Self.a)])
+    #expect(!table.mayBeAskedAnew)
+    _ = table.created(streamID: 1, at: 7, refusal: nil)
+    // That token grows old too.
+    _ = table.canceled(streamID: 1)
+    #expect(table.mayBeAskedAnew)
+    table.streamClosed()
+    _ = table.streamOpened(isRenewed: true)
+    let (second, _) = table.add(Self.b)
+    #expect(table.created(streamID: -1, at: 7, refusal: "no").0 == .refused(first, reason: "no"))
+    #expect(table.mayBeAskedAnew)
+    // Nobody wants it any more, so no stream is replaced for it.
+    _ = table.remove(second)
+    #expect(!table.mayBeAskedAnew)
+  }
 }
 #endif
