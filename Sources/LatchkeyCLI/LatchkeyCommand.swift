@@ -72,6 +72,8 @@ struct LatchkeyCommand: AsyncParsableCommand {
     InheritedDescriptors.note()
     // A reader that has gone, as in `latchkey … | head -1`, is an error of the write, not the end of the process: servers and
     // folders are to be removed first.
+    // Where it is ignored, as a program may have left it that started us, nobody learns how a child has ended.
+    _ = signal(SIGCHLD, SIG_DFL)
     _ = signal(SIGPIPE, SIG_IGN)
     LoggingSystem.bootstrap { label in
       var handler = StreamLogHandler.standardError(label: label)

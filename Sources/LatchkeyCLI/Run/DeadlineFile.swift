@@ -9,8 +9,10 @@ internal import Darwin
 /// Tells the command until when the lock is safe: a file of one line, in seconds on the clock of `/proc/uptime`.
 ///
 /// Replaced by rename, so a reader never sees half a number. The folder and the file are this user's alone.
-struct DeadlineFile: Sendable {
+final class DeadlineFile: Sendable {
   let folder: TemporaryFolder
+  /// Nothing is written after it, and two do not write at once.
+  private let isRevoked = Locked(false)
 
   init() throws(SystemError) {
     self.folder = try TemporaryFolder()
@@ -20,14 +22,18 @@ struct DeadlineFile: Sendable {
 
   /// Writes the deadline.
   ///
-  /// - Parameter deadline: On this process's clock, which counts at the pace of `/proc/uptime` from another start.
+  /// - Parameter deadline: On this process's clock, which counts from the machine's start as `/proc/uptime` does.
   func write(_ deadline: ContinuousClock.Instant) throws(SystemError) {
-    let left = ContinuousClock.now.duration(to: deadline).nanoseconds
-    let nanoseconds = max(0, Int64(Uptime.nanoseconds) + left)
+    try self.isRevoked.withLock { isRevoked throws(SystemError) in
+      if !isRevoked { try self.replace(deadline) }
+    }
+  }
+
+  private func replace(_ deadline: ContinuousClock.Instant) throws(SystemError) {
     let new = self.folder.file("deadline.new")
     let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw SystemError(doing: "write the deadline file \(new)") }
-    let code = Descriptors.write(Self.text(nanoseconds) + "\n", to: file)
+    let code = Descriptors.write(Self.text(Int64(clamping: deadline.sinceStart)) + "\n", to: file)
     close(file)
     guard code == 0 else { throw SystemError(doing: "write the deadline file \(new)", code: code) }
     guard rename(new, self.path) == 0 else { throw SystemError(doing: "replace the deadline file \(self.path)") }
@@ -50,6 +56,19 @@ struct DeadlineFile: Sendable {
         written = deadline
       } catch {
         Console.note("\(error); the command sees an older deadline")
+      }
+    }
+  }
+
+  /// Says that the lock is not safe any more, whatever its deadline was.
+  func revoke() {
+    self.isRevoked.withLock { isRevoked in
+      guard !isRevoked else { return }
+      isRevoked = true
+      do throws(SystemError) {
+        try self.replace(.now)
+      } catch {
+        Console.note("\(error); the command sees a deadline that means nothing any more")
       }
     }
   }

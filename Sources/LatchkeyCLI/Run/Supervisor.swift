@@ -28,6 +28,8 @@ struct Supervisor: Sendable {
   /// A folder of this run, removed even if this process is killed outright.
   var folder: String?
   let signals: RunSignals
+  /// Called when the lock is lost, before the command is told.
+  var onLoss: @Sendable () -> Void = {}
 
   /// Runs the command to its end.
   ///
@@ -60,14 +62,23 @@ struct Supervisor: Sendable {
       group.addTask { if let loss = await held.lost { feed.yield(.lost(loss)) } }
       defer { group.cancelAll() }
 
-      var loss: LockError?
+      /// And until when the command may take to end.
+      var loss: (LockError, ContinuousClock.Instant)?
       for await event in events {
         switch event {
         case .child(let change) where change.status == nil: self.stopped(by: change, child, terminal)
         case .child(let change):
-          guard let loss else { return .ended(change) }
-          await self.endGroup(of: child)
-          return .lost(loss)
+          if let (error, end) = loss {
+            await self.endGroup(of: child, by: end)
+            return .lost(error)
+          }
+          // It may have gone on, and ended, while this process stood still: then nobody has said yet that the lock was gone.
+          guard !held.isHeld, let error = await held.lost else { return .ended(change) }
+          self.onLoss()
+          Console.note("\(error); the command had ended by then, but not in time for certain")
+          child.signal(SIGTERM, group: true)
+          await self.endGroup(of: child, by: .now.advanced(by: self.grace))
+          return .lost(error)
         case .signal(SIGCONT):
           // A stopped process hears of nothing: its lock may be gone. Asking also tells whoever waits for the loss.
           _ = held.isHeld
@@ -75,7 +86,8 @@ struct Supervisor: Sendable {
           child.signal(SIGCONT, group: true)
         case .signal(let number): child.signal(number, group: RunSignals.isForWholeGroup(number))
         case .lost(let error):
-          loss = error
+          loss = (error, .now.advanced(by: self.grace))
+          self.onLoss()
           Console.note("\(error); ending the command")
           child.signal(SIGTERM, group: true)
           // A stopped command takes no TERM until it goes on.
@@ -108,8 +120,7 @@ struct Supervisor: Sendable {
   }
 
   /// Ends what the command has left of its group: it is unprotected too.
-  private func endGroup(of child: ChildProcess) async {
-    let end = ContinuousClock.now.advanced(by: self.grace)
+  private func endGroup(of child: ChildProcess, by end: ContinuousClock.Instant) async {
     while child.groupExists, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
     if child.groupExists { child.signal(SIGKILL, group: true) }
   }

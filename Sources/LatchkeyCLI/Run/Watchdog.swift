@@ -26,7 +26,8 @@ struct Watchdog: Sendable {
   init(grace: Duration, folder: String? = nil) throws(SystemError) {
     let pipe = try Pipe()
     defer { close(pipe.reading) }
-    let seconds = max(0, (grace.nanoseconds + 999_999_999) / 1_000_000_000)
+    let (whole, rest) = grace.components
+    let seconds = max(0, rest > 0 ? whole + 1 : whole)
     self.process = try ChildProcess.spawn(
       ["/bin/sh", "-c", Self.script, "latchkey-watchdog", "\(seconds)", folder ?? ""],
       settings: ["LATCHKEY_PASSWORD": nil],

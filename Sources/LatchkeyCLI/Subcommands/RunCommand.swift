@@ -120,9 +120,13 @@ struct RunCommand: AsyncParsableCommand {
     } catch {
       result = .failure(error)
     }
-    // After a loss there is nothing to give back, and the loss has been told.
-    do { try await lease.release() } catch {}
+    // Else it may be lost after the last look: then it is not certain that the command ended in time.
+    var lossAtEnd: LockError?
+    do throws(LockError) { try await lease.release() } catch { lossAtEnd = error }
     switch try result.get() {
+    case .ended where lossAtEnd?.code == .lockLost:
+      if let lossAtEnd { Console.note("\(lossAtEnd); the command had ended by then, but not in time for certain") }
+      return RunStatus.lockLost
     case .ended(let change): return change.status ?? RunStatus.ours
     case .lost: return RunStatus.lockLost
     }
@@ -150,14 +154,17 @@ struct RunCommand: AsyncParsableCommand {
     settings.updateValue(file.path, forKey: "LATCHKEY_DEADLINE_FILE")
     let follower = Task { await file.follow(held, since: deadline) }
     defer { follower.cancel() }
-    return try await self.start(held, settings, signals, folder: file.folder.path)
+    return try await self.start(held, settings, signals, folder: file.folder.path) {
+      file.revoke()
+    }
   }
 
   private func start(
     _ held: HeldLock,
     _ settings: [String: String?],
     _ signals: RunSignals,
-    folder: String?
+    folder: String?,
+    onLoss: @escaping @Sendable () -> Void = {}
   ) async throws -> Supervisor.Outcome {
     do {
       let supervisor = Supervisor(
@@ -165,7 +172,8 @@ struct RunCommand: AsyncParsableCommand {
         settings: settings,
         grace: self.grace,
         folder: folder,
-        signals: signals
+        signals: signals,
+        onLoss: onLoss
       )
       // Not a child task, so not cancelled: from here on signals are the command's.
       return try await Task { try await supervisor.run(under: held) }.value

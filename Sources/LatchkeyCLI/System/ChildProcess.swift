@@ -136,8 +136,9 @@ struct ChildProcess: Sendable {
         var status: Int32 = 0
         let pid = waitpid(self.pid, &status, WUNTRACED)
         if pid < 0, errno == EINTR { continue }
-        // Nothing else collects the children of this process, so there is a status as long as the process lives.
-        let change = pid == self.pid ? Self.change(status) : .exited(0)
+        // Nothing else collects the children of this process, so there is a status. If there is none all the same, nobody
+        // knows how it ended, which is not to be taken for success.
+        let change = pid == self.pid ? Self.change(status) : .exited(RunStatus.ours)
         handler(change)
         if change.status != nil { return }
       }

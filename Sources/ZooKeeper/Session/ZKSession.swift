@@ -200,6 +200,8 @@ package final class ZKSession: Sendable {
 
   fileprivate func closed() {
     self.end(.closed)
+    // One that was set between the end of the session and that of its handle is never told otherwise.
+    for handler in self.state.withLock({ $0.watches.removeAll() }) { handler(.sessionEnded) }
     self.signal(self, .closed)
     // Balances `start`: no callback can come any more.
     let isStarted = self.state.withLock { state in

@@ -54,6 +54,17 @@ struct DeadlineFileTests {
     await follower.value
   }
 
+  @Test("says that the lock is not safe any more once it is lost, and nothing else after that")
+  func revoked() throws {
+    let file = try DeadlineFile()
+    defer { file.remove() }
+    try file.write(.now.advanced(by: .seconds(100)))
+    file.revoke()
+    try file.write(.now.advanced(by: .seconds(100)))
+    let uptime = try #require(contents(of: "/proc/uptime")?.split(separator: " ").first.flatMap { Double($0) })
+    #expect(try #require(self.seconds(file)) <= uptime + 0.02)
+  }
+
   @Test(
     "writes seconds without floating point",
     arguments: [(Int64(0), "0.000000000"), (1_000_000_001, "1.000000001")]

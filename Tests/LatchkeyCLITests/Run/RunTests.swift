@@ -189,6 +189,38 @@ struct RunTests {
     #expect(self.lines == ["up", "other", "term"])
   }
 
+  @Test("a command that ends while latchkey sleeps past the deadline did not end under the lock: status 122")
+  func endedUnprotected() async throws {
+    defer { self.folder.remove() }
+    let url = try await SharedZooKeeper.url("unprotected")
+    let script = "echo up >>$SAID; while ! grep -q other $SAID; do sleep 0.02; done; echo ended >>$SAID"
+    let holder = try self.start(url, script)
+    #expect(try await self.hears("up"))
+    holder.process.signal(SIGSTOP)
+    #expect(await (try self.start(url, "echo other >>$SAID")).outcome().status == 0)
+    #expect(try await self.hears("ended"))
+    holder.process.signal(SIGCONT)
+    let outcome = await holder.outcome()
+    #expect(outcome.status == 122)
+    #expect(outcome.errorText.contains("lock was lost"))
+  }
+
+  @Test("the command's status is known although whoever started latchkey ignores the end of children")
+  func childrenIgnored() async throws {
+    defer { self.folder.remove() }
+    let url = try await SharedZooKeeper.url("ignored")
+    let script = "trap '' CHLD; exec \"$1\" run \"$2\" -- /bin/sh -c 'exit 3'"
+    let process = try LatchkeyCLI.ChildProcess.spawn(["/bin/sh", "-c", script, "sh", Latchkey.path, url])
+    #expect(await process.wait() == .exited(3))
+  }
+
+  @Test("the longest grace there is is one")
+  func longestGrace() async throws {
+    defer { self.folder.remove() }
+    let url = try await SharedZooKeeper.url("grace")
+    #expect(await (try self.start(url, options: ["--grace", "9223372036.8s"], "exit 4")).outcome().status == 4)
+  }
+
   @Test(
     "the command is ended with status 122 when the server ends the session, or falls silent",
     arguments: [true, false]
