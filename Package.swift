@@ -253,7 +253,10 @@ let package = Package(
     ),
     .testTarget(
       name: "LatchkeyCLITests",
-      dependencies: ["LatchkeyCLI", "Latchkey", "LatchkeyTesting"],
+      dependencies: [
+        "LatchkeyCLI", "Latchkey", "LatchkeyTesting",
+        .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
+      ],
       swiftSettings: settings
     ),
   ]

@@ -17,8 +17,8 @@ struct LatchkeyCommand: AsyncParsableCommand {
     abstract: "Distributed locks from the command line.",
     discussion: """
       A lock is named by a URL:
-        local:orders                             in this process
-        channel:orders                           the same, a channel try-lock
+        local:orders                              in this process
+        channel:orders                            the same, a channel try-lock
         zookeeper://zk1:2181,zk2:2181/app/orders  the directory /app/orders
         redis://r1:6379/orders                    the key "orders"
         redlock://r1,r2,r3/orders                 the key on a majority of servers
@@ -97,6 +97,14 @@ struct LatchkeyCommand: AsyncParsableCommand {
   private static func end(with error: any Error) -> Never {
     switch error {
     case let failure as CommandFailure: self.end(failure)
+    case _ where self.unknownCommand != nil:
+      let known = self.shownCommands.joined(separator: ", ")
+      self.end(
+        CommandFailure(
+          .usage,
+          "there is no command \"\(self.unknownCommand ?? "")\"; write one of: \(known); see `\(self.helpCall)`"
+        )
+      )
     case let error where self.exitCode(for: error) == .success:
       // Help and version.
       Descriptors.write(self.fullMessage(for: error) + "\n", to: STDOUT_FILENO)
@@ -117,9 +125,21 @@ struct LatchkeyCommand: AsyncParsableCommand {
 
   /// The call that explains the subcommand that was meant.
   private static var helpCall: String {
-    let shown = self.configuration.subcommands.filter { $0.configuration.shouldDisplay }
-    let names = shown.map { $0.configuration.commandName ?? "" }
-    guard let name = CommandLine.arguments.dropFirst().first, names.contains(name) else { return "latchkey --help" }
+    guard let name = CommandLine.arguments.dropFirst().first, self.shownCommands.contains(name) else {
+      return "latchkey --help"
+    }
     return "latchkey \(name) --help"
+  }
+
+  /// The commands that people may use.
+  private static var shownCommands: [String] {
+    self.configuration.subcommands.filter { $0.configuration.shouldDisplay }
+      .compactMap { $0.configuration.commandName }
+  }
+
+  /// What stands in the place of a command and is none.
+  private static var unknownCommand: String? {
+    guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-"), word != "help" else { return nil }
+    return self.configuration.subcommands.contains { $0.configuration.commandName == word } ? nil : word
   }
 }

@@ -12,7 +12,8 @@ struct UsageTests {
       (["contend", "channel:x", "--processes", "2"], "use the URL of a server"),
       (["contend", "--wait", "3"], "write a duration such as 500ms"),
       (["contend", "--workers", "0"], "must be from 1"),
-      (["contend", "--count", "-1"], "see `latchkey contend --help`"),
+      (["contend", "--count", "-1"], "must be from 1"), (["contend", "--hold", "-1s"], "write a duration such as"),
+      (["contend", "--label", ""], "--label is empty"), (["contend", "--serve", "etcd:2"], "etcd, etcd:3 or etcd:5"),
       (["contend", "--try", "--wait", "1s"], "leave out --wait"),
       (["contend", "--no-lock", "--try"], "leave out --try"),
       (["contend", "--nonsense"], "see `latchkey contend --help`"),
@@ -44,6 +45,11 @@ struct UsageTests {
       (["bench", "--quick", "--duration", "1s"], "leave out either"),
       (["bench", "--workload", "nonsense"], "see `latchkey bench --help`"),
       (["bench", "--report", "/nonexistent/x.html"], "name a file in a folder of yours"),
+      (["bench", "--report", ""], "name a file in a folder of yours"), (["bench", "--report", "/tmp"], "is a folder"),
+      (["verify", "--serve", "redis", "--history", ""], "name a file in a folder of yours"),
+      (["verify", "--serve", "redis", "--faults", ""], "write some of kill,pause"),
+      (["verify", "--serve", "redis", "--faults", "kill,"], "write some of kill,pause"),
+      (["verify", "--serve", "redis", "--seed", "-1"], "see `latchkey verify --help`"),
       (["serve"], "see `latchkey serve --help`"), (["serve", "mysql"], "no such servers"),
       (["choose", "--have", "mysql"], "write one of: zookeeper"),
       (["choose", "--nonsense"], "see `latchkey choose --help`"),
@@ -52,7 +58,7 @@ struct UsageTests {
       (["inspect", "redis://h/x", "--interval", "1s"], "add --watch"),
       (["inspect", "redis://h/x", "--watch", "--interval", "1ms"], "at least 10ms"),
       (["break", "redis://h/x"], "add --yes"), (["check", "redis://"], "the host is missing"),
-      (["nonsense"], "see `latchkey --help`"),
+      (["nonsense"], "see `latchkey --help`"), (["nonsense", "--help"], "write one of: contend, bench, run"),
     ]
   )
   func usage(arguments: [String], remedy: String) async throws {
@@ -78,6 +84,61 @@ struct UsageTests {
     #expect(outcome.status == 0)
     #expect(!outcome.output.isEmpty && outcome.errors.isEmpty)
     #expect(!outcome.output.contains { $0.contains("contend-child") })
+  }
+
+  @Test("that only the backend can see is answered like any other, without a result", arguments: ["1", "2"])
+  func seenByBackend(processes: String) async throws {
+    // The servers' tick is said to be 2 s, of which four make 8 s.
+    let url = try await SharedZooKeeper.url("misuse\(processes)")
+    for more in [[], ["--json"]] {
+      let arguments = ["contend", url, "--session-timeout", "1s", "--count", "10", "--processes", processes, "--quiet"]
+      let outcome = await (try Latchkey(arguments + more)).outcome()
+      #expect(outcome.status == 64)
+      #expect(outcome.output == [])
+      #expect(outcome.errors.count == 1)
+      #expect(outcome.errorText.contains("four ticks"), "\(outcome.errorText)")
+    }
+    let command = try await Latchkey.call("run", "--session-timeout", "1s", url, "--", "true")
+    #expect(command.status == 64)
+    #expect(command.errorText.contains("four ticks"), "\(command.errorText)")
+  }
+
+  @Test("a machine that refuses a temporary folder is no failed check")
+  func noFolder() async throws {
+    let settings = ["TMPDIR": "/nonexistent"]
+    let outcome = try await Latchkey.call(
+      "contend",
+      "--no-lock",
+      "--count",
+      "2",
+      "--processes",
+      "2",
+      settings: settings
+    )
+    #expect(outcome.status == 69)
+    #expect(outcome.output == [])
+    #expect(outcome.errorText.contains("/nonexistent"), "\(outcome.errorText)")
+  }
+
+  @Test("a password file holds one line that is not empty", arguments: ["", "\n", "one\ntwo\n", "one\n\n"])
+  func passwordFile(text: String) async throws {
+    let folder = try LatchkeyCLI.TemporaryFolder()
+    defer { folder.remove() }
+    let file = folder.file("password")
+    try ReportFile.write(text, to: file)
+    let outcome = try await Latchkey.call("inspect", "redis://127.0.0.1:1/x", "--password-file", file)
+    #expect(outcome.status == 64)
+    #expect(outcome.errorText.contains(text.count > 2 ? "more than one line" : "is empty"), "\(outcome.errorText)")
+    #expect(!outcome.errorText.contains("two"))
+  }
+
+  @Test("no line of a help that stands as it is, is too long for 80 columns")
+  func width() throws {
+    for command in try ManualCommand.pages().map(\.command) {
+      for line in (command.discussion ?? "").split(separator: "\n") where line.first == " " {
+        #expect(line.count < 80, "\(command.commandName): \(line)")
+      }
+    }
   }
 
   @Test("a password is not shown in any error")

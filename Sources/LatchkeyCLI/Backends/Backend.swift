@@ -45,4 +45,6 @@ struct ServedBackend: Sendable {
   let tick: Duration?
   /// What they say they are; nil if they were not asked.
   var version: String?
+  /// How long after their start no lock can be had from them; nil if one can at once.
+  var quarantine: Duration?
 }

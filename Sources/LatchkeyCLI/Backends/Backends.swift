@@ -50,6 +50,10 @@ enum Backends {
       let range = "from \(kind.counts.lowerBound) to \(kind.counts.upperBound)"
       throw CommandFailure(.usage, "--serve \(text): write a number of servers \(range), as in \(kind.name):3")
     }
+    guard count != 2 else {
+      let names = "\(kind.name), \(kind.name):3 or \(kind.name):5"
+      throw CommandFailure(.usage, "--serve \(text): two servers survive no failure; write \(names)")
+    }
     return (kind, count)
   }
 }

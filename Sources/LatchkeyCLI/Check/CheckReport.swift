@@ -47,12 +47,13 @@ struct CheckReport: Encodable, Sendable {
     return groups
   }
 
+  /// How many lines of each kind there are.
   private var sum: String {
     let counts = [
       (Finding.Level.danger, "danger", "dangers"), (.warning, "warning", "warnings"), (.note, "note", "notes"),
     ]
     .compactMap { level, one, many -> String? in
-      let count = self.findings.count { $0.level == level }
+      let count = self.groups.count { $0[0].level == level }
       return count == 0 ? nil : "\(count) \(count == 1 ? one : many)"
     }
     return counts.isEmpty ? "nothing to object to" : counts.joined(separator: ", ")

@@ -62,6 +62,10 @@ struct ManualPage: Sendable {
     for argument in self.arguments where argument.kind == .positional {
       let value = Mdoc.term(argument.valueName ?? "value")
       let more = argument.isRepeating ? " ..." : ""
+      if argument.parsingStrategy == "postTerminator" {
+        lines.append(".Fl - Ar \(value)\(more)")
+        continue
+      }
       lines.append(argument.isOptional ? ".Op Ar \(value)\(more)" : ".Ar \(value)\(more)")
     }
     if self.root == nil { lines.append(".Ar command") }

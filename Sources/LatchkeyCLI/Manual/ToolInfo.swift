@@ -30,6 +30,8 @@ struct ToolInfo: Decodable, Sendable {
     var sectionTitle: String?
     var isOptional: Bool
     var isRepeating: Bool
+    /// Where among the words it is looked for; of what comes after `--`: `postTerminator`.
+    var parsingStrategy: String?
     var names: [Name]?
     var valueName: String?
     var defaultValue: String?

@@ -18,6 +18,9 @@ enum Figures {
     }
   }
 
+  /// A moment in seconds since the start, to the tenth.
+  static func moment(_ time: Duration) -> String { "\((time / .milliseconds(100)).rounded() / 10) s" }
+
   /// A whole number with a comma before every three digits.
   static func grouped(_ value: Int) -> String {
     let digits = String(value.magnitude)

@@ -19,6 +19,12 @@ struct Tally: Codable, Sendable {
   /// What became of each worker, where each tries once and somebody wants to know.
   var outcomes: [TryOutcome] = []
 
+  /// What only the backend could see to be wrong usage, if it let nobody in for it: then nothing was measured.
+  var misuse: CommandFailure? {
+    guard self.acquisitions == 0, self.firstErrorCode == ExitStatus.usage.code else { return nil }
+    return CommandFailure(.usage, self.firstError)
+  }
+
   var seconds: Double { self.end > self.start ? Double(self.end - self.start) / 1e9 : 0 }
 
   mutating func note(error: any Error) {

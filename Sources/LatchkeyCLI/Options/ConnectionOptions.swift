@@ -10,14 +10,17 @@ internal import Foundation
 /// How to reach the backend: the options that all commands with a URL share.
 struct ConnectionOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("How long ZooKeeper keeps the locks of a silent client.", valueName: "duration"),
+    help: ArgumentHelp(
+      "How long servers keep the locks of a silent client (default: 30s at ZooKeeper, 15s at etcd).",
+      valueName: "duration"
+    ),
     transform: durationOption
   )
   var sessionTimeout: Duration?
 
   @Option(
     help: ArgumentHelp(
-      "How long Redis keeps a lock that its holder does not extend (default: 30s).",
+      "How long Redis keeps a lock that its holder does not extend (default: 30s); elsewhere as --session-timeout, which in turn means the same here.",
       valueName: "duration"
     ),
     transform: durationOption
@@ -49,8 +52,9 @@ struct ConnectionOptions: ParsableArguments {
     if let sessionTimeout, sessionTimeout <= .zero { throw ValidationError("--session-timeout must be above zero") }
     if let ttl, ttl <= .zero { throw ValidationError("--ttl must be above zero") }
     if self.ttl != nil, self.sessionTimeout != nil {
-      throw ValidationError("--ttl is of Redis and --session-timeout of ZooKeeper: leave out one of them")
+      throw ValidationError("--ttl and --session-timeout set the same time: leave out one of them")
     }
+    if self.label?.isEmpty == true { throw ValidationError("--label is empty: write a word, or leave it out") }
     if let tick, tick <= .zero { throw ValidationError("--tick must be above zero") }
   }
 
@@ -74,13 +78,28 @@ struct ConnectionOptions: ParsableArguments {
     if let label { url.label = label }
     if let timeToLive = self.ttl ?? self.sessionTimeout { url.timeToLive = timeToLive }
     if let passwordFile {
-      guard let text = try? String(contentsOfFile: passwordFile, encoding: .utf8) else {
-        throw CommandFailure(.usage, "cannot read the password file \(passwordFile); check its path and permissions")
-      }
-      url.password = String(text.prefix { !$0.isNewline })
-    } else if url.password == nil, let password = ProcessInfo.processInfo.environment["LATCHKEY_PASSWORD"] {
+      url.password = try Self.password(in: passwordFile)
+    } else if url.password == nil, let password = ProcessInfo.processInfo.environment["LATCHKEY_PASSWORD"],
+      !password.isEmpty
+    {
       url.password = password
     }
     return url
+  }
+
+  /// The one line of a password file, with or without the character that ends it.
+  private static func password(in file: String) throws -> String {
+    guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+      throw CommandFailure(.usage, "cannot read the password file \(file); check its path and permissions")
+    }
+    let password = text.prefix { !$0.isNewline }
+    // What it means that a password comes second, or goes on, is anybody's guess: better none than a wrong one.
+    guard text[password.endIndex...].dropFirst().isEmpty else {
+      throw CommandFailure(.usage, "the password file \(file) has more than one line; leave only the password in it")
+    }
+    guard !password.isEmpty else {
+      throw CommandFailure(.usage, "the password file \(file) is empty; write the password into it, or leave it out")
+    }
+    return String(password)
   }
 }

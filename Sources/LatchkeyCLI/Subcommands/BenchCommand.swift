@@ -61,10 +61,14 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Run this workload only; may be repeated.", valueName: "name"))
   var workload: [BenchWorkload] = []
 
-  @Option(help: ArgumentHelp("How often each workload is measured (default: 3).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How often each workload is measured (default: 3).", valueName: "n")
+  )
   var repetitions: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("How long each measurement runs (default: 1s).", valueName: "duration"),
     transform: durationOption
   )
@@ -115,6 +119,10 @@ struct BenchCommand: AsyncParsableCommand {
       }.run()
     }
     if interruption.signal != nil { Console.note("interrupted; measured so far:") }
+    if outcome.targets.isEmpty, !self.json, let failure = outcome.failure, interruption.signal == nil {
+      // Why each is left out was said, and a table of none tells nothing.
+      throw CommandFailure(code: failure.code, nil)
+    }
     try Console.output(self.json ? try JSON.encode(outcome.reports) : self.text(outcome))
     if let report {
       try ReportFile.write(BenchPage(outcome).html, to: report)

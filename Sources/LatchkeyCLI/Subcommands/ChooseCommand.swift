@@ -14,7 +14,7 @@ struct ChooseCommand: AsyncParsableCommand {
       EXAMPLES
         The whole table:
           latchkey choose
-        Locks that hold across machines, that a late writer cannot break, and that outlive a server:
+        Locks across machines that no late writer breaks, and that outlive a server:
           latchkey choose --across-processes --fencing --survive-minority
         Redis runs already, and nothing else shall:
           latchkey choose --across-processes --no-extra-servers --have redis

@@ -23,7 +23,8 @@ struct CompletionsCommand: AsyncParsableCommand {
       EXAMPLES
         bash, for this shell and for those to come:
           source <(latchkey completions bash)
-          latchkey completions bash > ~/.local/share/bash-completion/completions/latchkey
+          latchkey completions bash \\
+            > ~/.local/share/bash-completion/completions/latchkey
         zsh, into a folder of $fpath:
           latchkey completions zsh > ~/.zsh/completions/_latchkey
         fish:

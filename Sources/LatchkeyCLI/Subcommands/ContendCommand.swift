@@ -55,13 +55,13 @@ struct ContendCommand: AsyncParsableCommand {
   @Argument(help: "The lock, such as local:orders (default: local:contend).", completion: Completions.urls)
   var url: String?
 
-  @Option(help: "How many tasks contend in each process.")
+  @Option(parsing: .unconditional, help: "How many tasks contend in each process.")
   var workers = 8
 
-  @Option(help: "How often each worker takes the lock.")
+  @Option(parsing: .unconditional, help: "How often each worker takes the lock.")
   var count = 1000
 
-  @Option(help: "How many processes contend.")
+  @Option(parsing: .unconditional, help: "How many processes contend.")
   var processes = 1
 
   @Flag(help: "Take no lock, to see updates get lost.")
@@ -70,10 +70,15 @@ struct ContendCommand: AsyncParsableCommand {
   @Flag(name: .customLong("try"), help: "Do not wait: an attempt that finds the lock held is done.")
   var tryOnly = false
 
-  @Option(help: ArgumentHelp("How long to keep the lock each time.", valueName: "duration"), transform: durationOption)
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How long to keep the lock each time (default: 0).", valueName: "duration"),
+    transform: durationOption
+  )
   var hold: Duration = .zero
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("How long each attempt may wait; 0 tries once (default: for ever).", valueName: "duration"),
     transform: durationOption
   )
@@ -120,6 +125,7 @@ struct ContendCommand: AsyncParsableCommand {
       if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
       throw error
     }
+    if let misuse = outcome.tally.misuse { throw misuse }
     if interruption.signal != nil { Console.note("interrupted; measured so far:") }
     let report = ContendReport(
       workload: outcome.report,

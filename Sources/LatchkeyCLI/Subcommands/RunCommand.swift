@@ -17,6 +17,8 @@ struct RunCommand: AsyncParsableCommand {
       Waits for the lock, runs the command, and gives the lock back when the command has ended. If the lock is lost \
       meanwhile, the command is ended: TERM to its process group, KILL after the grace.
 
+      \(CommonHelp.freshRedlock)
+
       EXAMPLES
         One nightly report at a time, on whichever machine:
           latchkey run zookeeper://zk1:2181,zk2:2181/reports -- ./nightly-report
@@ -27,22 +29,25 @@ struct RunCommand: AsyncParsableCommand {
             sh -c './save --fence "$LATCHKEY_TOKEN"'
 
       ENVIRONMENT OF THE COMMAND
-        LATCHKEY_NAME  the name of the lock
-        LATCHKEY_TOKEN  the fencing token; not set where the backend has none
-        LATCHKEY_DEADLINE_FILE  a file of one line that is replaced as time goes \
-      on: until when the lock is safe, in seconds as in /proc/uptime
+        LATCHKEY_NAME           the name of the lock
+        LATCHKEY_TOKEN          the fencing token; not set where the backend has none
+        LATCHKEY_DEADLINE_FILE  a file of one line that is replaced as time goes on:
+                                until when the lock is safe, in seconds as in
+                                /proc/uptime
+        LATCHKEY_PASSWORD       never set: the password is for latchkey alone
 
       SIGNALS
-        The command has a process group of its own, and the terminal if there is one, so Ctrl-C and Ctrl-Z reach it as \
+      The command has a process group of its own, and the terminal if there is one, so Ctrl-C and Ctrl-Z reach it as \
       usual. INT, TERM, HUP and QUIT sent to latchkey go on to that group, USR1 and USR2 to the command. If latchkey \
       itself is killed, a watchdog ends the group in the same way.
 
       EXIT STATUS
         That of the command, 128+n if signal n ended it; otherwise:
-        64   wrong usage
+        64   wrong usage, or a configuration that no lock can be had with
         122  the lock was lost
         124  the wait ran out
         125  latchkey failed, for example because no server can be reached
+             or no temporary folder can be made
         126  the command cannot be executed
         127  the command was not found
       """
@@ -55,6 +60,7 @@ struct RunCommand: AsyncParsableCommand {
   var command: [String] = []
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("How long to wait for the lock; 0 tries once (default: for ever).", valueName: "duration"),
     transform: durationOption
   )
@@ -64,6 +70,7 @@ struct RunCommand: AsyncParsableCommand {
   var tryOnly = false
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("The time from TERM to KILL when the lock is lost (default: 10s).", valueName: "duration"),
     transform: durationOption
   )
@@ -103,7 +110,7 @@ struct RunCommand: AsyncParsableCommand {
       }
     } catch {
       if let signal = signals.first { throw CommandFailure(.signal(signal), nil) }
-      throw Self.failure(error)
+      throw self.failure(error)
     }
     if status != 0 { throw CommandFailure(code: status, nil) }
   }
@@ -194,14 +201,16 @@ struct RunCommand: AsyncParsableCommand {
     }
   }
 
-  private static func failure(_ error: any Error) -> CommandFailure {
+  private func failure(_ error: any Error) -> CommandFailure {
     let failure = CommandFailure(error)
     guard let error = error as? LockError else {
       return error is CommandFailure ? failure : CommandFailure(code: RunStatus.ours, failure.message)
     }
     switch error.code {
-    case .timedOut: return CommandFailure(code: RunStatus.waitRanOut, failure.message)
-    case .invalidURL, .invalidName: return failure
+    case .timedOut:
+      let hasWaited = !self.tryOnly && self.wait != .zero
+      return CommandFailure(code: RunStatus.waitRanOut, error.line(waited: hasWaited))
+    case _ where failure.code == ExitStatus.usage.code: return failure
     case .lockLost: return CommandFailure(code: RunStatus.lockLost, failure.message)
     default: return CommandFailure(code: RunStatus.ours, failure.message)
     }

@@ -11,7 +11,9 @@ struct ServeCommand: AsyncParsableCommand {
       URLs are printed on standard output, a line each: add the name of a lock to one, and other commands can use it. On \
       Ctrl-C or TERM, and at the latest when this process is killed, the servers end and their folders are removed.
 
-      Servers: \(Backends.servers.map(\.name).joined(separator: ", ")).
+      Servers: \(Backends.servers.map(\.name).joined(separator: ", ")). Several of redis are independent, for Redlock.
+
+      \(CommonHelp.freshRedlock)
 
       EXAMPLES
         One ZooKeeper server; in another terminal, with the URL that was printed:
@@ -63,11 +65,17 @@ struct ServeCommand: AsyncParsableCommand {
     }
   }
 
+  /// Servers from which no lock can be had at first.
+  private struct Quarantine {
+    var servers: String
+    var length: Duration
+  }
+
   func run() async throws {
     let kinds = try self.servers.map { try Backends.servers($0) }
     let interruption = try Interruption()
     do {
-      try await interruption.run { try await self.serve(kinds[...], []) }
+      try await interruption.run { try await self.serve(kinds[...], [], []) }
     } catch {
       if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
       throw error
@@ -75,9 +83,15 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   /// Starts the servers one after the other, and waits for the end when all run.
-  private func serve(_ kinds: ArraySlice<(kind: any ServerKind, count: Int)>, _ running: [Served]) async throws {
+  private func serve(
+    _ kinds: ArraySlice<(kind: any ServerKind, count: Int)>,
+    _ running: [Served],
+    _ quarantines: [Quarantine]
+  ) async throws {
     guard let (kind, count) = kinds.first else {
       try self.announce(running)
+      self.announce(quarantines)
+      if !self.quiet { Console.note("Ctrl-C ends and removes everything") }
       while true { try await Task.sleep(for: .seconds(3600)) }
     }
     let name = self.servers[running.count]
@@ -85,7 +99,8 @@ struct ServeCommand: AsyncParsableCommand {
     try await kind.withServers(count: count) { served in
       let tick = served.tick.map { DurationText.format($0) }
       let next = Served(servers: name, url: served.base, tick: tick, version: served.version)
-      try await self.serve(kinds.dropFirst(), running + [next])
+      let quarantine = served.quarantine.map { Quarantine(servers: name, length: $0) }
+      try await self.serve(kinds.dropFirst(), running + [next], quarantines + (quarantine.map { [$0] } ?? []))
     }
   }
 
@@ -100,6 +115,17 @@ struct ServeCommand: AsyncParsableCommand {
       let tick = served.tick.map { " --tick \($0)" } ?? ""
       Console.note("\(served.version ?? served.servers) runs; try: latchkey contend '\(served.url)orders'\(tick)")
     }
-    Console.note("Ctrl-C ends and removes everything")
+  }
+
+  /// Nobody should wonder what a first command waits for.
+  private func announce(_ quarantines: [Quarantine]) {
+    guard !self.quiet else { return }
+    for quarantine in quarantines {
+      let length = DurationText.format(quarantine.length)
+      Console.note(
+        "the locks of \(quarantine.servers) can be had from \(length) after now on: until then each server might have "
+          + "forgotten a lock at its start and has no vote; less with a shorter --ttl"
+      )
+    }
   }
 }

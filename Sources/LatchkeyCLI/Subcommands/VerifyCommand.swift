@@ -53,19 +53,23 @@ struct VerifyCommand: AsyncParsableCommand {
   )
   var faults: [FaultKind]?
 
-  @Option(help: ArgumentHelp("The number that the schedule is made from (default: a random one).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The number that the schedule is made from (default: a random one).", valueName: "n")
+  )
   var seed: UInt64?
 
   @Option(
-    help: ArgumentHelp("For how long there are faults.", valueName: "duration"),
+    parsing: .unconditional,
+    help: ArgumentHelp("For how long there are faults (default: 30s).", valueName: "duration"),
     transform: durationOption
   )
   var duration: Duration = .seconds(30)
 
-  @Option(help: "How many client processes contend.")
+  @Option(parsing: .unconditional, help: "How many client processes contend.")
   var processes = 4
 
-  @Option(help: "How many tasks contend in each process.")
+  @Option(parsing: .unconditional, help: "How many tasks contend in each process.")
   var workers = 2
 
   @Option(help: ArgumentHelp("Write a self-contained page with a timeline.", valueName: "file.html"))
@@ -221,9 +225,10 @@ struct VerifyCommand: AsyncParsableCommand {
 
   @Sendable
   private static func kinds(_ text: String) throws -> [FaultKind] {
-    try text.split(separator: ",").map { word in
+    let known = FaultKind.allCases.map(\.rawValue).joined(separator: ",")
+    guard !text.isEmpty else { throw ValidationError("no kind of fault is named; write some of \(known)") }
+    return try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
       guard let kind = FaultKind(rawValue: String(word)) else {
-        let known = FaultKind.allCases.map(\.rawValue).joined(separator: ",")
         throw ValidationError("\"\(word)\" is no kind of fault; write some of \(known)")
       }
       return kind

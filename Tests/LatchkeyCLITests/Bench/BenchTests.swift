@@ -115,6 +115,14 @@ struct BenchTests {
     #expect(reports[0].perSecond > 0 && reports[2].perSecond == 0)
   }
 
+  @Test("says once that its only backend cannot be reached, and shows no table of nothing")
+  func nothingReachable() async throws {
+    let outcome = try await Latchkey.call("bench", "--no-local", "zookeeper://127.0.0.1:1/x?timeout=300ms", "--quick")
+    #expect(outcome.status == 69)
+    #expect(outcome.output == [])
+    #expect(outcome.errors.count { $0.contains("check the addresses") } == 1, "\(outcome.errorText)")
+  }
+
   @Test("goes on with the others when a server dies under it")
   func serverGone() async throws {
     try await withZooKeeper { server in

@@ -24,7 +24,7 @@ struct CheckReportTests {
                  -> close it
         ok       mode: a:1: alone
 
-        1 danger, 2 notes
+        1 danger, 1 note
         """
     )
   }

@@ -96,6 +96,15 @@ struct CheckTests {
     }
   }
 
+  @Test("says of a ZooKeeper server that nobody listens there, in words that people know")
+  func gone() async throws {
+    let server = try await SharedZooKeeper.url("x").split(separator: "/")[1]
+    let outcome = try await Latchkey.call("check", "zookeeper://\(server),127.0.0.1:1", "--tick", "200ms")
+    #expect(outcome.status == 1)
+    #expect(self.says(outcome, "warning", "reachable", "its port is closed or silent"))
+    #expect(!outcome.output.contains { $0.contains("Connection") })
+  }
+
   @Test("names the defect of the etcd version that Debian has")
   func etcd() async throws {
     try await withEtcd { server in

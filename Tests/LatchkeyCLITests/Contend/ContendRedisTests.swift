@@ -105,6 +105,8 @@ struct ContendRedisTests {
       #expect(inURL.status == 0, "\(inURL.errorText)")
       #expect(inEnvironment.status == 0, "\(inEnvironment.errorText)")
       #expect(wrong.status != 0 && none.status != 0)
+      let empty = await (try Latchkey(arguments, settings: ["LATCHKEY_PASSWORD": ""])).outcome()
+      #expect(empty.errors == none.errors && empty.errors != wrong.errors, "\(empty.errorText)")
       for outcome in [inURL, inEnvironment, wrong, none] {
         #expect(!(outcome.output + outcome.errors).contains { $0.contains(secret) })
       }

@@ -38,6 +38,13 @@ struct StatisticsTests {
     #expect(Figures.time(microseconds: microseconds) == text)
   }
 
+  @Test("moments are told in tenths of a second")
+  func moments() {
+    #expect(Figures.moment(.microseconds(216_030)) == "0.2 s")
+    #expect(Figures.moment(.nanoseconds(1_005_642_063)) == "1.0 s")
+    #expect(Figures.moment(.seconds(123)) == "123.0 s")
+  }
+
   @Test("whole numbers are grouped by thousands, spans are rounded up to seconds")
   func words() {
     #expect([0, 999, 1000, 1_234_567, -4321].map(Figures.grouped) == ["0", "999", "1,000", "1,234,567", "-4,321"])

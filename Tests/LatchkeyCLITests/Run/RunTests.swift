@@ -112,6 +112,11 @@ struct RunTests {
     #expect(second.errors.count == 1)
     // A single try asks only whether the lock is free; a wait knows whom it waits for.
     #expect(second.errorText.contains(option == "--try" ? "1 contender ahead" : "first"), "\(second.errorText)")
+    // And it has waited for nothing, whereas a wait tells its length with the digits that mean something.
+    let time = #/waited \d+(\.\d{1,2})? (µs|ms|s)/#
+    #expect(second.errorText.contains("whole wait") == (option != "--try"))
+    #expect(second.errorText.contains("waited") == (option != "--try"))
+    #expect(second.errorText.contains(time) == (option != "--try"), "\(second.errorText)")
     #expect(await holder.outcome().status == 0)
     let third = await (try self.start(url, options: [option], "true")).outcome()
     #expect(third.status == 0)

@@ -1,7 +1,12 @@
+import Latchkey
 import LatchkeyTesting
 import Testing
 
 @testable import LatchkeyCLI
+
+#if Redis
+@testable import LatchkeyRedis
+#endif
 
 #if canImport(Glibc)
 import Glibc
@@ -58,6 +63,27 @@ struct ServeTests {
     #expect(outcome.status == 143)
     #expect(outcome.errors == [])
   }
+
+  #if Redis
+  @Test("says from when on the locks of Redlock can be had, which is when its servers get their votes")
+  func quarantine() async throws {
+    let command = try Latchkey(["serve", "redis:3"])
+    #expect(try await eventually(within: .seconds(30)) { command.errorsSoFar.contains { $0.contains("Ctrl-C") } })
+    command.process.signal(SIGTERM)
+    let outcome = await command.outcome()
+    let length = DurationText.format(RedlockBackend.quarantine)
+    #expect(outcome.errorText.contains("can be had from \(length) after now on"), "\(outcome.errorText)")
+    let server = RedisConnection.Configuration(host: "127.0.0.1", port: 1)
+    var tracking = server
+    tracking.tracksServer = true
+    var other = tracking
+    other.port = 2
+    let connections = [try RedisConnection(tracking), try RedisConnection(other)]
+    let locks = try RedlockLocks(servers: connections)
+    #expect(locks.turns.servers.settings.probation == RedlockBackend.quarantine)
+    for connection in connections { await connection.close() }
+  }
+  #endif
 
   @Test("removes everything when it is interrupted while it still starts")
   func early() async throws {

@@ -37,6 +37,7 @@ struct ManualTests {
       page.output.contains(".Dt LATCHKEY-RUN 1") && page.output.contains(".Os \"Latchkey \(LatchkeyCommand.version)\"")
     )
     let none = try await Latchkey.call("manual", "nonsense")
+    #expect(page.output.contains(".Fl - Ar \"\\&command\" ..."))
     #expect(none.status == 64)
     #expect(none.errorText.contains("write one of: contend"))
   }

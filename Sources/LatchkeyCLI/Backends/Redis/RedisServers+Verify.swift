@@ -8,9 +8,6 @@ extension RedisServers: VerifiedServerKind {
     count: Int,
     _ body: @Sendable (any VerifiedServers) async throws -> Result
   ) async throws -> Result {
-    guard count != 2 else {
-      throw CommandFailure(.usage, "--serve redis:2: two servers survive no failure; write redis, redis:3 or redis:5")
-    }
     let configuration = RedisConfiguration {
       $0.keepsData = count == 1
       if count == 1 { $0.settings["appendfsync"] = "always" }

@@ -10,16 +10,14 @@ struct RedisServers: ServerKind {
     count: Int,
     _ body: @Sendable (ServedBackend) async throws -> Result
   ) async throws -> Result {
-    guard count != 2 else {
-      throw CommandFailure(.usage, "--serve redis:2: two servers survive no failure; write redis, redis:3 or redis:5")
-    }
-    return try await withRedisServers(count: count) { servers in
+    try await withRedisServers(count: count) { servers in
       let hosts = servers.map(\.connectString).joined(separator: ",")
       return try await body(
         ServedBackend(
           base: "\(count == 1 ? "redis" : "redlock")://\(hosts)/",
           tick: nil,
-          version: await self.version(of: servers.first)
+          version: await self.version(of: servers.first),
+          quarantine: count == 1 ? nil : RedlockBackend.quarantine
         )
       )
     }

@@ -61,7 +61,8 @@ extension ZooKeeperBackend: LookableBackend {
       facts.read(isro: try await ask("isro"))
       facts.read(conf: try await ask("conf"))
     } catch {
-      facts.failure = error.description
+      // What a refusal is called inside the network library is of no use to anybody.
+      facts.failure = error.code == .noAnswer ? "its port is closed or silent" : error.description
     }
     return facts
   }

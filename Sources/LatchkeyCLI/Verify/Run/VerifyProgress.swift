@@ -17,7 +17,7 @@ final class VerifyProgress: Sendable {
 
   func note(_ fault: PlannedFault) {
     guard !self.isQuiet, !self.isTerminal else { return }
-    Console.note("\(DurationText.format(.milliseconds(fault.at / .milliseconds(1)))): \(fault.action.name)")
+    Console.note("\(Figures.moment(fault.at)): \(fault.action.name)")
   }
 
   func show(_ counts: VerifyRecord.Counts, since began: ContinuousClock.Instant, of duration: Duration) {
