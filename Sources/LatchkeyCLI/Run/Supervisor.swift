@@ -75,7 +75,7 @@ struct Supervisor: Sendable {
           // It may have gone on, and ended, while this process stood still: then nobody has said yet that the lock was gone.
           guard !held.isHeld, let error = await held.lost else { return .ended(change) }
           self.onLoss()
-          Console.note("\(error); the command had ended by then, but not in time for certain")
+          Console.note("\(error); the command has ended, perhaps not in time")
           child.signal(SIGTERM, group: true)
           await self.endGroup(of: child, by: .now.advanced(by: self.grace))
           return .lost(error)

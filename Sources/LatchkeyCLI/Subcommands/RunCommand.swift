@@ -132,7 +132,7 @@ struct RunCommand: AsyncParsableCommand {
     do throws(LockError) { try await lease.release() } catch { lossAtEnd = error }
     switch try result.get() {
     case .ended where lossAtEnd?.code == .lockLost:
-      if let lossAtEnd { Console.note("\(lossAtEnd); the command had ended by then, but not in time for certain") }
+      if let lossAtEnd { Console.note("\(lossAtEnd); the command has ended, perhaps not in time") }
       return RunStatus.lockLost
     case .ended(let change): return change.status ?? RunStatus.ours
     case .lost: return RunStatus.lockLost
