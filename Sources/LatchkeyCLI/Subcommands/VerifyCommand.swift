@@ -147,10 +147,17 @@ struct VerifyCommand: AsyncParsableCommand {
       let url = try self.connection.apply(to: LockURL(self.url ?? ""))
       try Self.check(url)
       settings.target = [url.description] + self.connection.tickArguments
-      settings.timeToLive = url.timeToLive ?? .seconds(4)
+      settings.timeToLive = Self.timeToLive(at: url, tick: self.connection.tick)
+      let lockURL = Self.url(url, settings)
+      // What cannot work, or is not there, is told before anything is harmed.
+      progress.say("looking whether the lock can be used")
+      try await Backends.backend(for: lockURL).withLocks(at: lockURL, tick: self.connection.tick) { locks in
+        guard let lease = try await locks.lock(lockURL.name).tryAcquire() else { return }
+        try await lease.release()
+      }
       return try await VerifyRun(
         settings: settings,
-        url: Self.url(url, settings),
+        url: lockURL,
         tick: self.connection.tick,
         servers: nil,
         progress: progress
@@ -175,6 +182,14 @@ struct VerifyCommand: AsyncParsableCommand {
         progress: progress
       ).run()
     }
+  }
+
+  /// How long sessions, leases or keys live on the user's own servers, unless the user says: a short time, so that much happens,
+  /// but for ZooKeeper no less than can be proven.
+  static func timeToLive(at url: LockURL, tick: Duration?) -> Duration {
+    if let timeToLive = url.timeToLive { return timeToLive }
+    guard url.scheme == .zookeeper else { return .seconds(4) }
+    return max(.seconds(4), (tick ?? .seconds(2)) * 4)
   }
 
   /// The lock as the clients are to use it.

@@ -1,3 +1,4 @@
+import Latchkey
 import LatchkeyTesting
 import Testing
 
@@ -49,6 +50,23 @@ struct VerifyTests {
           + "--sabotage ignore-deadline"
       )
     }
+  }
+
+  @Test("what can never work on servers of one's own is refused before anything is harmed, and the default can work")
+  func impossible() async throws {
+    let url = try await SharedZooKeeper.url("verified")
+    let outcome = try await Latchkey(["verify", url, "--ttl", "1s", "--duration", "20s"]).outcome()
+    #expect(outcome.status == 64)
+    #expect(outcome.output == [])
+    #expect(outcome.errorText.contains("four ticks"))
+    let gone = try await Latchkey(["verify", "redis://127.0.0.1:1/x"]).outcome()
+    #expect(gone.status == 69)
+    #expect(gone.output == [])
+    let zookeeper = try LockURL("zookeeper://h/x")
+    #expect(VerifyCommand.timeToLive(at: zookeeper, tick: nil) == .seconds(8))
+    #expect(VerifyCommand.timeToLive(at: zookeeper, tick: .seconds(3)) == .seconds(12))
+    #expect(VerifyCommand.timeToLive(at: try LockURL("zookeeper://h/x?ttl=20s"), tick: nil) == .seconds(20))
+    #expect(VerifyCommand.timeToLive(at: try LockURL("redis://h/x"), tick: nil) == .seconds(4))
   }
 
   @Test("a resource that takes stale writes from a client that was stopped is found out")
