@@ -1,11 +1,15 @@
 internal import Latchkey
 
+#if Redis
+internal import LatchkeyRedis
+#endif
+
 /// What the help of `latchkey` and every page of its manual say alike.
 enum CommonHelp {
   #if Redis
   /// Why locks of Redlock may have to be waited for on servers that have just been started.
   static let freshRedlock = """
-    With Redlock, a server that was started within the last TTL and \(DurationText.format(RedlockBackend.quarantineMargin)) \
+    With Redlock, a server that was started within the last TTL and \(DurationText.format(RedlockLocks.probationMargin)) \
     has no vote, since it may have forgotten a lock: while a majority is that young, no lock can be had. At a TTL of \
     \(DurationText.format(RedlockBackend.timeToLive)), which is the default, that is for the first \
     \(DurationText.format(RedlockBackend.quarantine)).

@@ -95,13 +95,16 @@ public final class RedlockLocks: LockProvider {
           logger: configuration.logger ?? RedisLocks.logger(of: servers[0]),
           isFenced: false,
           answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
-          probation: largest + .seconds(1),
+          probation: largest + Self.probationMargin,
           turns: turns,
           renewal: renewal
         )
       )
     )
   }
+
+  /// How much longer than the largest TTL a server has no vote after its start.
+  package static let probationMargin = Duration.seconds(1)
 
   private static func check(
     _ servers: [any RedisExecutor],

@@ -3,8 +3,8 @@ extension ExplorationModel {
   /// something that matters, so that an exploration would miss what only the second can lead to.
   ///
   /// Every state is compared, each time it is reached, with the first of the same digest: whether it is at rest, whether it
-  /// breaks a promise, and the digests of all states one step on. A model that leaves out steps by who is who must be compared without that. Keeps all states and
-  /// takes every step once for each way to it: for small models.
+  /// breaks a promise, and the digests of all states one step on. A model that leaves out steps by who is who must be compared
+  /// without that. Keeps all states and takes every step once for each way to it: for small models.
   ///
   /// - Returns: The two states and what follows from each, in words; nil if there are none.
   public func firstAmbiguity() -> String? {

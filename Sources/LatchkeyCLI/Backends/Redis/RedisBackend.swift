@@ -26,7 +26,7 @@ struct RedisBackend: Backend {
   }
 }
 
-/// Runs a body, and afterwards, whichever way it ended, gives back what its locks have left at the servers.
+/// Runs a body, and afterwards, whichever way it ended, what ends what it worked with.
 func withCleanEnd<Result: Sendable>(
   _ end: () async -> Void,
   _ body: () async throws -> Result
@@ -65,13 +65,8 @@ func withConnections<Result: Sendable>(
     }
     connections.append(try RedisConnection(configuration))
   }
-  do {
-    let result = try await body(connections)
-    for connection in connections { await connection.close() }
-    return result
-  } catch {
-    for connection in connections { await connection.close() }
-    throw error
+  return try await withCleanEnd({ for connection in connections { await connection.close() } }) {
+    try await body(connections)
   }
 }
 

@@ -9,11 +9,8 @@ struct RedlockBackend: Backend {
   /// The TTL unless the URL or an option gives another.
   static var timeToLive: Duration { RedlockLocks.Configuration().timeToLive }
 
-  /// How much longer than the TTL a server has no vote after its start.
-  static let quarantineMargin = Duration.seconds(1)
-
   /// How long after its start a server has no vote, at the usual TTL.
-  static var quarantine: Duration { self.timeToLive + self.quarantineMargin }
+  static var quarantine: Duration { self.timeToLive + RedlockLocks.probationMargin }
 
   func withLocks<Result: Sendable>(
     at url: LockURL,
