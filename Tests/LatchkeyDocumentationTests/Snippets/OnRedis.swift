@@ -43,6 +43,7 @@ enum OnRedis {
     let wasAlone = try await locks.redlock(LockName("orders/42")).withLock(within: .seconds(5)) { held in
       held.isHeld && held.token == nil
     }
+    await locks.releaseAll()  // also where a server has been too slow to answer yet
     for connection in connections { await connection.close() }
     // end
     return wasAlone
