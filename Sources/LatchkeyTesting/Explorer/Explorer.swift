@@ -7,7 +7,8 @@ public enum ExplorationOrder: Sendable {
 }
 
 extension ExplorationModel {
-  /// Takes every step in every state that can be reached.
+  /// Takes every step in every state that can be reached. A state that offers a single step is passed: it is checked, and neither
+  /// remembered nor counted.
   ///
   /// Ends at the first promise that a step or a state breaks. If there is none, looks for a state from which no state at rest can
   /// be reached without faults.
@@ -60,6 +61,9 @@ extension ExplorationModel {
 
 /// One exploration.
 private struct ExplorationSearch<Model: ExplorationModel> {
+  /// How many states are passed at most before one is remembered: they might go round in a circle.
+  private static var longestPass: Int { 32 }
+
   /// A state that was reached and not left yet.
   private struct Open {
     let state: Model.State
@@ -137,11 +141,11 @@ private struct ExplorationSearch<Model: ExplorationModel> {
       self.result.transitions += 1
       do throws(BrokenPromise) {
         try self.model.take(step, in: &reached)
+        try self.pass(&reached)
         let (target, isNew) = self.table.number(self.model.digest(of: reached))
         if isNew {
           self.parents.append(UInt32(number))
           self.choices.append(UInt16(choice))
-          try self.model.check(reached)
           next.append(Open(state: reached, number: target, depth: open.depth + 1))
         }
         if !self.model.isFault(step, in: state) {
@@ -154,6 +158,22 @@ private struct ExplorationSearch<Model: ExplorationModel> {
     }
     guard isDeadEnd else { return nil }
     return self.story(to: number, then: nil, BrokenPromise("nothing more happens: \(self.model.describe(state))"))
+  }
+
+  /// Goes on, checking every state, to one that offers a choice or is at rest. Those before it need not be remembered: what
+  /// follows from them follows from it.
+  private func pass(
+    _ state: inout Model.State,
+    _ visit: (_ step: Model.Step, _ before: Model.State) -> Void = { _, _ in }
+  ) throws(BrokenPromise) {
+    for _ in 0..<Self.longestPass {
+      try self.model.check(state)
+      guard !self.model.isAtRest(state) else { return }
+      let steps = self.model.steps(from: state)
+      guard steps.count == 1, !self.model.isFault(steps[0], in: state) else { return }
+      visit(steps[0], state)
+      try self.model.take(steps[0], in: &state)
+    }
   }
 
   private func stuck() -> Exploration.Story? {
@@ -176,6 +196,7 @@ private struct ExplorationSearch<Model: ExplorationModel> {
       lines.append(self.model.describe(step, in: state))
       do throws(BrokenPromise) {
         try self.model.take(step, in: &state)
+        try self.pass(&state) { lines.append(self.model.describe($0, in: $1)) }
       } catch {
         return Exploration.Story(promise: error, steps: lines)
       }

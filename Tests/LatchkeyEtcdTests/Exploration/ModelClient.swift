@@ -4,7 +4,7 @@
 /// One client of the model: its machine, and what is under way between it and the server.
 struct ModelClient {
   /// There is at most one on a predecessor, and one on our own key.
-  struct Watch {
+  struct Watch: Equatable {
     let key: [UInt8]
     /// Our own key, if that is what is watched.
     var node: QueueNode?

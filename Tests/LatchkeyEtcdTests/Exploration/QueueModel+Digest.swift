@@ -7,7 +7,7 @@ import LatchkeyTesting
 /// in the queue counts, and of attempts, sessions and revisions that are gone only which are the same.
 extension QueueModel {
   func digest(_ state: State, into digest: inout StateDigest) {
-    digest.add(state.faults)
+    digest.add(state.plan?[state.clients.count] ?? -1)
     let least = StateDigest.least(among: Self.looks(of: state)) { order in
       var words = StateDigest()
       // A key can come back under its name, so it matters whose it was: clients are numbered by what they look like.
@@ -41,6 +41,7 @@ extension QueueModel {
     digest.add(state.clients[index].watches.count)
     digest.add(state.clients[index].callers.count)
     digest.add(state.clients[index].hasLiveTerm)
+    digest.add(state.plan?[index] ?? -1)
     return digest.value
   }
 }
@@ -59,6 +60,7 @@ private struct ClientDigest {
   }
 
   private mutating func add(_ client: ModelClient) {
+    self.words.add(self.state.plan?[self.index] ?? -1)
     self.session(client.session)
     self.words.add(self.state.server.sessions.contains(client.session))
     self.words.add(client.hasLiveTerm)
@@ -128,7 +130,7 @@ private struct ClientDigest {
   private mutating func gaps(of client: ModelClient) {
     let now = self.state.server.revision
     // What happened since matters until the watch is set, and again if its stream breaks.
-    for watch in client.watches { self.words.add(watch.asOf == now && (!watch.isSet || self.state.faults > 0)) }
+    for watch in client.watches { self.words.add(watch.asOf == now && (!watch.isSet || self.mayBreak)) }
     for told in client.events {
       let watch = client.watch(isOwn: told.isOwn).map { client.watches[$0] }
       self.words.add(watch.map { told.revision <= $0.asOf } ?? false)
@@ -139,6 +141,12 @@ private struct ClientDigest {
     }
     self.words.add(client.late?.revision == now)
     for request in client.requests { self.words.add(self.state.server.revision(foundBy: request) == now) }
+  }
+
+  /// Whether the client's stream of watches may break yet.
+  private var mayBreak: Bool {
+    guard let plan = self.state.plan else { return false }
+    return plan[self.index] > 0 || plan[self.state.clients.count] > 0
   }
 
   // MARK: Names

@@ -7,6 +7,7 @@ import LatchkeyTesting
 extension QueueModel {
   func describe(_ step: Step, in state: State) -> String {
     switch step {
+    case .foresee(let plan): return "(faults to come: \(self.describe(plan)))"
     case .join(let index):
       let isPatient = state.clients[index].callers.first ?? true
       return isPatient ? "\(Self.name(index)) asks for the lock" : "\(Self.name(index)) tries the lock"
@@ -43,6 +44,12 @@ extension QueueModel {
     case .deleteByHand(let index): return "FAULT: somebody deletes \(Self.name(index))'s key by hand"
     case .restart: return "FAULT: the server is started again; all streams break"
     }
+  }
+
+  private func describe(_ plan: [Int]) -> String {
+    let parts = plan.enumerated().filter { $1 > 0 }
+      .map { "\($1) for \($0 < self.callers.count ? Self.name($0) : "the server")" }
+    return parts.isEmpty ? "none" : parts.joined(separator: ", ")
   }
 
   func describe(_ state: State) -> String {

@@ -4,7 +4,7 @@ import LatchkeyTesting
 @testable import LatchkeyEtcd
 
 /// Clients that contend for one etcd lock, each with the real state machine, at a server, with every message in between in the
-/// open and a budget of faults.
+/// open and a number of faults, of which it is settled first whom they may strike.
 struct QueueModel: ExplorationModel {
   /// How what surrounds the machine behaves; a mutant is a changed line.
   struct Shell {
@@ -23,6 +23,8 @@ struct QueueModel: ExplorationModel {
   }
 
   enum Step: Hashable {
+    /// It is settled how many faults each client may be struck by, and last the server.
+    case foresee([Int])
     case join(Int)
     case release(Int)
     case serve(Int)
@@ -50,7 +52,8 @@ struct QueueModel: ExplorationModel {
   struct State {
     var server: ModelServer
     var clients: [ModelClient]
-    var faults: Int
+    /// How many faults may yet strike each client, and last the server; nil until that is settled.
+    var plan: [Int]?
     var nextSession: UInt64
     var lastToken: Int64 = 0
     /// Revisions of keys that somebody deleted by hand: their holders are not protected.
@@ -77,23 +80,43 @@ struct QueueModel: ExplorationModel {
     return State(
       server: ModelServer(sessions: sessions),
       clients: zip(sessions, self.callers).map { ModelClient(session: $0, callers: $1, rules: self.rules) },
-      faults: self.budget,
+      plan: nil,
       nextSession: UInt64(sessions.count) + 1
     )
+  }
+
+  /// Every way to settle whom so many faults may strike. A budget that is open to all would keep every message in doubt until it
+  /// is used up; under a plan it is known from the first step on who is spared. Whatever happens with at most so many faults is
+  /// possible under one of the plans, since a fault that is planned need not strike.
+  private var plans: [[Int]] {
+    var targets = self.faults == [.restart] ? [] : Array(self.callers.indices)
+    if self.faults.contains(.restart) { targets.append(self.callers.count) }
+    var plans: Set<[Int]> = [Array(repeating: 0, count: self.callers.count + 1)]
+    for _ in 0..<self.budget {
+      plans = plans.reduce(into: []) { longer, plan in
+        for target in targets {
+          var plan = plan
+          plan[target] += 1
+          longer.insert(plan)
+        }
+      }
+    }
+    return plans.sorted { $0.lexicographicallyPrecedes($1) }
   }
 
   // MARK: What may happen
 
   func steps(from state: State) -> [Step] {
-    if self.isReduced, let step = self.soleStep(from: state) { return [step] }
+    guard let plan = state.plan else { return self.plans.map { .foresee($0) } }
+    if self.isReduced, let steps = self.sufficientSteps(from: state, plan) { return steps }
     var steps: [Step] = []
-    for index in state.clients.indices { self.addSteps(of: index, state, &steps) }
-    guard state.faults > 0, self.faults.contains(.restart) else { return steps }
+    for index in state.clients.indices { self.addSteps(of: index, state, plan, &steps) }
+    guard plan[state.clients.count] > 0 else { return steps }
     if state.clients.count(where: { !$0.watches.isEmpty }) > 1 { steps.append(.restart) }
     return steps
   }
 
-  private func addSteps(of index: Int, _ state: State, _ steps: inout [Step]) {
+  func addSteps(of index: Int, _ state: State, _ plan: [Int], _ steps: inout [Step]) {
     let client = state.clients[index]
     if !client.callers.isEmpty { steps.append(.join(index)) }
     if client.hold != nil { steps.append(.release(index)) }
@@ -113,7 +136,7 @@ struct QueueModel: ExplorationModel {
       if state.server.sessions.contains(client.session) { steps.append(.expire(index, client.session)) }
     }
     for session in client.oldSessions { steps.append(.expire(index, session)) }
-    guard state.faults > 0 else { return }
+    guard plan[index] > 0 else { return }
     if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
     guard client.isBusy else { return }
     if let request = client.requests.first, !request.action.isRead {
@@ -131,17 +154,25 @@ struct QueueModel: ExplorationModel {
     if !self.shell.deadlineComesFirst, client.hasLiveTerm { steps.append(.expire(index, client.session)) }
   }
 
-  func isFault(_ step: Step, in state: State) -> Bool {
+  func isFault(_ step: Step, in state: State) -> Bool { self.target(of: step, in: state) != nil }
+
+  /// Whom a step strikes, if it is a fault: a client, or else the server.
+  private func target(of step: Step, in state: State) -> Int? {
     switch step {
-    case .cancel, .loseAnswer, .delayRequest, .loseEvent, .breakStream, .pause, .deleteByHand, .restart: true
-    case .expire(let index, let session): state.clients[index].session == session && state.clients[index].hasLiveTerm
-    default: false
+    case .cancel(let index), .loseAnswer(let index), .delayRequest(let index), .loseEvent(let index),
+      .breakStream(let index), .pause(let index), .deleteByHand(let index):
+      index
+    case .restart: state.clients.count
+    case .expire(let index, let session):
+      state.clients[index].session == session && state.clients[index].hasLiveTerm ? index : nil
+    default: nil
     }
   }
 
   func take(_ step: Step, in state: inout State) throws(BrokenPromise) {
-    if self.isFault(step, in: state) { state.faults -= 1 }
+    if let target = self.target(of: step, in: state) { state.plan?[target] -= 1 }
     switch step {
+    case .foresee(let plan): state.plan = plan
     case .join(let index):
       let patient = state.clients[index].callers.removeFirst()
       state.clients[index].waiting.append(patient)

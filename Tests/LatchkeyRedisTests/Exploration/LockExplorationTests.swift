@@ -57,10 +57,7 @@ struct LockExplorationTests {
 
   @Test("Redlock of three servers holds in every state of two clients")
   func quorum() {
-    self.expectSound(
-      "three servers, two clients",
-      LockModel(servers: 3, callers: Self.two, faults: 0, isTimed: false, areRepliesSlow: false, isPollingEager: false)
-    )
+    self.expectSound("three servers, two clients", Self.quorum(0))
   }
 
   @Test("a lease that is renewed holds in every state with any two faults, at any delays")
@@ -72,15 +69,7 @@ struct LockExplorationTests {
 
   @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: Self.isDeep))
   func quorumOneFault() {
-    let model = LockModel(
-      servers: 3,
-      callers: Self.two,
-      faults: 1,
-      isTimed: false,
-      areRepliesSlow: false,
-      isPollingEager: false
-    )
-    self.expectSound("three servers, two clients, one fault", model)
+    self.expectSound("three servers, two clients, one fault", Self.quorum(1, LockModel.Fault.allCases))
   }
 
   @Test(
@@ -112,19 +101,38 @@ struct LockExplorationTests {
 
   @Test("Redlock of three servers holds in every state of three clients", .enabled(if: Self.isDeep))
   func quorumThreeClients() {
-    let model = LockModel(
-      servers: 3,
-      callers: Self.three,
-      faults: 0,
-      isTimed: false,
-      areRepliesSlow: false,
-      isPollingEager: false
-    )
-    self.expectSound("three servers, three clients", model, .depthFirst)
+    self.expectSound("three servers, three clients", Self.quorum(0, callers: Self.three), .depthFirst)
   }
 
-  @Test("Redlock holds in the first three million states of three clients with two faults", .enabled(if: Self.isDeep))
+  @Test(
+    "Redlock of three servers holds in every state of three clients that try once, with any two faults",
+    .enabled(if: Self.isDeep)
+  )
   func quorumThreeClientsTwoFaults() {
+    self.expectSound(
+      "three servers, three clients, an attempt each, two faults",
+      Self.quorum(2, LockModel.Fault.allCases, callers: Self.three, patience: 1),
+      .depthFirst
+    )
+  }
+
+  @Test(
+    "Redlock of three servers holds in every state of two clients that try twice, with any two faults",
+    .enabled(if: Self.isDeep)
+  )
+  func quorumTwoFaults() {
+    self.expectSound(
+      "three servers, two clients, two attempts each, two faults",
+      Self.quorum(2, LockModel.Fault.allCases, patience: 2),
+      .depthFirst
+    )
+  }
+
+  @Test(
+    "Redlock holds in the first three million states of three clients with two faults while time passes",
+    .enabled(if: Self.isDeep)
+  )
+  func timedQuorum() {
     let model = LockModel(servers: 3, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
     self.expectSound("three servers, three clients, two faults, time", model, upTo: 3_000_000)
   }
@@ -134,7 +142,7 @@ struct LockExplorationTests {
     LockModel(servers: 1, callers: returning, faults: isDeep ? 1 : 0, isTimed: false, isPollingEager: false),
     LockModel(servers: 1, callers: two, faults: 1, isTimed: false),
     LockModel(servers: 1, callers: two, faults: 0, isPollingEager: false),
-    LockModel(servers: 3, callers: two, faults: 0, isTimed: false, areRepliesSlow: false, isPollingEager: false),
+    quorum(0),
   ]
 
   @Test(
@@ -264,16 +272,23 @@ struct LockExplorationTests {
   }
 
   /// Three servers without regard to time.
-  private static func quorum(_ budget: Int, _ faults: [LockModel.Fault] = []) -> LockModel {
-    LockModel(
+  private static func quorum(
+    _ budget: Int,
+    _ faults: [LockModel.Fault] = [],
+    callers: [[Bool]] = two,
+    patience: UInt64 = 0
+  ) -> LockModel {
+    var model = LockModel(
       servers: 3,
-      callers: Self.two,
+      callers: callers,
       faults: budget,
       of: faults,
       isTimed: false,
       areRepliesSlow: false,
       isPollingEager: false
     )
+    model.patience = patience
+    return model
   }
 
   @Test("the explorer finds that", arguments: Self.mistakes)

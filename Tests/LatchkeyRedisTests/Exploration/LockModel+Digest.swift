@@ -17,7 +17,7 @@ extension LockModel {
         if !self.isSingle { words.add(state.nodes[node].run > 0) }
       }
       let clients = state.clients.indices.map { index in
-        var client = ClientDigest(state: state, index: index, tokens: tokens)
+        var client = ClientDigest(state: state, index: index, tokens: tokens, patience: self.patience)
         client.add(order: order)
         return client.words.value
       }
@@ -47,7 +47,7 @@ extension LockModel {
       look.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
       look.add(state.nodes[node].run > 0)
       let parts = state.clients.indices.map { index in
-        var client = ClientDigest(state: state, index: index, tokens: [])
+        var client = ClientDigest(state: state, index: index, tokens: [], patience: self.patience)
         // One client's key where another waits is not the other's where the one waits.
         client.addGlance()
         client.add(node: node)
@@ -65,11 +65,13 @@ private struct ClientDigest {
   let state: LockModel.State
   let index: Int
   let tokens: [UInt64]
+  let patience: UInt64
   var words = StateDigest()
 
   private var client: ModelClient { self.state.clients[self.index] }
 
-  init(state: LockModel.State, index: Int, tokens: [UInt64]) {
+  init(state: LockModel.State, index: Int, tokens: [UInt64], patience: UInt64) {
+    self.patience = patience
     self.state = state
     self.index = index
     self.tokens = tokens
@@ -88,6 +90,7 @@ private struct ClientDigest {
     for patient in client.callers { self.words.add(patient) }
     self.words.add(client.waiting.count)
     for patient in client.waiting { self.words.add(patient) }
+    self.words.add(min(client.turn.attempt, self.patience))
     self.add(client.turn)
     for (attempt, ballot) in client.ballotsInOrder {
       self.attempt(attempt)

@@ -83,6 +83,8 @@ struct LockModel: ExplorationModel {
   let areRepliesSlow: Bool
   /// Whether who waits may ask again at any moment, or only when nothing else would let it go on.
   let isPollingEager: Bool
+  /// After how many attempts a client waits no longer; 0 if it never tires.
+  var patience: UInt64 = 0
   /// Whether steps are taken alone whose order cannot matter.
   var isReduced = true
 
@@ -146,7 +148,9 @@ struct LockModel: ExplorationModel {
       if !client.replies[node].isEmpty { steps.append(.hear(index, node: node)) }
     }
     // Pauses are long enough for an attempt to be given back, or nearly so; else there would be no end of attempts.
-    if client.alarm != nil, client.ballots.count < 2, self.isPollingEager || self.mustPoll(index, state) {
+    if client.alarm != nil, client.ballots.count < 2, !self.isTired(client),
+      self.isPollingEager || self.mustPoll(index, state)
+    {
       steps.append(.alarm(index))
     }
     for (position, retry) in client.retries.enumerated() {
@@ -273,7 +277,17 @@ struct LockModel: ExplorationModel {
   }
 
   func isAtRest(_ state: State) -> Bool {
-    state.nodes.allSatisfy { $0.key == nil } && state.clients.allSatisfy { !$0.isBusy && $0.late.isEmpty }
+    state.nodes.allSatisfy { $0.key == nil }
+      && state.clients.allSatisfy { (!$0.isBusy || self.hasGivenUp($0)) && $0.late.isEmpty }
+  }
+
+  /// Whether a client has made as many attempts as it will.
+  func isTired(_ client: ModelClient) -> Bool { self.patience > 0 && client.turn.attempt >= self.patience }
+
+  /// Whether a client waits without ever asking again, and has nothing left anywhere.
+  func hasGivenUp(_ client: ModelClient) -> Bool {
+    self.isTired(client) && client.turn.isResting && client.hold == nil && client.ballots.isEmpty
+      && client.requests.allSatisfy(\.isEmpty) && client.replies.allSatisfy(\.isEmpty)
   }
 
   static func name(_ client: Int) -> String { ["Ann", "Bob", "Cay", "Dan"][client] }
