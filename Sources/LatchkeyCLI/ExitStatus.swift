@@ -58,7 +58,7 @@ struct CommandFailure: Error {
   init(_ error: any Error) {
     switch error {
     case let failure as CommandFailure: self = failure
-    case let error as LockError: self.init(ExitStatus(error), error.line())
+    case let error as LockError: self.init(ExitStatus(error), error.description)
     // This machine refuses what the command needs before there is anything to judge: a folder, a pipe, a process.
     case let error as SystemError: self.init(.unreachable, error.description)
     case let error as ServerError: self.init(.unreachable, error.description)

@@ -12,6 +12,8 @@ extension LockError {
         (.notAuthorized, "the servers refuse this client; check its credentials and the ACLs of the lock's directory")
       case .connectionLoss, .operationTimeout, .sessionExpired:
         (.unreachable, "the servers could not be asked; check their addresses and that they run")
+      case .throttled:
+        (.backendFailure, "the servers refuse requests because of their load; try again later, or give them less to do")
       default: (.backendFailure, "the servers answered with an error")
       }
     self.init(code, name: name, message: message, underlying: error)
@@ -28,6 +30,7 @@ extension QueueFailure {
     // The reply is missing, or came from a connection that has been given up: the request may have been carried out.
     case .connectionLoss, .operationTimeout, .runtimeInconsistency, .sessionMoved: self = .inDoubt
     case .sessionExpired, .closed, .invalidState: self = .sessionOver
+    case .throttled: self = .throttled
     default: self = .permanent(keep(error))
     }
   }

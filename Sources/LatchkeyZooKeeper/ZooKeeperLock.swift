@@ -36,6 +36,7 @@ public struct ZooKeeperLock: FencedLock {
   }
 
   private func tryLease() async throws(LockError) -> Lease? {
+    try self.locks.checkPlace(of: self.name)
     if Task.isCancelled { throw .cancelled(self.name) }
     if case .leased(let lease) = try await self.tryOnce() { return lease.makeLease() }
     return nil
@@ -56,6 +57,7 @@ public struct ZooKeeperLock: FencedLock {
   }
 
   private func acquireLease(within timeout: Duration?) async throws(LockError) -> Lease {
+    try self.locks.checkPlace(of: self.name)
     if Task.isCancelled { throw .cancelled(self.name) }
     let start = ContinuousClock.now
     if let timeout, timeout <= .zero {
@@ -91,10 +93,11 @@ public struct ZooKeeperLock: FencedLock {
   /// One try: a question first, and a node only if the answer is that nobody holds the lock.
   private func tryOnce() async throws(LockError) -> Attempt {
     let patience = self.locks.client.configuration.connectTimeout
+    let deadline = ContinuousClock.now.advanced(by: patience)
     let session = try await self.connectedSession(within: patience)
     let isFreeHere = self.locks.withQueue(self.name, self.directory) { queue in queue.isFreeLocally }
     guard isFreeHere else { return .busy(place: nil) }
-    let count = try await QueueQuestion.contenders(of: self.name, in: self.directory, session: session)
+    let count = try await QueueQuestion.contenders(of: self.name, in: self.directory, session: session, until: deadline)
     guard count == 0 else { return .busy(place: count) }
     switch await self.wait(until: .now.advanced(by: patience), isPatient: false) {
     case .granted(let lease):
@@ -102,7 +105,7 @@ public struct ZooKeeperLock: FencedLock {
       await self.releaseUnwanted(lease)
       throw .cancelled(self.name)
     case .busy(let place): return .busy(place: place)
-    case .timedOut: throw self.outage(waited: patience)
+    case .timedOut: throw self.locks.connection.isConnected ? self.overload(patience) : self.outage(waited: patience)
     case .cancelled: throw .cancelled(self.name)
     case .failed(let error): throw error
     }
@@ -149,6 +152,18 @@ public struct ZooKeeperLock: FencedLock {
     } catch {
       throw LockError(self.name, error)
     }
+  }
+
+  private func overload(_ patience: Duration) -> LockError {
+    LockError(
+      .unreachable,
+      name: self.name,
+      message: """
+        \(self.locks.backend.instance) did not get round to the request: the servers are slow, or refuse requests because of \
+        their load; try again later, or wait longer
+        """,
+      wait: LockError.Wait(waited: patience)
+    )
   }
 
   private func outage(waited: Duration) -> LockError {

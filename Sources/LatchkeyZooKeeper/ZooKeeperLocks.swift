@@ -19,7 +19,8 @@ public import ZooKeeper
 public final class ZooKeeperLocks: LockProvider {
   /// How locks are mapped to nodes.
   public struct Configuration: Sendable {
-    /// The directory above all locks of these; `/` by default. The lock `orders` is then the directory `<root>/orders`.
+    /// The directory above all locks of these; `/` by default. The lock `orders` is then the directory `<root>/orders`. A path
+    /// that is not valid, or that the servers keep for themselves (`/zookeeper`), is refused by every acquire.
     public var root = "/"
 
     /// Who may do what with the lock's nodes and directories; the client's default if nil. With `.creatorAll` and digest
@@ -96,6 +97,21 @@ public final class ZooKeeperLocks: LockProvider {
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The lock.
   public func fencedLock(_ name: LockName) -> ZooKeeperLock { ZooKeeperLock(name: name, locks: self) }
+
+  /// Refuses a place at which no locks can be, before anything is sent.
+  func checkPlace(of name: LockName) throws(LockError) {
+    let root = self.configuration.root
+    let problem: String
+    if let invalid = NodePath.problem(with: root) {
+      problem = "the root \"\(root)\" is not valid: \(invalid); write it as /app/locks"
+    } else {
+      let path = self.client.configuration.chroot + (root == "/" ? "" : root)
+      guard "\(path)/".utf8.starts(with: "/zookeeper/".utf8) else { return }
+      problem =
+        "the locks would be in \(path), but ZooKeeper keeps /zookeeper for itself; choose another root or chroot"
+    }
+    throw LockError(.invalidConfiguration, name: name, message: problem)
+  }
 
   /// Gives a step on the queue of a directory to `body`, which returns nil if the queue has been swept meanwhile.
   func withQueue<R>(_ name: LockName, _ directory: String, _ body: (LockQueue) -> R?) -> R {

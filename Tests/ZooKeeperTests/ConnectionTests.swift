@@ -25,6 +25,28 @@ struct ConnectionTests {
     #expect(error?.message.contains("127.0.0.1:1, localhost:2") == true)
   }
 
+  @Test("without a server, a session timeout that makes attempts rare is named as a cause")
+  func rareAttempts() async throws {
+    var configuration = self.configuration("127.0.0.1:1")
+    configuration.sessionTimeout = .seconds(3600)
+    let error = await #expect(throws: ZooKeeperError.self) {
+      try await ZooKeeperClient.withClient(configuration) { _ in }
+    }
+    #expect(error?.code == .connectionLoss && error?.message.contains("twenty ticks (40.0 seconds)") == true)
+  }
+
+  @Test(
+    "a session timeout far below or above what the servers give is no obstacle",
+    arguments: [Duration.milliseconds(1), .milliseconds(50), .seconds(86_400)]
+  )
+  func extremeSessionTimeout(timeout: Duration) async throws {
+    try await withClient({ $0.sessionTimeout = timeout }) { client, directory in
+      let given = try #require(client.currentSession).timeout
+      #expect(given >= .milliseconds(400) && given <= .seconds(60))
+      #expect(try await client.exists(directory) != nil)
+    }
+  }
+
   @Test("a host name that does not resolve is an error within the connect timeout, too")
   func noHost() async throws {
     let error = await #expect(throws: ZooKeeperError.self) {

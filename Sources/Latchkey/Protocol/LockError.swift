@@ -120,14 +120,21 @@ extension LockError: CustomStringConvertible {
 }
 
 extension LockError.Wait: CustomStringConvertible {
-  /// The known facts, separated by commas.
+  /// The known facts, separated by commas; times with the digits that mean something.
   public var description: String {
     var facts: [String] = []
     if let holder = self.holder { facts.append("held by \(holder)") }
     if let place = self.place { facts.append(place == 1 ? "1 contender ahead" : "\(place) contenders ahead") }
-    if let waited = self.waited { facts.append("waited \(waited)") }
+    if let waited = self.waited { facts.append("waited \(Self.rounded(waited))") }
     facts += self.votes.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
     return facts.joined(separator: ", ")
+  }
+
+  /// To the millisecond, or the tenth of a second from ten seconds on; as it is where that could not be counted.
+  private static func rounded(_ time: Duration) -> Duration {
+    guard time < .seconds(1_000_000_000) else { return time }
+    let unit = Duration.milliseconds(time < .seconds(10) ? 1 : 100)
+    return unit * Int((time / unit).rounded())
   }
 }
 

@@ -44,7 +44,9 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
   private static func problem(with name: String) -> String? {
     if name.isEmpty { return "the lock name is empty" }
     let length = name.utf8.count
-    if length > Self.maximumLength { return "the lock name is \(length) bytes long" }
+    if length > Self.maximumLength {
+      return "the lock name is \(length) bytes long, more than \(Self.maximumLength)"
+    }
     for scalar in name.unicodeScalars where scalar.properties.generalCategory == .control {
       let hex = String(scalar.value, radix: 16, uppercase: true)
       return "the lock name holds the control character U+\(String(repeating: "0", count: max(0, 4 - hex.count)))\(hex)"

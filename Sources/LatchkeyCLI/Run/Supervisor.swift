@@ -76,7 +76,7 @@ struct Supervisor: Sendable {
           guard !held.isHeld, let error = await held.lost else { return .ended(change) }
           self.onLoss()
           Console.note("\(error); the command has ended, perhaps not in time")
-          child.signal(SIGTERM, group: true)
+          self.terminate(child)
           await self.endGroup(of: child, by: .now.advanced(by: self.grace))
           return .lost(error)
         case .signal(SIGCONT):
@@ -89,9 +89,7 @@ struct Supervisor: Sendable {
           loss = (error, .now.advanced(by: self.grace))
           self.onLoss()
           Console.note("\(error); ending the command")
-          child.signal(SIGTERM, group: true)
-          // A stopped command takes no TERM until it goes on.
-          child.signal(SIGCONT, group: true)
+          self.terminate(child)
           group.addTask {
             if (try? await Task.sleep(for: self.grace)) != nil { feed.yield(.graceOver) }
           }
@@ -102,6 +100,12 @@ struct Supervisor: Sendable {
       }
       preconditionFailure("the stream of events ended, though this function holds its feed")
     }
+  }
+
+  private func terminate(_ child: ChildProcess) {
+    child.signal(SIGTERM, group: true)
+    // What is stopped takes no TERM until it goes on.
+    child.signal(SIGCONT, group: true)
   }
 
   /// The command was stopped: by Ctrl-Z, or because it wants the terminal.

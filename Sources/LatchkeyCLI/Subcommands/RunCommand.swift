@@ -208,8 +208,14 @@ struct RunCommand: AsyncParsableCommand {
     }
     switch error.code {
     case .timedOut:
-      let hasWaited = !self.tryOnly && self.wait != .zero
-      return CommandFailure(code: RunStatus.waitRanOut, error.line(waited: hasWaited))
+      var error = error
+      if self.tryOnly || self.wait == .zero {
+        // A single try that found the lock held did not wait.
+        error.message =
+          "somebody else holds the lock; leave out --try, give it time with --wait, or look at who holds it"
+        error.wait?.waited = nil
+      }
+      return CommandFailure(code: RunStatus.waitRanOut, error.description)
     case _ where failure.code == ExitStatus.usage.code: return failure
     case .lockLost: return CommandFailure(code: RunStatus.lockLost, failure.message)
     default: return CommandFailure(code: RunStatus.ours, failure.message)

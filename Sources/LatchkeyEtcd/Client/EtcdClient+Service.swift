@@ -9,12 +9,12 @@ extension EtcdClient: Service {
   /// - Throws: ``EtcdError`` if no member could be reached within the connect timeout, or the credentials were refused.
   public func run() async throws {
     self.begin()
-    do throws(EtcdError) {
-      try await self.waitUntilReady()
+    do {
+      try await cancelWhenGracefulShutdown { try await self.waitUntilReady() }
     } catch {
       await self.close()
       // Shut down before there was a connection: that is what was asked for.
-      if error.code == .closed || error.code == .cancelled { return }
+      if let code = (error as? EtcdError)?.code, code == .closed || code == .cancelled { return }
       throw error
     }
     let (ends, continuation) = AsyncStream.makeStream(of: Void.self)

@@ -8,12 +8,12 @@ extension RedisConnection: Service {
   ///
   /// - Throws: ``RedisError`` if the first attempt to connect fails.
   public func run() async throws {
-    do throws(RedisError) {
-      try await self.waitUntilConnected()
+    do {
+      try await cancelWhenGracefulShutdown { try await self.waitUntilConnected() }
     } catch {
       await self.close()
       // Shut down before there was a connection: that is what was asked for.
-      if error.code == .cancelled { return }
+      if (error as? RedisError)?.code == .cancelled { return }
       throw error
     }
     await Self.waitForShutdown()

@@ -108,13 +108,15 @@ public final class ZooKeeperServer: ProcessServer {
 }
 
 /// Runs a start with free ports, and once more with others when somebody was faster to take one.
+///
+/// Whatever the start makes owns the ports, and gives them back when it goes. They are not given back here as well: in between
+/// they may have been taken by others.
 func withFreshPorts<Server>(_ count: Int, start: ([Int]) async throws -> Server) async throws -> Server {
   for _ in 1..<5 {
     let ports = try FreePorts.take(count)
     do {
       return try await start(ports)
     } catch {
-      FreePorts.giveBack(ports)
       guard let error = error as? ServerError, error.code == .addressInUse else { throw error }
     }
   }

@@ -91,7 +91,7 @@ extension LockQueue {
       }
       session.delete(self.path(node.name)) { code in
         switch code {
-        case .ok, .noNode, .sessionExpired, .closed, .invalidState: break
+        case .ok, .noNode, .sessionExpired, .closed, .invalidState, .throttled: break
         case _ where code.isInDoubt: break
         default:
           self.logger.warning(
@@ -113,6 +113,8 @@ extension LockQueue {
       ) { result in
         self.handle(.searched(identifier: identifier, session: session.generation, self.view(result)))
       }
+    case .pause(let pause):
+      self.wait(before: pause)
     case .warnAboutWrap:
       self.logger.warning(
         "sequence numbers in the lock's directory have wrapped: contenders are ordered by creation, which costs a read each",
@@ -172,7 +174,7 @@ extension LockQueue {
       switch self.result(code) {
       case .success, .failure(.sessionOver), .failure(.permanent): return
       case .failure(.noNode): self.handle(.ownGone(node))
-      case .failure(.inDoubt): self.handle(.ownWatchFailed(node))
+      case .failure(.inDoubt), .failure(.throttled): self.handle(.ownWatchFailed(node))
       }
     }
     let isStale = self.state.withLock { state -> Bool in
@@ -181,6 +183,18 @@ extension LockQueue {
       return false
     }
     if isStale { session.removeWatch(watch) }
+  }
+
+  private func wait(before pause: QueuePause) {
+    let time = self.state.withLock { state -> Duration in
+      state.refusals += 1
+      return .pause(afterRefusals: state.refusals)
+    }
+    Task.detached {
+      // Never cancelled: nobody holds the task.
+      try? await Task.sleep(for: time)
+      self.handle(.pauseOver(pause))
+    }
   }
 
   /// Reads the creation transactions of all contenders in one flight; names no longer tell their order.

@@ -36,6 +36,8 @@ final class LockQueue: TermLeaseOwner {
     var releases: [QueueNode: CheckedContinuation<Void, Never>] = [:]
     var errors: [UInt64: LockError] = [:]
     var nextError: UInt64 = 1
+    /// How often in a row the servers have refused a request because of their load.
+    var refusals = 0
     var predecessorWatch: Registration?
     var ownWatch: Registration?
     var heartbeatHook: Registration?
@@ -129,8 +131,10 @@ final class LockQueue: TermLeaseOwner {
     guard let session = self.state.withLock({ $0.session }), session.generation == node.session else {
       throw .lost(self.name, because: "its session is over")
     }
-    let result: Result<Stat?, ZooKeeperError> = await withCheckedContinuation { continuation in
-      session.exists(self.path(node.name)) { continuation.resume(returning: $0) }
+    let result = await askDespiteLoad(until: lease.term.deadline) {
+      await withCheckedContinuation { continuation in
+        session.exists(self.path(node.name)) { continuation.resume(returning: $0) }
+      }
     }
     switch result {
     case .success(.some): return
@@ -207,6 +211,7 @@ final class LockQueue: TermLeaseOwner {
     }
     if state.machine.isIdle {
       state.errors = [:]
+      state.refusals = 0
       if state.lease == nil { state.anchor = nil }
     }
     return steps
@@ -223,6 +228,7 @@ final class LockQueue: TermLeaseOwner {
       let lease = ZooKeeperLease(owner: self, node: node, grant: grant, token: token, term: session.term)
       state.lease = lease
       state.holder = nil
+      state.refusals = 0
       state.timed.remove(head)
       let isPatient = state.impatient.remove(head) == nil
       let answer = Answer.granted(lease)

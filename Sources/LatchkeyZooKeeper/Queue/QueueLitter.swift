@@ -8,9 +8,10 @@ struct QueueLitter: Sendable {
     var isInFlight: Bool
   }
 
-  /// A rule of the queue; see ``QueueMachine/Rules``.
+  /// Rules of the queue; see ``QueueMachine/Rules``.
   var retriesDeletes = true
-  /// Nodes to delete, and whether the request is under way.
+  var repeatsRefused = true
+  /// Nodes to delete, and whether the request is under way, or was refused a moment ago.
   private(set) var deletes: [QueueNode: Bool] = [:]
   /// Abandoned attempts whose create has not been answered.
   private(set) var creates: [UInt64: QueueMachine.Attempt] = [:]
@@ -31,6 +32,9 @@ struct QueueLitter: Sendable {
     _ result: Result<Void, QueueFailure>,
     connected: UInt64?
   ) -> [QueueAction] {
+    if case .failure(.throttled) = result, self.deletes[node] != nil, self.repeatsRefused {
+      return [.releaseSettled(node), .pause(.delete(node))]
+    }
     guard case .failure(.inDoubt) = result, self.deletes[node] != nil, self.retriesDeletes else {
       self.deletes[node] = nil
       return [.releaseSettled(node)]
@@ -38,6 +42,13 @@ struct QueueLitter: Sendable {
     // Once more: at once if the connection is back already, else when it is.
     self.deletes[node] = connected == node.session
     return [.releaseSettled(node)] + (connected == node.session ? [.delete(node)] : [])
+  }
+
+  /// Deletes a node that the servers refused to delete a while ago: now, or when its session is connected again.
+  mutating func deleteAgain(_ node: QueueNode, connected: UInt64?) -> [QueueAction] {
+    guard self.deletes[node] != nil else { return [] }
+    self.deletes[node] = connected == node.session
+    return connected == node.session ? [.delete(node)] : []
   }
 
   /// Waits for the answer to an abandoned create.
@@ -77,11 +88,21 @@ struct QueueLitter: Sendable {
       self.searches[identifier]?.isInFlight = connected == session
       return connected == session ? [.search(identifier: identifier, session: session)] : []
     }
+    if case .failure(.throttled) = result, self.repeatsRefused {
+      return [.pause(.search(identifier: identifier, session: session))]
+    }
     self.searches[identifier] = nil
     guard case .success(let view) = result else { return [] }
     return view.matches.flatMap { name in
       self.delete(QueueNode(name: name, czxid: 0, session: session), connected: connected)
     }
+  }
+
+  /// Looks again after the servers refused to a while ago: now, or when the session is connected again.
+  mutating func searchAgain(_ identifier: String, connected: UInt64?) -> [QueueAction] {
+    guard let search = self.searches[identifier] else { return [] }
+    self.searches[identifier]?.isInFlight = connected == search.session
+    return connected == search.session ? [.search(identifier: identifier, session: search.session)] : []
   }
 
   mutating func connected(_ session: UInt64) -> [QueueAction] {

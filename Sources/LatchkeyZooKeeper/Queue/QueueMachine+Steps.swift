@@ -4,7 +4,7 @@ extension QueueMachine {
     case .idle, .needSession, .held: nil
     case .entering(let attempt), .makingDirectory(let attempt), .inDoubt(let attempt), .recovering(let attempt),
       .inspecting(let attempt, _), .listing(let attempt, _), .ordering(let attempt, _), .watching(let attempt, _, _),
-      .ripe(let attempt, _):
+      .ripe(let attempt, _), .throttled(let attempt, _):
       attempt
     }
   }
@@ -90,7 +90,7 @@ extension QueueMachine {
     guard index > 0, let predecessor = view.predecessor else {
       return self.ripen(attempt, node, termIsLive: termIsLive)
     }
-    let place = QueuePlace(ahead: index, first: view.first)
+    let place = QueuePlace(ahead: index, first: view.first, predecessor: predecessor)
     var attempt = attempt
     var actions = self.dismissImpatient(place, node)
     guard self.isWanted else { return actions }
@@ -142,13 +142,15 @@ extension QueueMachine {
     if case .held = phase { return [] }
     self.phase = .idle
     switch phase {
-    case .idle, .needSession, .makingDirectory, .held: return []
+    case .idle, .needSession, .makingDirectory, .held, .throttled(_, .enter), .throttled(_, .makeDirectory): return []
     case .entering(let attempt):
       if self.rules.cleansUpAfterAbandonedCreates { self.litter.expectCreate(attempt) }
       return []
-    case .inDoubt(let attempt), .recovering(let attempt), .inspecting(let attempt, _):
+    case .inDoubt(let attempt), .recovering(let attempt), .inspecting(let attempt, _),
+      .throttled(let attempt, .recover):
       return [.forgetWatches] + self.litter.search(attempt, connected: self.connectedSession)
-    case .listing(_, let node), .ordering(_, let node), .watching(_, let node, _), .ripe(_, let node):
+    case .listing(_, let node), .ordering(_, let node), .watching(_, let node, _), .ripe(_, let node),
+      .throttled(_, .list(let node)):
       return [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession)
     }
   }

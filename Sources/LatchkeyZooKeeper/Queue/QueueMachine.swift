@@ -22,6 +22,11 @@ package struct QueueMachine: Sendable {
     package var needsLiveTerm = true
     /// What an abandoned create has left is deleted.
     package var cleansUpAfterAbandonedCreates = true
+    /// A request that the servers refused because of their load is made again.
+    package var repeatsRefused = true
+    /// Watches are set once more after a reconnect: servers may refuse because of their load what the client's library sends
+    /// to set them again, and the library tells nobody.
+    package var watchesAgain = true
 
     package init() {}
   }
@@ -34,6 +39,14 @@ package struct QueueMachine: Sendable {
     var directoriesMade = 0
     /// Whether our own node is watched already: the watch outlives one predecessor after another.
     var isOwnWatched = false
+  }
+
+  /// What an attempt does when a pause is over.
+  enum Refused: Sendable {
+    case enter
+    case makeDirectory
+    case recover
+    case list(QueueNode)
   }
 
   enum Phase: Sendable {
@@ -51,6 +64,8 @@ package struct QueueMachine: Sendable {
     case listing(Attempt, QueueNode)
     case ordering(Attempt, QueueNode)
     case watching(Attempt, QueueNode, QueuePlace)
+    /// The servers refused a request because of their load; it is made again after a pause.
+    case throttled(Attempt, Refused)
     /// First in the queue, but the session is not proven to live.
     case ripe(Attempt, QueueNode)
     case held(grant: UInt64, QueueNode)
@@ -78,6 +93,7 @@ package struct QueueMachine: Sendable {
     self.rules = rules
     self.makeIdentifier = makeIdentifier
     self.litter.retriesDeletes = rules.retriesDeletes
+    self.litter.repeatsRefused = rules.repeatsRefused
   }
 
   /// Whether nothing is wanted, held or left to clean up.
@@ -112,7 +128,9 @@ package struct QueueMachine: Sendable {
   /// Whether the node is the one that we hold or wait with.
   package func owns(_ node: QueueNode) -> Bool {
     switch self.phase {
-    case .held(_, node), .watching(_, node, _), .listing(_, node), .ordering(_, node), .ripe(_, node): true
+    case .held(_, node), .watching(_, node, _), .listing(_, node), .ordering(_, node), .ripe(_, node),
+      .throttled(_, .list(node)):
+      true
     default: false
     }
   }
@@ -146,6 +164,7 @@ package struct QueueMachine: Sendable {
     case .deleted(let node, let result): return self.litter.deleted(node, result, connected: self.connectedSession)
     case .searched(let identifier, let session, let result):
       return self.litter.searched(identifier, session: session, result, connected: self.connectedSession)
+    case .pauseOver(let pause): return self.pauseOver(pause)
     }
   }
 
@@ -182,7 +201,7 @@ package struct QueueMachine: Sendable {
     case .inDoubt(let attempt) where attempt.session == session:
       actions += self.recover(attempt)
     default:
-      break
+      actions += self.watchAgain(session)
     }
     return actions
   }
@@ -228,6 +247,7 @@ package struct QueueMachine: Sendable {
       case .success(let view): return self.placed(attempt, node, view, termIsLive: termIsLive)
       case .failure(.sessionOver): return self.sessionOver()
       case .failure(.permanent(let error)): return self.giveUp(node, error)
+      case .failure(.throttled): return self.pause(attempt, .list(node))
       case .failure(.inDoubt): return self.doubt(attempt)
       // The directory went away after the create, and our node with it.
       case .failure(.noNode): return self.restart()
@@ -239,6 +259,8 @@ package struct QueueMachine: Sendable {
       return [.makeDirectory(attempt: attempt.number, session: attempt.session)]
     case .failure(.inDoubt):
       return self.doubt(attempt)
+    case .failure(.throttled):
+      return self.pause(attempt, .enter)
     case .failure(.sessionOver):
       return self.sessionOver()
     case .failure(.permanent(let error)):
@@ -252,6 +274,7 @@ package struct QueueMachine: Sendable {
     switch result {
     case .success, .failure(.noNode): return self.enter(attempt)
     case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.throttled): return self.pause(attempt, .makeDirectory)
     case .failure(.sessionOver): return self.sessionOver()
     case .failure(.permanent(let error)):
       self.phase = .idle
@@ -270,6 +293,7 @@ package struct QueueMachine: Sendable {
       case .success(let view): return self.placed(attempt, node, view, termIsLive: termIsLive)
       case .failure(.noNode): return self.restart()
       case .failure(.inDoubt): return self.doubt(attempt)
+      case .failure(.throttled): return self.pause(attempt, .list(node))
       case .failure(.sessionOver): return self.sessionOver()
       case .failure(.permanent(let error)): return self.giveUp(node, error)
       }
@@ -288,6 +312,7 @@ package struct QueueMachine: Sendable {
         return rest + [.inspect(attempt: number, name: lowest, session: attempt.session)]
       case .failure(.noNode): return self.enter(attempt)
       case .failure(.inDoubt): return self.doubt(attempt)
+      case .failure(.throttled): return self.pause(attempt, .recover)
       case .failure(.sessionOver): return self.sessionOver()
       case .failure(.permanent(let error)):
         self.phase = .idle
@@ -305,6 +330,7 @@ package struct QueueMachine: Sendable {
     // It is another session's and will vanish with it, or it is gone: a new identifier keeps the two apart.
     case .success(nil), .failure(.noNode): return self.restart()
     case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.throttled): return self.pause(attempt, .recover)
     case .failure(.sessionOver): return self.sessionOver()
     case .failure(.permanent(let error)):
       self.phase = .idle
@@ -331,6 +357,7 @@ package struct QueueMachine: Sendable {
     case .failure(.sessionOver): return self.sessionOver()
     case .failure(.permanent(let error)): return self.giveUp(node, error)
     case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.throttled): return self.pause(attempt, .list(node))
     case .failure(.noNode): return self.restart()
     }
   }
@@ -345,6 +372,7 @@ package struct QueueMachine: Sendable {
     case .success: return []
     case .failure(.noNode): return self.predecessorGone(number, termIsLive: termIsLive)
     case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.throttled): return self.pause(attempt, .list(node))
     case .failure(.sessionOver): return self.sessionOver()
     case .failure(.permanent(let error)): return self.giveUp(node, error)
     }
@@ -365,7 +393,7 @@ package struct QueueMachine: Sendable {
     case .held(let grant, node):
       self.phase = .idle
       return [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
-    case .watching(_, node, _), .ripe(_, node), .listing(_, node), .ordering(_, node):
+    case .watching(_, node, _), .ripe(_, node), .listing(_, node), .ordering(_, node), .throttled(_, .list(node)):
       return self.restart()
     default:
       return []

@@ -5,23 +5,30 @@ internal import ZooKeeper
 enum QueueQuestion {
   /// Counts the contenders, with a `sync` in the same flight so that a server that lags behind does not answer.
   ///
+  /// Servers that refuse to answer because of their load are asked again.
+  ///
+  /// - Parameter deadline: Until when.
   /// - Returns: How many there are; 0 also if the directory does not exist.
   static func contenders(
     of name: LockName,
     in directory: String,
-    session: ZKSession
+    session: ZKSession,
+    until deadline: ContinuousClock.Instant
   ) async throws(LockError) -> Int {
-    let question = SingleAnswer<Result<Int, ZooKeeperError>>()
-    session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) { result in
-      question.answer(result.map(\.count))
-    }
-    let answer = await question.wait(
-      cancelled: .failure(ZooKeeperError(.cancelled, operation: "children", path: directory))
-    )
-    switch answer {
+    switch await askDespiteLoad(until: deadline, { await self.ask(directory, session) }) {
     case .success(let count): return count
     case .failure(let error) where error.code == .noNode: return 0
     case .failure(let error): throw LockError(name, error)
     }
+  }
+
+  private static func ask(_ directory: String, _ session: ZKSession) async -> Result<Int, ZooKeeperError> {
+    let question = SingleAnswer<Result<Int, ZooKeeperError>>()
+    session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) { result in
+      question.answer(result.map(\.count))
+    }
+    return await question.wait(
+      cancelled: .failure(ZooKeeperError(.cancelled, operation: "children", path: directory))
+    )
   }
 }

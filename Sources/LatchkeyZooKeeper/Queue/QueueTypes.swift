@@ -54,6 +54,8 @@ package enum QueueFailure: Error, Hashable, Sendable {
   case inDoubt
   /// The session is over, and with it all its nodes.
   case sessionOver
+  /// The servers refused the request because of their load: it was not carried out, and may be later.
+  case throttled
   /// Asking again will not help; the shell keeps the error that belongs to the number.
   case permanent(UInt64)
 }
@@ -67,6 +69,16 @@ extension QueueFailure {
 package struct QueuePlace: Hashable, Sendable {
   package var ahead: Int
   package var first: String?
+  /// The node whose deletion is waited for.
+  package var predecessor: String?
+}
+
+/// What is made again a while after the servers refused it because of their load.
+package enum QueuePause: Hashable, Sendable {
+  /// The request that an attempt waits for.
+  case attempt(UInt64)
+  case delete(QueueNode)
+  case search(identifier: String, session: UInt64)
 }
 
 /// What happens to the queue of one lock within one client.
@@ -109,6 +121,8 @@ package enum QueueEvent: Sendable {
   case deleted(QueueNode, Result<Void, QueueFailure>)
   /// A search for what an abandoned create may have left has been answered.
   case searched(identifier: String, session: UInt64, Result<QueueView, QueueFailure>)
+  /// It has been waited long enough after a refusal.
+  case pauseOver(QueuePause)
 }
 
 /// What the queue wants done. Whoever performs an action reports the outcome as an event.
@@ -143,5 +157,7 @@ package enum QueueAction: Hashable, Sendable {
   case releaseSettled(QueueNode)
   /// Find and delete what an abandoned create may have left.
   case search(identifier: String, session: UInt64)
+  /// Wait a while, and then say so: the servers have too much to do.
+  case pause(QueuePause)
   case warnAboutWrap
 }

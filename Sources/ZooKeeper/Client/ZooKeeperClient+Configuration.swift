@@ -76,7 +76,9 @@ extension ZooKeeperClient {
     public var servers: [String]
     /// The node that all paths are taken from, such as `/app`; empty for the root. It must exist.
     public var chroot: String
-    /// After how long without a sign of life the servers may end the session. They may negotiate another value.
+    /// After how long without a sign of life the servers may end the session. They may negotiate another value: by default no
+    /// less than two of their ticks and no more than twenty. Of less than two ticks and less than a second, the smaller of both
+    /// is asked for.
     public var sessionTimeout = Duration.seconds(30)
     /// How long the first connection may take, and how long an operation waits for a connection.
     public var connectTimeout = Duration.seconds(10)
@@ -114,6 +116,10 @@ extension ZooKeeperClient {
         chroot: connectString[slash...] == "/" ? "" : String(connectString[slash...])
       )
     }
+
+    /// The session timeout that the servers are asked for. The C client gives a server no more than two thirds of it to answer
+    /// the first time, so that one which is far too short would never find a server that answers.
+    var requestedTimeout: Duration { max(self.sessionTimeout, min(self.tick * 2, .seconds(1))) }
 
     /// The connect string: servers and chroot, no credentials.
     public var connectString: String { self.servers.joined(separator: ",") + self.chroot }

@@ -134,16 +134,35 @@ extension ZooKeeperClient {
 
   /// Says who the client is, in addition to the configuration's credentials: to this session and to all that follow.
   ///
+  /// The client keeps the credential from the call on, whatever becomes of the call. It returns when the servers have accepted
+  /// the credential; a connection that is lost meanwhile is waited for.
+  ///
   /// - Parameter credential: The credential.
-  /// - Throws: ``ZooKeeperError``: `authFailed` if the servers refuse it; the client is then closed.
+  /// - Throws: ``ZooKeeperError``: `authFailed` if the servers refuse it, also over a later connection; the client is then
+  ///   closed. `connectionLoss` if there is no connection within the connect timeout, `cancelled`: the servers are told when
+  ///   there is one.
   public func addAuth(_ credential: Credential) async throws(ZooKeeperError) {
-    try await self.askCode("addAuth", nil) { session, done in
-      self.state.withLock { $0.credentials.append(credential) }
-      let code = session.addAuth(credential) { code in
-        // Interrupted: the C client keeps the credential and sends it when it is connected again.
-        done(code.isInDoubt ? .ok : code)
+    self.state.withLock { state in
+      if !state.credentials.contains(credential) { state.credentials.append(credential) }
+    }
+    while true {
+      let session = try await self.session(for: "addAuth", nil)
+      let answer = Answer<Stat?>()
+      if session.presentCredentials() {
+        // Credentials go before requests: a server that answers one has accepted them, or it would have hung up.
+        session.exists("/") { answer.give($0) }
+      } else {
+        // Between two connections, which we have not been told yet.
+        answer.give(.failure(ZooKeeperError(.connectionLoss, operation: "addAuth")))
+        try? await Task.sleep(for: .milliseconds(10))
       }
-      if code != .ok { done(code) }
+      let outcome = await answer.outcome(ZooKeeperError(.cancelled, operation: "addAuth"))
+      switch outcome.code {
+      case .connectionLoss, .operationTimeout, .runtimeInconsistency, .sessionMoved, .sessionExpired, .invalidState:
+        continue
+      case .authFailed, .closed, .cancelled: throw ZooKeeperError(outcome.code, operation: "addAuth")
+      default: return
+      }
     }
   }
 
@@ -158,17 +177,20 @@ extension ZooKeeperClient {
     _ path: String?,
     _ request: (ZKSession, @escaping @Sendable (Result<Value, ZooKeeperError>) -> Void) -> Void
   ) async throws(ZooKeeperError) -> Value {
-    let session: ZKSession
-    do throws(ZooKeeperError) {
-      session = try await self.waitForSession(within: self.configuration.connectTimeout)
-    } catch {
-      throw ZooKeeperError(error.code, operation: operation, path: path, detail: error.detail)
-    }
+    let session = try await self.session(for: operation, path)
     let answer = Answer<Value>()
     request(session) { answer.give($0) }
     return try await answer.wait(
       ZooKeeperError(.cancelled, operation: operation, path: path, detail: "the request may still be carried out")
     )
+  }
+
+  private func session(for operation: String, _ path: String?) async throws(ZooKeeperError) -> ZKSession {
+    do throws(ZooKeeperError) {
+      return try await self.waitForSession(within: self.configuration.connectTimeout)
+    } catch {
+      throw ZooKeeperError(error.code, operation: operation, path: path, detail: error.detail)
+    }
   }
 
   /// As ``ask(_:_:_:)`` for requests that are answered by a code alone.

@@ -11,11 +11,11 @@ extension ZooKeeperClient: Service {
   public func run() async throws {
     self.begin()
     do {
-      try await self.waitUntilReady()
+      try await cancelWhenGracefulShutdown { try await self.waitUntilReady() }
     } catch {
       await self.close()
       // Shut down before there was a connection: that is what was asked for.
-      if error.code == .closed || error.code == .cancelled { return }
+      if ZooKeeperCode.closed ~= error || ZooKeeperCode.cancelled ~= error { return }
       throw error
     }
     await withTaskCancellationHandler {

@@ -69,8 +69,18 @@ extension ZooKeeperClient {
     return ZooKeeperError(
       .connectionLoss,
       operation: "connect",
-      detail: "no connection to any of \(self.serverList)\(time)\(reason)"
+      detail: "no connection to any of \(self.serverList)\(time)\(reason)\(self.slowness)"
     )
+  }
+
+  /// The C client derives its patience from the session timeout: a third for each server, a sixtieth between two rounds.
+  private var slowness: String {
+    let timeout = self.configuration.sessionTimeout
+    guard timeout > self.configuration.tick * 20 else { return "" }
+    return """
+      ; servers give a session twenty ticks (\(self.configuration.tick * 20)) by default: one of \(timeout) makes each attempt \
+      take up to \(timeout / 3), and begin again after \(timeout / 60): ask for less
+      """
   }
 
   /// Calls a closure with everything that happens to the client's sessions from now on. It must not block.
@@ -230,7 +240,7 @@ extension ZooKeeperClient {
   private func open(_ generation: UInt64) {
     let options = ZKSession.Options(
       connectString: self.connectString,
-      timeout: self.configuration.sessionTimeout,
+      timeout: self.configuration.requestedTimeout,
       tls: self.configuration.tlsArgument,
       heartbeat: self.configuration.heartbeat,
       credentials: { [weak self] in self?.state.withLock { $0.credentials } ?? [] }

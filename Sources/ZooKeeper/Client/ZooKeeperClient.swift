@@ -100,12 +100,15 @@ public final class ZooKeeperClient: Sendable {
 
   /// Waits until the client can be used.
   func waitUntilReady() async throws(ZooKeeperError) {
+    let deadline = ContinuousClock.now.advanced(by: self.configuration.connectTimeout)
     let session = try await self.waitForSession(within: self.configuration.connectTimeout)
     guard !self.configuration.chroot.isEmpty else { return }
-    let answer = Answer<Stat?>()
-    session.exists("/") { answer.give($0) }
-    let stat = try await answer.wait(ZooKeeperError(.cancelled, operation: "connect"))
-    guard stat == nil else { return }
+    let stat = await askDespiteLoad(until: deadline) {
+      let answer = Answer<Stat?>()
+      session.exists("/") { answer.give($0) }
+      return await answer.outcome(ZooKeeperError(.cancelled, operation: "connect"))
+    }
+    guard try stat.get() == nil else { return }
     throw ZooKeeperError(
       .noNode,
       operation: "connect",

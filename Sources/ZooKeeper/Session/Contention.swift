@@ -181,6 +181,11 @@ extension ZKSession {
       switch reply.code {
       case .ok: break
       case .noNode: self.fire(.deleted, path: path)
+      case .throttled:
+        Task.detached {
+          try? await Task.sleep(for: .pause(afterRefusals: 1))
+          self.rearmDeletionWatch(of: path)
+        }
       // Nobody can wait for the deletion of a node that may not be read; anything else passes.
       case .noAuth: break
       default: self.rearmDeletionWatch(of: path)

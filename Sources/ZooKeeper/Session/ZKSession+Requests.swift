@@ -136,12 +136,25 @@ extension ZKSession {
     _ = self.state.withLock { $0.watches.remove(id) }
   }
 
-  func addAuth(
-    _ credential: ZooKeeperClient.Credential,
-    done: @escaping @Sendable (ZooKeeperCode) -> Void
-  ) -> ZooKeeperCode {
+  /// Gives the C client the credentials that it does not have yet. It keeps them, and repeats them by itself when it connects
+  /// again.
+  ///
+  /// - Returns: Whether it has them all now; if not, the next connection brings them.
+  func presentCredentials() -> Bool {
+    self.presented.withLock { count in
+      let credentials = self.options.credentials()
+      while count < credentials.count {
+        guard self.addAuth(credentials[count]) == .ok else { return false }
+        count += 1
+      }
+      return true
+    }
+  }
+
+  private func addAuth(_ credential: ZooKeeperClient.Credential) -> ZooKeeperCode {
     credential.bytes.withUnsafeBytes { bytes in
-      Completion.submit({ reply in done(reply.code) }) { context in
+      // The C client gives all that wait one answer, whichever credential it is about, so nothing is learnt from it.
+      Completion.submit({ _ in }) { context in
         czk_add_auth(
           self.pointer,
           credential.scheme,

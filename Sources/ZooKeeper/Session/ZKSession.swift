@@ -34,7 +34,6 @@ package final class ZKSession: Sendable {
     var id: Int64 = 0
     var isStarted = false
     var isConnected = false
-    var hasAuthenticated = false
     var end: ZooKeeperCode?
     var heartbeat: HeartbeatMachine
     var term: LeaseTerm
@@ -54,6 +53,8 @@ package final class ZKSession: Sendable {
   let options: Options
   let state: Locked<State>
   let interest = Atomic<Int>(0)
+  /// How many of the client's credentials the C client has been given. Held over the call that gives one.
+  let presented = Locked(0)
   private let handle: Handle
   private let signal: @Sendable (ZKSession, Signal) -> Void
 
@@ -156,21 +157,15 @@ package final class ZKSession: Sendable {
   }
 
   private func connected(id: Int64, timeout: Duration) {
-    // Credentials go first: requests of those who hear of the connection come behind them. The C client repeats them by
-    // itself when it connects again.
-    let mustAuthenticate = self.state.withLock { $0.end == nil && !$0.hasAuthenticated }
-    if mustAuthenticate {
-      for credential in self.options.credentials() {
-        // Lost between connecting and here: the next connection repeats it.
-        guard self.addAuth(credential, done: { _ in }) == .ok else { return }
-      }
-    }
+    // Credentials go first: requests of those who hear of the connection come behind them.
+    let isWanted = self.state.withLock { $0.end == nil }
+    // Lost between connecting and here: the next connection repeats it.
+    if isWanted, !self.presentCredentials() { return }
     let now = ContinuousClock.now
     let (deadline, isProven) = self.state.withLock { state -> (ContinuousClock.Instant?, Bool) in
       guard state.end == nil else { return (nil, false) }
       state.id = id
       state.isConnected = true
-      state.hasAuthenticated = true
       let isProven = state.heartbeat.connected(timeout: timeout, now: now)
       return (state.heartbeat.deadline, isProven)
     }

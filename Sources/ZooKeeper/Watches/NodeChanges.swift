@@ -39,6 +39,7 @@ public struct NodeChanges<Value: Sendable>: AsyncSequence, Sendable {
     public mutating func next(
       isolation: isolated (any Actor)? = #isolation
     ) async throws(ZooKeeperError) -> Value?? {
+      var refusals = 0
       while true {
         do throws(ZooKeeperError) {
           if let watch = self.watch {
@@ -56,6 +57,10 @@ public struct NodeChanges<Value: Sendable>: AsyncSequence, Sendable {
           // The next read waits for the connection, or for the next session.
           case .connectionLoss, .operationTimeout, .sessionExpired, .runtimeInconsistency, .invalidState, .sessionMoved:
             continue
+          case .throttled:
+            refusals += 1
+            // If the task is cancelled meanwhile, the next read says so.
+            try? await Task.sleep(for: .pause(afterRefusals: refusals))
           default: throw error
           }
         }

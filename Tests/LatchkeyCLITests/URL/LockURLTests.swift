@@ -116,6 +116,7 @@ struct LockURLTests {
       ("zookeeper://[::1/orders", "\"]\""), ("zookeeper://[host]/orders", "no IPv6 address"),
       ("zookeeper://[::1]2181/orders", "only \":port\""), ("zookeeper://a b/orders", "holds a character"),
       ("zookeeper://h,h:2181/orders", "listed twice"), ("redis://a,b/orders", "write redlock://"),
+      ("zookeeper://h/" + String(repeating: "a", count: 3_000), "3000 bytes long, more than 512"),
       ("zookeeper://h/a//b", "empty part"), ("zookeeper://h/a/../b", "part \"..\""),
       ("zookeeper://h/%0A", "control character"), ("zookeeper://h/%zz", "two hex digits"),
       ("zookeeper://h/%ff", "two hex digits"), ("zookeeper://h/orders#x", "%23"),

@@ -24,6 +24,18 @@ struct LockErrorTests {
     )
   }
 
+  @Test(
+    "a wait tells its length with the digits that mean something",
+    arguments: [
+      (Duration.nanoseconds(150_623_417), "0.151 seconds"), (.microseconds(400), "0.0 seconds"),
+      (.nanoseconds(9_999_400_001), "9.999 seconds"), (.nanoseconds(12_345_678_901), "12.3 seconds"),
+      (.seconds(Int64.max), "\(Duration.seconds(Int64.max))"),
+    ]
+  )
+  func roundedWait(waited: Duration, text: String) {
+    #expect(LockError.Wait(waited: waited).description == "waited \(text)")
+  }
+
   @Test("an error without a lock, and a wait of which nothing is known, are left out of the description")
   func shortDescription() {
     #expect(LockError(.closed, message: "closed", wait: LockError.Wait()).description == "closed")

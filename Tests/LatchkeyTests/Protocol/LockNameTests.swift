@@ -26,6 +26,7 @@ struct LockNameTests {
     #expect(longest.utf8.count == 512)
     #expect(try LockName(longest).rawValue.utf8.count == 512)
     let error = #expect(throws: LockError.self) { try LockName(longest + "x") }
+    #expect(error?.message.contains("513 bytes long, more than 512") == true)
     #expect(error?.code == .invalidName)
     #expect(error?.message.contains("513") == true)
   }

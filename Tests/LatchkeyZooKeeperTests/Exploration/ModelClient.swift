@@ -7,6 +7,7 @@ struct ModelClient {
     case reply(QueueEvent)
     /// The answer to a watch on one's own node: whether it is there.
     case ownWatched(QueueNode, isThere: Bool)
+    case ownWatchRefused(QueueNode)
     case fired(name: String, attempt: UInt64?)
   }
 
@@ -41,6 +42,8 @@ struct ModelClient {
   var replies: [Message] = []
   var watches: [Watch] = []
   var laterWatches: [QueueNode] = []
+  /// What is to be asked again after a while.
+  var pauses: [QueuePause] = []
   /// Who is still to ask: whether each is patient.
   var callers: [Bool]
   var waiting: [Bool] = []

@@ -76,12 +76,12 @@ struct QueueExplorationTests {
   private static func mistake(
     _ description: String,
     clients: Int = 2,
-    after fault: QueueModel.Fault? = nil,
+    after faults: QueueModel.Fault...,
     leadsTo outcome: String,
     change: @escaping @Sendable (inout QueueModel) -> Void
   ) -> SeededMistake<QueueModel> {
     let callers = Array(repeating: Self.patient, count: clients)
-    let model = QueueModel(callers: callers, faults: fault == nil ? 0 : 1, of: fault.map { [$0] } ?? [])
+    let model = QueueModel(callers: callers, faults: faults.count, of: faults)
     return SeededMistake(description, in: model, leadsTo: outcome, change: change)
   }
 
@@ -95,8 +95,14 @@ struct QueueExplorationTests {
     mistake("a watch on a node that is gone is believed to be set", leadsTo: "nothing more happens") {
       $0.shell.reportsMissingNodes = false
     },
-    mistake("watches are not set again after a reconnect", after: .cut, leadsTo: "nothing more happens") {
-      $0.shell.restoresWatches = false
+    // By the client's library, and then by nobody.
+    mistake(
+      "watches are not set once more after a reconnect",
+      after: .cut,
+      .loseWatches,
+      leadsTo: "nothing more happens"
+    ) {
+      $0.rules.watchesAgain = false
     },
     mistake("one's own node is not watched", after: .deleteByHand, leadsTo: "is never told") {
       $0.shell.watchesOwnNode = false
@@ -115,6 +121,9 @@ struct QueueExplorationTests {
     },
     mistake("a delete without an answer is not repeated", after: .cut, leadsTo: "nothing more happens") {
       $0.rules.retriesDeletes = false
+    },
+    mistake("what the server refused is not asked again", after: .refuse, leadsTo: "nothing more happens") {
+      $0.rules.repeatsRefused = false
     },
     mistake("what an abandoned create leaves is forgotten", after: .cancel, leadsTo: "nothing more happens") {
       $0.rules.cleansUpAfterAbandonedCreates = false

@@ -25,6 +25,7 @@ extension QueueModel {
       state.clients[index].replies.removeAll(where: \.isFired)
       state.server.forgetWatches(of: state.clients[index].session)
     case .awaitLiveTerm(let session): state.clients[index].awaitsTerm = session
+    case .pause(let pause): state.clients[index].pauses.append(pause)
     case .releaseSettled, .behind, .warnAboutWrap: break
     case .watchPredecessor(let attempt, let name, _):
       state.clients[index].watches.append(ModelClient.Watch(name: name, attempt: attempt))
@@ -68,6 +69,9 @@ extension QueueModel {
       try self.feed(event, index, &state)
     case .ownWatched(_, isThere: true): self.activate(nil, index, &state)
     case .ownWatched(let node, isThere: false): try self.feedGone(node.name, nil, index, &state)
+    case .ownWatchRefused(let node):
+      state.clients[index].watches.removeAll { $0.name == node.name && $0.attempt == nil && !$0.isActive }
+      try self.feed(.ownWatchFailed(node), index, &state)
     case .fired(let name, let attempt): try self.feedGone(name, attempt, index, &state)
     }
   }
@@ -130,10 +134,10 @@ extension QueueModel {
     }
   }
 
-  func reconnect(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+  func reconnect(_ index: Int, areWatchesSet: Bool, _ state: inout State) throws(BrokenPromise) {
     state.clients[index].isConnected = true
     let session = state.clients[index].session
-    for watch in state.clients[index].watches where self.shell.restoresWatches {
+    for watch in state.clients[index].watches where areWatchesSet {
       let isSet = state.server.watch(ModelServer.Watch(session: session, name: watch.name, attempt: watch.attempt))
       if !isSet { state.clients[index].replies.append(.fired(name: watch.name, attempt: watch.attempt)) }
     }
@@ -165,7 +169,7 @@ extension ModelClient.Message {
   fileprivate var lost: QueueEvent? {
     switch self {
     case .reply(let event): event.inDoubt
-    case .ownWatched(let node, _): .ownWatchFailed(node)
+    case .ownWatched(let node, _), .ownWatchRefused(let node): .ownWatchFailed(node)
     case .fired: nil
     }
   }
@@ -176,7 +180,7 @@ extension QueueMachine {
   var node: QueueNode? {
     switch self.phase {
     case .held(_, let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
-      .ripe(_, let node):
+      .ripe(_, let node), .throttled(_, .list(let node)):
       node
     default: nil
     }

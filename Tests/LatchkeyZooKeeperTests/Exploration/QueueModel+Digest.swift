@@ -65,6 +65,8 @@ private struct ClientDigest {
     }
     self.words.add(client.laterWatches.count)
     for node in client.laterWatches { self.add(mention: node) }
+    self.words.add(client.pauses.count)
+    for pause in client.pauses { self.add(pause) }
     for name in client.toldGone where client.machine.node?.name == name { self.words.add(1) }
   }
 
@@ -161,6 +163,13 @@ private struct ClientDigest {
       self.add(9, attempt, node)
       self.words.add(place.ahead)
     case .ripe(let attempt, let node): self.add(10, attempt, node)
+    case .throttled(let attempt, let refused):
+      switch refused {
+      case .enter: self.add(12, attempt)
+      case .makeDirectory: self.add(13, attempt)
+      case .recover: self.add(14, attempt)
+      case .list(let node): self.add(15, attempt, node)
+      }
     case .held(_, let node):
       self.words.add(11)
       self.add(node)
@@ -171,6 +180,21 @@ private struct ClientDigest {
     self.words.add(tag)
     self.add(attempt)
     if let node { self.add(node) }
+  }
+
+  private mutating func add(_ pause: QueuePause) {
+    switch pause {
+    case .attempt(let attempt):
+      self.words.add(1)
+      self.attempt(attempt)
+    case .delete(let node):
+      self.words.add(2)
+      self.add(mention: node)
+    case .search(let identifier, let session):
+      self.words.add(3)
+      self.identifier(identifier)
+      self.session(session)
+    }
   }
 
   // MARK: Messages
@@ -216,6 +240,9 @@ private struct ClientDigest {
     case .ownWatched(let node, let isThere):
       self.words.add(isThere ? 20 : 22)
       self.add(mention: node)
+    case .ownWatchRefused(let node):
+      self.words.add(23)
+      self.add(mention: node)
     case .fired(let name, let attempt):
       self.words.add(21)
       self.node(name)
@@ -229,10 +256,12 @@ private struct ClientDigest {
       self.words.add(1)
       self.attempt(attempt)
       if case .success(let node) = create { self.add(node) }
+      if case .failure(let failure) = create { self.add(failure) }
       self.add(view)
-    case .directoryMade(let attempt, _):
+    case .directoryMade(let attempt, let result):
       self.words.add(2)
       self.attempt(attempt)
+      if case .failure(let failure) = result { self.add(failure) }
     case .listed(let attempt, let view):
       self.words.add(3)
       self.attempt(attempt)
@@ -241,13 +270,15 @@ private struct ClientDigest {
       self.words.add(4)
       self.attempt(attempt)
       if case .success(let node?) = result { self.add(node) }
+      if case .failure(let failure) = result { self.add(failure) }
     case .predecessorWatched(let attempt, let result):
       self.words.add(5)
       self.attempt(attempt)
-      if case .success = result { self.words.add(1) }
-    case .deleted(let node, _):
+      if case .failure(let failure) = result { self.add(failure) }
+    case .deleted(let node, let result):
       self.words.add(6)
       self.add(mention: node)
+      if case .failure(let failure) = result { self.add(failure) }
     case .searched(let identifier, _, let view):
       self.words.add(7)
       self.identifier(identifier)
@@ -256,8 +287,17 @@ private struct ClientDigest {
     }
   }
 
+  /// A missing node and a refusal lead to different things.
+  private mutating func add(_ failure: QueueFailure) {
+    self.words.add(failure == .throttled ? -3 : -2)
+  }
+
   private mutating func add(_ result: Result<QueueView, QueueFailure>) {
-    guard case .success(let view) = result else { return self.words.add(-1) }
+    guard case .success(let view) = result else {
+      self.words.add(-1)
+      if case .failure(let failure) = result { self.add(failure) }
+      return
+    }
     self.words.add(view.ownIndex ?? -1)
     if let predecessor = view.predecessor { self.node(predecessor) }
     self.words.add(view.matches.count)

@@ -43,6 +43,14 @@ extension QueueModel {
     }
   }
 
+  /// Answers a request that is not carried out; of create and list, perhaps the list alone.
+  func refuse(_ request: QueueAction, onlyList: Bool, _ index: Int, _ state: inout State) -> ModelClient.Message {
+    if onlyList, case .reply(.entered(let attempt, let create, _)) = self.carryOut(request, index, &state) {
+      return .reply(.entered(attempt: attempt, create: create, view: .failure(.throttled)))
+    }
+    return request.refusal
+  }
+
   private func view(own: String?, identifier: String, _ server: ModelServer) -> Result<QueueView, QueueFailure> {
     guard server.isDirectoryMade else { return .failure(.noNode) }
     let index = own.flatMap { server.place(of: $0) }
@@ -68,6 +76,23 @@ extension QueueAction {
     switch self {
     case .watchPredecessor, .watchOwn: true
     default: false
+    }
+  }
+
+  /// What the client hears of a request that the server refuses because of its load.
+  var refusal: ModelClient.Message {
+    switch self {
+    case .enter(let attempt, _, _):
+      .reply(.entered(attempt: attempt, create: .failure(.throttled), view: .failure(.throttled)))
+    case .makeDirectory(let attempt, _): .reply(.directoryMade(attempt: attempt, .failure(.throttled)))
+    case .list(let attempt, _, _, _, _): .reply(.listed(attempt: attempt, .failure(.throttled)))
+    case .inspect(let attempt, _, _): .reply(.inspected(attempt: attempt, .failure(.throttled)))
+    case .watchPredecessor(let attempt, _, _): .reply(.predecessorWatched(attempt: attempt, .failure(.throttled)))
+    case .watchOwn(let node): .ownWatchRefused(node)
+    case .delete(let node): .reply(.deleted(node, .failure(.throttled)))
+    case .search(let identifier, let session):
+      .reply(.searched(identifier: identifier, session: session, .failure(.throttled)))
+    default: preconditionFailure("no request")
     }
   }
 

@@ -19,6 +19,9 @@ extension QueueModel {
       let message = state.clients[index].replies.first.map(self.describe) ?? ""
       return "\(Self.name(index)) hears \(message)"
     case .reconnect(let index): return "\(Self.name(index)) is connected again"
+    case .reconnectUnwatched(let index):
+      return "FAULT: \(Self.name(index)) is connected again, but the server refuses to set its watches"
+    case .resume(let index): return "\(Self.name(index)) has waited long enough after a refusal"
     case .beat(let index): return "\(Self.name(index))'s heartbeat is due, and with it the watch on its own node"
     case .prove(let index): return "\(Self.name(index))'s session is proven to live again"
     case .expire(let index): return "the server ends \(Self.name(index))'s session"
@@ -31,6 +34,9 @@ extension QueueModel {
     case .loseReply(let index):
       let message = state.clients[index].replies.first.map(self.describe) ?? ""
       return "FAULT: \(Self.name(index)) never hears \(message)"
+    case .refuse(let index, let onlyList):
+      let request = onlyList ? "list, but not its create" : state.clients[index].requests.first.map(self.describe) ?? ""
+      return "FAULT: the server refuses \(Self.name(index))'s \(request), because of its load"
     case .pause(let index): return "FAULT: \(Self.name(index)) is paused until its deadline is past"
     case .deleteByHand(let index): return "FAULT: somebody deletes \(Self.name(index))'s node by hand"
     case .restart: return "FAULT: the server is started again; all connections break"
@@ -67,6 +73,7 @@ extension QueueModel {
   private func describe(_ message: ModelClient.Message) -> String {
     switch message {
     case .ownWatched(_, let isThere): isThere ? "that its own node is watched" : "that its own node is gone"
+    case .ownWatchRefused: "that the watch on its own node is refused"
     case .fired(let name, let attempt): "that \(attempt == nil ? "its own node" : "its predecessor") \(name) is gone"
     case .reply(let event): self.describe(event)
     }

@@ -11,8 +11,6 @@ struct QueueModel: ExplorationModel {
     var checksOwnership = true
     /// A watch on a node that is gone already reports that.
     var reportsMissingNodes = true
-    /// Watches are set again after a reconnect.
-    var restoresWatches = true
     /// An attempt in another session gets another identifier, and one that is made again the same.
     var watchesOwnNode = true
     /// The deadline passes before the server can end the session.
@@ -21,6 +19,10 @@ struct QueueModel: ExplorationModel {
 
   enum Fault: CaseIterable {
     case cancel, cut, loseReply, pause, deleteByHand, restart
+    /// The server refuses a request because of its load.
+    case refuse
+    /// The server refuses to set the watches again after a reconnect.
+    case loseWatches
   }
 
   enum Step: Hashable {
@@ -29,6 +31,9 @@ struct QueueModel: ExplorationModel {
     case serve(Int)
     case hear(Int)
     case reconnect(Int)
+    case reconnectUnwatched(Int)
+    /// The pause after a refusal is over.
+    case resume(Int)
     case beat(Int)
     case prove(Int)
     /// The server ends the session of a client whose deadline has passed.
@@ -38,6 +43,8 @@ struct QueueModel: ExplorationModel {
     case cancel(Int)
     case cut(Int, carriedOut: Int)
     case loseReply(Int)
+    /// Of create and list, the list alone can be refused.
+    case refuse(Int, onlyList: Bool)
     case pause(Int)
     case deleteByHand(Int)
     case restart
@@ -108,6 +115,7 @@ struct QueueModel: ExplorationModel {
     } else if client.isSessionAlive {
       steps.append(.reconnect(index))
     }
+    if !client.pauses.isEmpty { steps.append(.resume(index)) }
     if client.isSessionAlive, !client.hasLiveTerm { steps.append(.expire(index)) }
     guard state.faults > 0 else { return }
     if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
@@ -116,6 +124,10 @@ struct QueueModel: ExplorationModel {
       if self.faults.contains(.cut) {
         for carriedOut in 0...client.requests.count { steps.append(.cut(index, carriedOut: carriedOut)) }
       }
+      if self.faults.contains(.refuse), let request = client.requests.first {
+        steps.append(.refuse(index, onlyList: false))
+        if case .enter = request { steps.append(.refuse(index, onlyList: true)) }
+      }
       if self.faults.contains(.loseReply), case .reply(let reply)? = client.replies.first, reply.canBeLost {
         steps.append(.loseReply(index))
       }
@@ -123,13 +135,16 @@ struct QueueModel: ExplorationModel {
         steps.append(.deleteByHand(index))
       }
     }
+    if self.faults.contains(.loseWatches), !client.isConnected, client.isSessionAlive, !client.watches.isEmpty {
+      steps.append(.reconnectUnwatched(index))
+    }
     if self.faults.contains(.pause), client.hasLiveTerm { steps.append(.pause(index)) }
     if !self.shell.deadlineComesFirst, client.isSessionAlive { steps.append(.expire(index)) }
   }
 
   func isFault(_ step: Step, in state: State) -> Bool {
     switch step {
-    case .cancel, .cut, .loseReply, .pause, .deleteByHand, .restart: true
+    case .cancel, .cut, .loseReply, .refuse, .reconnectUnwatched, .pause, .deleteByHand, .restart: true
     case .expire(let index): state.clients[index].hasLiveTerm
     default: false
     }
@@ -155,7 +170,11 @@ struct QueueModel: ExplorationModel {
       let request = state.clients[index].requests.removeFirst()
       if let reply = self.carryOut(request, index, &state) { state.clients[index].replies.append(reply) }
     case .hear(let index): try self.hear(index, &state)
-    case .reconnect(let index): try self.reconnect(index, &state)
+    case .reconnect(let index): try self.reconnect(index, areWatchesSet: true, &state)
+    case .reconnectUnwatched(let index): try self.reconnect(index, areWatchesSet: false, &state)
+    case .resume(let index):
+      let pause = state.clients[index].pauses.removeFirst()
+      try self.feed(.pauseOver(pause), index, &state)
     case .beat(let index):
       let node = state.clients[index].laterWatches.removeFirst()
       state.clients[index].watches.append(ModelClient.Watch(name: node.name))
@@ -170,6 +189,9 @@ struct QueueModel: ExplorationModel {
     case .loseReply(let index):
       guard case .reply(let reply) = state.clients[index].replies.removeFirst() else { return }
       try self.feed(reply.inDoubt, index, &state)
+    case .refuse(let index, let onlyList):
+      let request = state.clients[index].requests.removeFirst()
+      state.clients[index].replies.append(self.refuse(request, onlyList: onlyList, index, &state))
     case .pause(let index): self.lapse(index, &state)
     case .deleteByHand(let index):
       let session = state.clients[index].session

@@ -150,6 +150,32 @@ struct DirectoryTests {
     await owner.close()
   }
 
+  @Test(
+    "a place that the servers keep for themselves, or that is no path, is refused before anything is sent",
+    arguments: [("", "/zookeeper"), ("", "/zookeeper/locks"), ("/zookeeper", "/"), ("", "locks"), ("", "/a//b")]
+  )
+  func reservedPlace(chroot: String, root: String) async throws {
+    // A client that nobody runs: whatever is sent waits for a connection.
+    let client = try ZooKeeperClient(ZooKeeperClient.Configuration(servers: ["127.0.0.1:1"], chroot: chroot))
+    var configuration = ZooKeeperLocks.Configuration()
+    configuration.root = root
+    let lock = ZooKeeperLocks(client: client, configuration: configuration).lock(try uniqueName())
+    for timeout in [nil, Duration.zero] {
+      let error = await failure(of: lock, within: timeout)
+      #expect(error?.code == .invalidConfiguration)
+      #expect(error?.message.contains(chroot + (root == "/" ? "" : root)) == true)
+    }
+    await client.close()
+  }
+
+  @Test("a directory that only looks like the servers' own is as good as any")
+  func almostReservedPlace() async throws {
+    let servers = try await TestServers.shared.value
+    let client = try await TestClient.open(servers, changeLocks: { $0.root = "/zookeepers" })
+    try await client.lock(try uniqueName()).acquire(within: .seconds(5)).release()
+    await client.close()
+  }
+
   @Test("a session shorter than four ticks is refused with the reason")
   func shortSession() async throws {
     let servers = try await TestServers.shared.value

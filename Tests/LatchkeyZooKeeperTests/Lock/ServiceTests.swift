@@ -40,4 +40,22 @@ struct ServiceTests {
     #expect(warning.metadata["lock.token"] == "\(try #require(held.token).compactDescription)")
     await lease.releaseQuietly()
   }
+
+  @Test("a shutdown while the client still connects ends it at once, without an error")
+  func shutdownWhileConnecting() async throws {
+    let servers = try await TestServers.shared.value
+    let proxy = try await FaultProxy.start(to: .init(port: servers.members[0].port))
+    await proxy.hold()
+    var configuration = ZooKeeperClient.Configuration(servers: [proxy.connectString])
+    configuration.connectTimeout = .seconds(60)
+    configuration.logger = self.logger
+    let group = ServiceGroup(services: [try ZooKeeperClient(configuration)], logger: self.logger)
+    let running = Task { try await group.run() }
+    try await proxy.waitForConnections(1)
+    let start = ContinuousClock.now
+    await group.triggerGracefulShutdown()
+    try await running.value
+    #expect(ContinuousClock.now - start < .seconds(10))
+    await proxy.stop()
+  }
 }
