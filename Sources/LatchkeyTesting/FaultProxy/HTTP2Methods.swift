@@ -49,7 +49,9 @@ struct HTTP2Methods: FrameReader {
   }
 
   private mutating func readHeaders(in read: HTTP2Frame, of frame: FaultProxy.Frame) throws(ServerError) {
-    guard !self.isLost, read.kind == HTTP2Frame.Kind.headers || read.kind == HTTP2Frame.Kind.continuation else { return }
+    guard !self.isLost, read.kind == HTTP2Frame.Kind.headers || read.kind == HTTP2Frame.Kind.continuation else {
+      return
+    }
     let block = (self.unfinished ?? []) + (read.headerBlock ?? [])
     guard read.headerBlock != nil, (self.unfinished != nil) == (read.kind == HTTP2Frame.Kind.continuation) else {
       throw self.lost(frame, "a frame that does not fit together")
