@@ -143,6 +143,7 @@ let package = Package(
       dependencies: [
         "Latchkey",
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHPACK", package: "swift-nio-http2", condition: .when(traits: ["Etcd"])),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: settings

@@ -9,9 +9,10 @@
 /// | `redlock://h1:6379,h2:6379,h3:6379/orders` | the key `orders` on a majority |
 /// | `etcd://host:2379/orders` | the prefix that `etcdctl lock orders` uses |
 ///
-/// `rediss://`, `redlocks://` and `etcds://` are the same over TLS; the query keys `ca`, `cert` and `key` name its files. The name is all that follows the first `/`, percent-decoded. A user and a
-/// password stand before the hosts as in `redis://user:secret@host/orders`; neither is ever shown by ``description`` or in an
-/// error.
+/// `rediss://`, `redlocks://` and `etcds://` are the same over TLS; the query keys `ca`, `cert` and `key` name its files, and
+/// `servername` the name in the servers' certificates where they are reached by another. The name is all that follows the first
+/// `/`, percent-decoded. A user and a password stand before the hosts as in `redis://user:secret@host/orders`; neither is ever
+/// shown by ``description`` or in an error.
 public struct LockURL: Hashable, Sendable {
   /// The backend that the URL names.
   public enum Scheme: String, CaseIterable, Hashable, Sendable {
@@ -41,16 +42,24 @@ public struct LockURL: Hashable, Sendable {
     public var name: String
     /// The port, the scheme's default if the URL gives none.
     public var port: Int
+    /// `servername`: the name to expect in the server's certificate, where it is reached by another, such as through a tunnel;
+    /// nil for ``name``. TLS only.
+    public var serverName: String?
 
     /// Names a server.
     ///
     /// - Parameters:
     ///   - name: A host name or an address; an IPv6 address without brackets.
     ///   - port: The port.
-    public init(name: String, port: Int) {
+    ///   - serverName: The name to expect in its certificate; nil for the host's.
+    public init(name: String, port: Int, serverName: String? = nil) {
       self.name = name
       self.port = port
+      self.serverName = serverName
     }
+
+    /// Whether ``name`` is an address.
+    package var isAddress: Bool { self.name.contains(":") || !self.name.contains { !$0.isNumber && $0 != "." } }
 
     /// `name:port`, with an IPv6 address in brackets.
     public var description: String {
@@ -170,6 +179,7 @@ extension LockURL: CustomStringConvertible, CustomReflectable {
     if let file = self.authorityFile { query.append("ca=" + PercentCoding.encode(file)) }
     if let file = self.certificateFile { query.append("cert=" + PercentCoding.encode(file)) }
     if let file = self.keyFile { query.append("key=" + PercentCoding.encode(file)) }
+    if let names = self.serverNames { query.append("servername=" + PercentCoding.encode(names)) }
     return query.isEmpty ? text : text + "?" + query.joined(separator: "&")
   }
 

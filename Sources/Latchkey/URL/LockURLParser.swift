@@ -144,10 +144,9 @@ struct LockURLParser {
         throw self.error("an IPv6 address must stand in brackets, as in [::1]:\(defaultPort)")
       }
       guard !name.isEmpty else { throw self.error("a host in the list is empty") }
-      let isName = name.allSatisfy {
-        Self.isLetter($0) || Self.isDigit($0) || $0 == "-" || $0 == "." || $0 == "_"
+      guard name.allSatisfy(LockURL.isInHostName) else {
+        throw self.error("the host\(self.quote(name)) holds a character that no host name has")
       }
-      guard isName else { throw self.error("the host\(self.quote(name)) holds a character that no host name has") }
     }
     guard !rest.isEmpty else { return LockURL.Host(name: String(name), port: defaultPort) }
     guard rest.first == ":" else { throw self.error("only \":port\" may follow an address in brackets") }
@@ -186,9 +185,9 @@ struct LockURLParser {
     case .local, .channel: ["label"]
     case .zookeeper: ["chroot", "label", "timeout", "ttl"]
     case .redis, .redlock: ["db", "label", "timeout", "ttl"]
-    case .rediss, .redlocks: ["ca", "cert", "db", "key", "label", "timeout", "ttl"]
+    case .rediss, .redlocks: ["ca", "cert", "db", "key", "label", "servername", "timeout", "ttl"]
     case .etcd: ["label", "timeout", "ttl"]
-    case .etcds: ["ca", "cert", "key", "label", "timeout", "ttl"]
+    case .etcds: ["ca", "cert", "key", "label", "servername", "timeout", "ttl"]
     }
   }
 
@@ -210,6 +209,8 @@ struct LockURLParser {
     case "ca": url.authorityFile = value
     case "cert": url.certificateFile = value
     case "key": url.keyFile = value
+    case "servername":
+      if let problem = url.setServerNames(value) { throw self.error("the option \"servername\" \(problem)") }
     default:
       guard !value.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
         throw self.error("the option \"\(key)\" holds a control character")

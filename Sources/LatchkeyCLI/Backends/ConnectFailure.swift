@@ -21,7 +21,8 @@ enum ConnectFailure {
     switch trouble {
     case .unreachable: "check the addresses, and that the servers run"
     case .serverNotTrusted: "name the file of the authority that signed it with --ca-file"
-    case .serverNamedOtherwise: "write a name or an address in the URL that stands in it"
+    case .serverNamedOtherwise:
+      "write a name or an address in the URL that stands in it, or give the name with --server-name"
     case .clientNotAccepted: "give one that it accepts with --cert-file and --key-file"
     case .serverWithoutTLS: "write its TLS port, or a URL without TLS (redis, redlock, etcd)"
     case .hungUp(encrypted: false):

@@ -27,13 +27,23 @@ struct TLSOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The private key of --cert-file (PEM).", valueName: "file"), completion: .file())
   var keyFile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The name in the servers' certificates, where the URL has another host, as through a tunnel: one for all, or a list.",
+      valueName: "name,…"
+    )
+  )
+  var serverName: String?
+
   func validate() throws {
     guard (self.certFile == nil) == (self.keyFile == nil) else {
       throw ValidationError("--cert-file and --key-file go together: give both")
     }
   }
 
-  private var isEmpty: Bool { self.caFile == nil && self.certFile == nil && self.keyFile == nil }
+  private var isEmpty: Bool {
+    [self.caFile, self.certFile, self.keyFile, self.serverName].allSatisfy { $0 == nil }
+  }
 
   /// Puts the files into a URL, and looks whether they can be read.
   ///
@@ -45,7 +55,7 @@ struct TLSOptions: ParsableArguments {
       guard self.isEmpty || isOneOfSeveral else {
         throw CommandFailure(
           .usage,
-          "\(url.scheme.rawValue): is not encrypted, so TLS files are of no use; \(Self.remedy(url))"
+          "\(url.scheme.rawValue): is not encrypted, so TLS options are of no use; \(Self.remedy(url))"
         )
       }
       return
@@ -53,6 +63,9 @@ struct TLSOptions: ParsableArguments {
     if let caFile { url.authorityFile = caFile }
     if let certFile { url.certificateFile = certFile }
     if let keyFile { url.keyFile = keyFile }
+    if let serverName, let problem = url.setServerNames(serverName) {
+      throw CommandFailure(.usage, "--server-name \(problem)")
+    }
     guard (url.certificateFile == nil) == (url.keyFile == nil) else {
       throw CommandFailure(.usage, "a client's certificate and its key go together: give --cert-file and --key-file")
     }

@@ -14,7 +14,8 @@ struct VerifyCommand: AsyncParsableCommand {
 
       \(FaultKind.allCases.map { "  \($0.rawValue)\(String(repeating: " ", count: 11 - $0.rawValue.count))\($0.summary)" }.joined(separator: "\n"))
 
-      With a URL, only clients and their connections are harmed. What a backend does not promise (its key deleted by hand), \
+      With a URL, only clients and their connections are harmed. Over TLS the proxies pass on encrypted bytes, so clients \
+      check the servers' certificates as ever: by the names in the URL, or by --server-name. What a backend does not promise (its key deleted by hand), \
       and known defects of servers (etcd issue 15247), are named in the verdict and are no pass. --sabotage shows that a \
       broken client is found out.
 
@@ -29,6 +30,7 @@ struct VerifyCommand: AsyncParsableCommand {
           latchkey verify --serve redis --seed 42
         Servers of your own:
           latchkey verify redis://localhost/verify --duration 1m
+          latchkey verify rediss://redis.internal/verify --ca-file ca.pem
         A client that ignores deadlines is found out:
           latchkey verify --serve redis --faults pause --sabotage ignore-deadline
 
@@ -203,11 +205,13 @@ struct VerifyCommand: AsyncParsableCommand {
     guard !url.scheme.isInProcess else {
       throw CommandFailure(.usage, "\(url.scheme.rawValue): locks have no server and no connection to harm")
     }
-    guard url.scheme != .rediss, url.scheme != .etcds else {
+    // The address that is connected to is compared with the certificate, and that is the one of a proxy.
+    let host = url.hosts.first { $0.isAddress && $0.name != ClientWiring.address && $0.serverName == nil }
+    if url.scheme.usesTLS, let host {
       throw CommandFailure(
         .usage,
-        "\(url.scheme.rawValue): the proxies stand on this machine, which the servers' certificates do not name; "
-          + "use the port without TLS"
+        "\(host): clients reach it through a proxy on this machine, where its certificate cannot be checked by an address; "
+          + "write a name that stands in it, or give the name with --server-name"
       )
     }
   }

@@ -14,6 +14,9 @@ extension EtcdClient {
       public var keyFile: String?
       /// The name to expect in the servers' certificates; nil for the host of each endpoint.
       public var serverName: String?
+      /// The names to expect where they differ from endpoint to endpoint, by endpoint as `host:port`; of the others
+      /// ``serverName`` tells.
+      public var serverNames: [String: String] = [:]
 
       /// Trusts the system's authorities, or those of a file.
       ///

@@ -216,7 +216,7 @@ final class EtcdConnections: Sendable {
     let connection = try await EtcdConnection.open(
       endpoint,
       tls: self.tls,
-      serverName: self.configuration.tls?.serverName,
+      serverName: self.configuration.tls.flatMap { $0.serverNames[endpoint.description] ?? $0.serverName },
       executor: self.executor,
       timeout: patience
     )

@@ -13,6 +13,13 @@ extension FaultProxy {
     /// What a request and its reply have in common; nil where a reply says nothing of its request.
     public var correlation: (@Sendable (_ frame: Frame) -> Int64?)?
 
+    /// Whether only plain text can be divided: a connection that begins as an encrypted one (TLS) is then reset, and that is an
+    /// error of all who wait for a rule, and of ``withFaultProxy(to:framing:isolation:_:)``.
+    public var expectsPlainText = true
+
+    /// Makes what follows a connection, where a frame alone does not say all.
+    var makeReader: (@Sendable () -> any FrameReader)?
+
     /// Makes a framing.
     public init(
       length: @escaping @Sendable (_ bytes: ArraySlice<UInt8>) -> Int?,
@@ -26,8 +33,12 @@ extension FaultProxy {
       self.correlation = correlation
     }
 
-    /// No framing: what arrives at once counts as one frame.
-    public static let raw = Framing(length: { $0.isEmpty ? nil : $0.count })
+    /// No framing: what arrives at once counts as one frame. This is also for encrypted connections, whose bytes pass as they are.
+    public static let raw = {
+      var framing = Framing(length: { $0.isEmpty ? nil : $0.count })
+      framing.expectsPlainText = false
+      return framing
+    }()
 
     /// Redis's protocol, RESP2 and RESP3: the n-th reply of a connection belongs to its n-th request.
     ///

@@ -51,6 +51,8 @@ extension FaultProxy {
     public let index: Int
     /// Its place among the requests, or among the replies, of its connection, counted from 0; nil if it is neither.
     public internal(set) var exchange: Int?
+    /// The method that its message calls, where the connection's headers have said it.
+    var method: String?
     /// All of its bytes, with whatever marks its length.
     public let bytes: [UInt8]
   }

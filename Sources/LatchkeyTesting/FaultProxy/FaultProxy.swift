@@ -75,6 +75,12 @@ public final class FaultProxy: Sendable {
     get async { await self.run { $0.counters } }
   }
 
+  /// Why rules for frames cannot work as they should, if there is a reason: a client speaks TLS where messages are to be told
+  /// apart, or headers cannot be read. Nil where all is well.
+  public var complaint: ServerError? {
+    get async { await self.run { $0.complaint } }
+  }
+
   /// Sends connections that are made from now on to another server on this machine.
   public func retarget(to port: Int) async {
     await self.run { $0.target = Target(port: port) }
@@ -146,7 +152,8 @@ public final class FaultProxy: Sendable {
 ///   - isolation: The actor to stay on; leave it out.
 ///   - body: What to do with the proxy.
 /// - Returns: What the body returned.
-/// - Throws: ``ServerError`` when the proxy cannot listen; what the body throws.
+/// - Throws: ``ServerError`` when the proxy cannot listen, or when rules for frames could not work, see
+///   ``FaultProxy/complaint``, whatever else the body throws; what the body throws.
 public func withFaultProxy<R>(
   to target: Int,
   framing: FaultProxy.Framing = .raw,
@@ -157,9 +164,11 @@ public func withFaultProxy<R>(
   do {
     let result = try await body(proxy)
     await proxy.stop()
+    if let complaint = await proxy.complaint { throw complaint }
     return result
   } catch {
     await proxy.stop()
-    throw error
+    // The cause, where the body's error is but its effect.
+    throw await proxy.complaint ?? error
   }
 }

@@ -27,6 +27,8 @@ final class ProxyCore {
   var listener: (any Channel)?
   private(set) var counters = FaultProxy.Counters()
   private(set) var strikes: [Int: Int] = [:]
+  /// Why rules for frames cannot work as they should: the first reason that there was.
+  private(set) var complaint: ServerError?
   private var links: [Int: ProxyLink] = [:]
   private var rules: [Rule] = []
   private var lastRule = 0
@@ -134,6 +136,12 @@ final class ProxyCore {
     self.hasChanged()
   }
 
+  /// Notes that frames cannot be told apart: whoever waits for one would wait in vain.
+  func complain(_ error: ServerError) {
+    if self.complaint == nil { self.complaint = error }
+    for waiter in self.waiters.values { waiter.promise.fail(error) }
+  }
+
   private func count(_ frame: FaultProxy.Frame, as traffic: WritableKeyPath<FaultProxy.Counters, FaultProxy.Traffic>) {
     self.counters[keyPath: traffic].frames += 1
     self.counters[keyPath: traffic].bytes += frame.bytes.count
@@ -141,13 +149,15 @@ final class ProxyCore {
 
   // MARK: Those who wait
 
-  /// Completes a promise with true as soon as something is true, or with false at the end of the time.
+  /// Completes a promise with true as soon as something is true, with false at the end of the time, or with the reason why frames
+  /// cannot be told apart.
   func notify(
     _ promise: EventLoopPromise<Bool>,
     within limit: TimeAmount,
     when isTrue: @escaping (ProxyCore) -> Bool
   ) {
     guard !isTrue(self) else { return promise.succeed(true) }
+    if let complaint { return promise.fail(complaint) }
     self.lastWaiter += 1
     let number = self.lastWaiter
     self.waiters[number] = (isTrue, promise)

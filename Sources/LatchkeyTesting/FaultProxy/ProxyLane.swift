@@ -42,6 +42,11 @@ final class ProxyLane {
   func receive(_ buffer: ByteBuffer) {
     guard !self.isClosed else { return }
     self.undivided += buffer.readableBytesView
+    guard !self.isEncrypted else {
+      self.core.complain(.encrypted)
+      self.link?.reset()
+      return
+    }
     var rest = self.undivided[...]
     while !self.isClosed, let length = self.core.framing.length(rest), length > 0, length <= rest.count {
       self.receive(frame: Array(rest.prefix(length)))
@@ -50,6 +55,12 @@ final class ProxyLane {
     self.undivided = Array(rest)
     self.core.hasChanged()
     self.pump()
+  }
+
+  /// Whether the framing needs plain text, and the connection begins with the first message of TLS.
+  private var isEncrypted: Bool {
+    self.core.framing.expectsPlainText && self.arrived == 0 && self.direction == .clientToServer
+      && self.undivided.starts(with: [0x16, 0x03])
   }
 
   private func receive(frame bytes: [UInt8]) {
@@ -61,6 +72,11 @@ final class ProxyLane {
       bytes: bytes
     )
     self.arrived += 1
+    do throws(ServerError) {
+      frame.method = try link.reader?.method(of: frame)
+    } catch {
+      self.core.complain(error)
+    }
     let framing = self.core.framing
     if self.direction == .clientToServer ? framing.isRequest(frame) : framing.isReply(frame) {
       frame.exchange = self.exchanges
@@ -194,4 +210,12 @@ final class ProxyLane {
     self.isOver = true
     self.queue.removeAll()
   }
+}
+
+extension ServerError {
+  fileprivate static let encrypted = ServerError(
+    .unreadable,
+    "A client speaks TLS, and the proxy was told to divide what it says into messages. Let the client use the port without TLS, "
+      + "or give the framing .raw: then faults strike the encrypted bytes, and rules for frames say nothing of messages."
+  )
 }

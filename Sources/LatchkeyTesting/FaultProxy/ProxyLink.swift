@@ -14,6 +14,8 @@ final class ProxyLink {
   let up: ProxyLane
   /// From the server to the client.
   let down: ProxyLane
+  /// Follows both ways.
+  var reader: (any FrameReader)?
   private let client: any Channel
   private var server: (any Channel)?
   private let core: ProxyCore
@@ -23,6 +25,7 @@ final class ProxyLink {
     self.number = number
     self.client = client
     self.core = core
+    self.reader = core.framing.makeReader?()
     self.up = ProxyLane(.clientToServer, core: core)
     self.down = ProxyLane(.serverToClient, core: core)
     self.up.link = self

@@ -16,6 +16,8 @@ public struct ServerError: Error, Hashable, Sendable {
     case noAnswer
     /// The server answered a question with an error.
     case refused
+    /// What goes through a proxy cannot be divided into messages: it is encrypted, or breaks its protocol.
+    case unreadable
   }
 
   /// The kind of the error.

@@ -80,6 +80,27 @@ struct CommandTLSTests {
     }
   }
 
+  @Test("reaches a server by another host than its certificate names with --server-name, and says so without")
+  func serverName() async throws {
+    let configuration = RedisConfiguration {
+      $0.tls = true
+      $0.certificateNames = ["DNS:redis.internal"]
+    }
+    try await withRedis(configuration) { server in
+      let url = "rediss://127.0.0.1:\(try #require(server.tlsPort))/x"
+      let authority = ["--ca-file", try #require(server.authorityFile)]
+      let without = await (try Latchkey(["contend", url] + authority + Self.few)).outcome()
+      try Self.expectRefusal(without, "that of another host", "--server-name")
+      for processes in ["1", "2"] {
+        let names = ["--server-name", "redis.internal", "--processes", processes]
+        let good = await (try Latchkey(["contend", url] + authority + names + Self.few)).outcome()
+        #expect(good.status == 0, "\(good.errorText)")
+      }
+      let wrong = await (try Latchkey(["contend", "\(url)?servername=redis.external"] + authority + Self.few)).outcome()
+      try Self.expectRefusal(wrong, "that of another host", "--server-name")
+    }
+  }
+
   #if Etcd
   @Test("reaches etcd with --ca-file, and says what is missing without")
   func etcd() async throws {

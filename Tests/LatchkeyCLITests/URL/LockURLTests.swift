@@ -56,6 +56,22 @@ struct LockURLTests {
     #expect(userAlone.password == nil)
   }
 
+  @Test("reads the names in certificates, one for all or one for each host, and writes them again")
+  func serverNames() throws {
+    let one = try LockURL("rediss://127.0.0.1:1/x?servername=redis.internal")
+    #expect(one.hosts.map(\.serverName) == ["redis.internal"])
+    let all = try LockURL("etcds://a,b,c/x?servername=etcd.internal")
+    #expect(all.hosts.map(\.serverName) == ["etcd.internal", "etcd.internal", "etcd.internal"])
+    #expect(all.description.hasSuffix("/x?servername=etcd.internal"))
+    let each = try LockURL("redlocks://1.1.1.1,b,3.3.3.3/x?servername=r1,,r3")
+    #expect(each.hosts.map(\.serverName) == ["r1", nil, "r3"])
+    for url in [one, all, each] { #expect(try LockURL(url.description) == url) }
+    for wrong in ["a,b", "10.0.0.1", "::1", "a%20b", "%3C"] {
+      #expect(throws: LockError.self, "\(wrong)") { try LockURL("redlocks://a,b,c/x?servername=\(wrong)") }
+    }
+    #expect(throws: LockError.self) { try LockURL("redis://h/x?servername=a") }
+  }
+
   @Test("reads the options of each backend")
   func options() throws {
     let zookeeper = try LockURL("zookeeper://h/orders?chroot=/app/x&ttl=10s&timeout=500ms&label=night%20shift")

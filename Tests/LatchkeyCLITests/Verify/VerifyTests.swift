@@ -135,7 +135,8 @@ struct VerifyTests {
   @Test(
     "refuses what cannot be done, with the reason",
     arguments: [
-      ["verify"], ["verify", "local:x"], ["verify", "rediss://h/x"], ["verify", "redis://h/x", "--faults", "expire"],
+      ["verify"], ["verify", "local:x"], ["verify", "rediss://10.0.0.1/x"],
+      ["verify", "redis://h/x", "--faults", "expire"],
       ["verify", "--serve", "redis", "--faults", "partition"], ["verify", "--serve", "redis", "--faults", "flood"],
       ["verify", "--serve", "redis", "redis://h/x"],
     ]

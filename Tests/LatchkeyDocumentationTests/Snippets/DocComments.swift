@@ -188,6 +188,22 @@ extension DocComments {
     // end
   }
 
+  static func methods(_ server: EtcdServer) async throws {
+    // snippet: a proxy that knows gRPC
+    try await withFaultProxy(to: server.port, framing: .http2) { proxy in
+      // The third transaction is carried out, and nobody is told: that of the second acquisition.
+      let lost = await proxy.dropReply(3, thenReset: true) { $0.grpcMethod == "/etcdserverpb.KV/Txn" }
+      let configuration = EtcdClient.Configuration(endpoints: [proxy.connectString])
+      try await EtcdClient.withClient(configuration) { client in
+        let lock = EtcdLocks(client: client).lock(try LockName("invoices"))
+        try await lock.acquire(within: .seconds(5)).release()
+        try await lock.acquire(within: .seconds(5)).release()
+      }
+      try await lost.struck()
+    }
+    // end
+  }
+
   static func etcd() async throws {
     // snippet: comment EtcdLocks
     try await EtcdClient.withClient(EtcdClient.Configuration(endpoints: ["etcd1:2379", "etcd2:2379"])) { client in

@@ -91,10 +91,12 @@ final class TestClient: LockProvider {
     }
   }
 
-  /// Loses the answer to the next request that carries these bytes, after the server has carried it out, and breaks the
+  /// Loses the answer to the next Txn that carries these bytes, after the server has carried it out, and breaks the
   /// connection.
   func dropNextReply(toRequestWith matches: @escaping @Sendable ([UInt8]) -> Bool) async {
-    for proxy in self.proxies { await proxy.dropReply(to: { matches($0.bytes) }, thenReset: true) }
+    for proxy in self.proxies {
+      await proxy.dropReply(to: { $0.grpcMethod == EtcdMethods.txn.path && matches($0.bytes) }, thenReset: true)
+    }
   }
 
   // MARK: What the servers say, past the locks

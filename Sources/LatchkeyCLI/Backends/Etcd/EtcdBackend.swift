@@ -32,6 +32,7 @@ struct EtcdBackend: Backend {
         certificateFile: url.certificateFile,
         keyFile: url.keyFile
       )
+      for host in url.hosts { configuration.tls?.serverNames[host.description] = host.serverName }
     }
     if let user = url.user {
       configuration.credentials = EtcdClient.Configuration.Credentials(user: user, password: url.password ?? "")

@@ -56,7 +56,8 @@ func withConnections<Result: Sendable>(
       configuration.tls = RedisConnection.Configuration.TLS(
         authorityFile: url.authorityFile,
         certificateFile: url.certificateFile,
-        keyFile: url.keyFile
+        keyFile: url.keyFile,
+        serverName: host.serverName
       )
     }
     if let timeout = url.connectTimeout { configuration.connectTimeout = timeout }

@@ -3,6 +3,9 @@ internal import LatchkeyTesting
 
 /// The proxies between each client and each server, so that every connection can be harmed by itself.
 final class ClientWiring: Sendable {
+  /// Where clients find the proxies.
+  static let address = "127.0.0.1"
+
   /// The servers as clients know them.
   private let url: LockURL
   /// By client, then by server.
@@ -42,7 +45,11 @@ final class ClientWiring: Sendable {
   /// The lock's address for one client.
   func url(for client: Int) -> LockURL {
     var url = self.url
-    url.hosts = self.proxies[client].map { LockURL.Host(name: "127.0.0.1", port: $0.port) }
+    // What goes through is encrypted from end to end, so the certificates are still those of the servers.
+    url.hosts = zip(self.proxies[client], self.url.hosts).map { proxy, host in
+      let ownName = self.url.scheme.usesTLS && !host.isAddress ? host.name : nil
+      return LockURL.Host(name: Self.address, port: proxy.port, serverName: host.serverName ?? ownName)
+    }
     return url
   }
 
