@@ -203,7 +203,7 @@ struct VerifyCommand: AsyncParsableCommand {
     guard !url.scheme.isInProcess else {
       throw CommandFailure(.usage, "\(url.scheme.rawValue): locks have no server and no connection to harm")
     }
-    guard url.scheme != .rediss, url.scheme != .etcds else {
+    guard !url.scheme.usesTLS else {
       throw CommandFailure(
         .usage,
         "\(url.scheme.rawValue): the proxies stand on this machine, which the servers' certificates do not name; "
