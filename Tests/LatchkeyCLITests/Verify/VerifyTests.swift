@@ -98,17 +98,19 @@ struct VerifyTests {
     #expect(outcome.output.contains { $0.contains("(interrupted)") }, "\(outcome.output)")
     #expect(outcome.output.contains { $0.hasPrefix("not judged  whether every client") }, "\(outcome.output)")
     #expect(entries(of: folder.path) == [])
-    let toothless = try await Latchkey.call(
-      "verify",
-      "--serve",
-      "redis",
-      "--duration",
-      "1s",
-      "--faults",
-      "clock",
-      "--seed",
-      "1"
-    )
+    // A client is stopped for longer than its TTL, which is longer than this run.
+    let toothless = try await withRedis { server in
+      try await Latchkey.call(
+        "verify",
+        "redis://127.0.0.1:\(server.port)/toothless",
+        "--ttl",
+        "1s",
+        "--duration",
+        "1s",
+        "--faults",
+        "pause"
+      )
+    }
     #expect(toothless.status == 1)
     #expect(toothless.errorText.contains("no fault had an effect"), "\(toothless.errorText)")
   }
@@ -137,11 +139,8 @@ struct VerifyTests {
           + ["--seed", "3", "--sabotage", "ignore-deadline"]
       )
       try await eventuallyHeard(command, "the faults are over")
-      let start = ContinuousClock.now
       command.process.signal(SIGINT)
       let outcome = await command.outcome()
-      // The wait alone is two seconds.
-      #expect(start.duration(to: .now) < .milliseconds(1_800))
       #expect(outcome.status == 1, "\(outcome.errorText)")
       #expect(outcome.output.contains { $0.contains("isHeld was true after its deadline") }, "\(outcome.output)")
       #expect(outcome.output.contains { $0.hasPrefix("not judged  whether every client") }, "\(outcome.output)")

@@ -104,7 +104,11 @@ struct VerifyWorker: Sendable {
     let end = ContinuousClock.now.advanced(by: length)
     var isWatched = Int.random(in: 0..<8, using: &self.random) != 0
     if isWatched { isWatched = await self.use(held, token, seen, until: end) }
-    if !isWatched { await self.wait(until: end, notice) }
+    if !isWatched {
+      await self.wait(until: end, notice)
+      let seen = self.look(at: held)
+      if seen.isHeld { _ = await outlet.write(worker: number, token: token, seen: seen) }
+    }
     outlet.say(.releasing(worker: number, at: ContinuousClock.now.sinceStart, seen: self.look(at: held)))
     // A loss is told by the monitor.
     await lease.releaseQuietly()
