@@ -39,8 +39,8 @@ struct VerifyChildCommand: AsyncParsableCommand {
           start.finish()
         } else if let (worker, accepted) = VerifyOrder.answer(order) {
           outlet.answer(worker: worker, accepted: accepted)
-        } else if let duration = VerifyOrder.lingering(order) {
-          outlet.linger(duration)
+        } else if let (duration, isWatched) = VerifyOrder.lingering(order) {
+          outlet.linger(duration, isWatched: isWatched)
         }
       }
       // Told to stop, or the parent is dead.

@@ -9,15 +9,17 @@ struct VerifyCommand: AsyncParsableCommand {
     discussion: """
       Client processes contend for one lock on servers behind fault proxies, and write to a resource that refuses stale \
       tokens, while faults happen on a schedule made from the seed. Everything is recorded and then judged: no two clients \
-      held the lock at once; tokens grew; the resource accepted no stale write; every loss was told by the deadline to every \
-      client that could run; every client got the lock again after the faults; nothing is left on the servers.
+      held the lock at once; tokens grew, and none was missing where the backend promises them; the resource accepted no \
+      stale write; every loss was told by the deadline to every client that could run, also to those that did not look; no \
+      call outlasted its budget; no client crashed; every client got the lock again after the faults; nothing is left on \
+      the servers.
 
       \(FaultKind.allCases.map { "  \($0.rawValue)\(String(repeating: " ", count: 11 - $0.rawValue.count))\($0.summary)" }.joined(separator: "\n"))
 
       With a URL, only clients and their connections are harmed. Over TLS the proxies pass on encrypted bytes, so clients \
-      check the servers' certificates as ever: by the names in the URL, or by --server-name. What a backend does not promise (its key deleted by hand), \
-      and known defects of servers (etcd issue 15247), are named in the verdict and are no pass. --sabotage shows that a \
-      broken client is found out.
+      check the servers' certificates as ever: by the names in the URL, or by --server-name. What a backend does not \
+      promise (its key deleted by hand), and known defects of servers (etcd issue 15247), are named in the verdict and are no pass. --sabotage shows that a \
+      broken client is found out. Ctrl-C ends the run early: what was recorded is judged, and what cannot be is named.
 
       EXAMPLES
         All faults on an ensemble of three, a picture of what happened:
@@ -33,6 +35,8 @@ struct VerifyCommand: AsyncParsableCommand {
           latchkey verify rediss://redis.internal/verify --ca-file ca.pem
         A client that ignores deadlines is found out:
           latchkey verify --serve redis --faults pause --sabotage ignore-deadline
+        So is one that tells a loss only when it is asked:
+          latchkey verify --serve redis --faults cut --sabotage silent-loss
 
       EXIT STATUS
         0      every promise was kept, or what was not is explained and not promised

@@ -46,6 +46,17 @@ struct FaultScheduleTests {
     #expect(faults.allSatisfy { $0.length > .seconds(2) })
   }
 
+  @Test(
+    "of the holders that are cut off, some do not look at what they hold, until their alarm must have rung",
+    arguments: 0..<20
+  )
+  func unwatched(seed: UInt64) {
+    let faults = FaultSchedule(seed: seed, self.settings([.cut], servers: 0)).faults.filter(\.action.isAtHolder)
+    #expect(Set(faults.map(\.isUnwatched)) == [true, false])
+    // The deadline is at most two seconds away; a loss may be told half a second late.
+    #expect(faults.allSatisfy { !$0.isUnwatched || $0.length > .milliseconds(2_500) })
+  }
+
   @Test("servers of others are left alone, and where nobody leads no leader is looked for")
   func restricted() {
     let others = FaultSchedule(seed: 1, self.settings(servers: 0, hasLeader: false)).faults

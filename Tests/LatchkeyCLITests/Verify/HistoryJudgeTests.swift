@@ -35,7 +35,9 @@ struct HistoryJudgeTests {
     first.note(Observation(before: Sample.ms(5), after: Sample.ms(6), isHeld: true, deadline: nil))
     first.note(Observation(before: Sample.ms(10), after: Sample.ms(50), isHeld: true, deadline: nil))
     let second = Sample.lease(client: 1, token: nil, asked: 0, held: 12...20)
-    #expect(self.judge.findings(in: Sample.history(first, second)) == [])
+    var history = Sample.history(first, second)
+    history.isFenced = false
+    #expect(self.judge.findings(in: history) == [])
   }
 
   @Test("a lease that was never seen to be held holds nobody up")
@@ -59,6 +61,26 @@ struct HistoryJudgeTests {
     )
     #expect(self.judge.kinds(in: smaller) == [.tokenOrder])
     #expect(self.judge.kinds(in: equal) == [.tokenOrder])
+  }
+
+  @Test("finds a grant without a token where the backend promises one")
+  func noToken() {
+    var history = Sample.history(Sample.lease(client: 0, token: nil, asked: 0, held: 10...20))
+    #expect(self.judge.kinds(in: history) == [.noToken])
+    history.isFenced = false
+    #expect(self.judge.kinds(in: history) == [])
+  }
+
+  @Test("finds a grant without a deadline, of whose loss nothing could tell")
+  func noDeadline() {
+    func history(_ deadline: UInt64?) -> VerifyHistory {
+      let seen = Observation(before: Sample.ms(6), after: Sample.ms(7), isHeld: true, deadline: deadline)
+      return VerifyHistory([
+        RecordedEvent(client: 0, life: 0, event: .granted(worker: 0, token: .init(major: 1), seen: seen))
+      ])
+    }
+    #expect(self.judge.kinds(in: history(nil)) == [.noDeadline])
+    #expect(self.judge.kinds(in: history(.max)) == [])
   }
 
   @Test("finds a write of an earlier holder that was accepted after one of a later, whatever the tokens say")
@@ -109,6 +131,65 @@ struct HistoryJudgeTests {
     var killed = Sample.history(lease)
     killed.ends = [.init(client: 0, life: 0, at: Sample.ms(1_200), wasKilled: true)]
     #expect(self.judge.kinds(in: killed) == [])
+  }
+
+  @Test("finds a lease that says held after it has told its loss")
+  func heldAfterLoss() {
+    var lease = Sample.lease(client: 0, token: 1, asked: 0, held: 10...20)
+    lease.toldAt = Sample.ms(15)
+    #expect(self.judge.kinds(in: Sample.history(lease)) == [.heldAgain])
+    lease.toldAt = Sample.ms(25)
+    #expect(self.judge.kinds(in: Sample.history(lease)) == [])
+  }
+
+  @Test("finds a loss that was told to a holder that did not look only when it did")
+  func toldWhenAsked() {
+    func history(toldAt: UInt64?, end: UInt64 = 3_000) -> VerifyHistory {
+      func look(_ at: UInt64, isHeld: Bool, deadline: UInt64) -> Observation {
+        Observation(before: Sample.ms(at), after: Sample.ms(at), isHeld: isHeld, deadline: Sample.ms(deadline))
+      }
+      var events: [ClientEvent] = [
+        .granted(worker: 0, token: .init(major: 1), seen: look(10, isHeld: true, deadline: 500)),
+        .unwatched(worker: 0),
+      ]
+      if let toldAt {
+        let at = Sample.ms(toldAt)
+        events += [
+          .lost(worker: 0, at: at, deadline: Sample.ms(2_000), reason: ""),
+          .releasing(worker: 0, at: Sample.ms(end), seen: look(end, isHeld: false, deadline: 2_000)),
+        ]
+      }
+      var history = VerifyHistory(events.map { RecordedEvent(client: 0, life: 0, event: $0) })
+      history.stopped = Sample.ms(90_000)
+      return history
+    }
+    #expect(self.judge.kinds(in: history(toldAt: 3_001)) == [.lossNotTold])
+    #expect(self.judge.kinds(in: history(toldAt: 2_100)) == [])
+    #expect(history(toldAt: 2_100).leases.map(\.isToldUnasked) == [true])
+    #expect(history(toldAt: 3_001).leases.map(\.isToldUnasked) == [false])
+    // Its process was killed meanwhile: where the deadline had moved to by then, nobody knows.
+    #expect(self.judge.kinds(in: history(toldAt: nil)) == [])
+  }
+
+  @Test("finds a call that nobody had answered long after its budget when its process was killed")
+  func pending() {
+    var history = VerifyHistory([
+      RecordedEvent(client: 0, life: 0, event: .asked(worker: 0, at: Sample.ms(0), within: Sample.ms(100))),
+      RecordedEvent(client: 0, life: 1, event: .asked(worker: 0, at: Sample.ms(4_000), within: Sample.ms(100))),
+    ])
+    func kill(_ life: Int, at: UInt64) {
+      history.ends = [.init(client: 0, life: life, at: Sample.ms(at), wasKilled: true)]
+    }
+    kill(0, at: 3_000)
+    #expect(self.judge.kinds(in: history) == [.overBudget])
+    kill(0, at: 1_500)
+    #expect(self.judge.kinds(in: history) == [])
+    kill(1, at: 5_000)
+    #expect(self.judge.kinds(in: history) == [])
+    // It could not run meanwhile.
+    kill(0, at: 3_000)
+    history.stalls[.init(client: 0, life: 0)] = [Sample.ms(500)...Sample.ms(2_500)]
+    #expect(self.judge.kinds(in: history) == [])
   }
 
   @Test("finds a client that gets no lock after the faults, or gets it too late")

@@ -33,13 +33,16 @@ struct VerifyHistoryTests {
   func lines() throws {
     let events: [ClientEvent] = [
       .ready, .asked(worker: 3, at: 5, within: 6), .stalled(from: 1, until: 2), .wallClock(at: 3, by: -3600.5), .done,
-      .lost(worker: 1, at: 2, deadline: nil, reason: "a \"reason\"\n"),
+      .unwatched(worker: 2), .lost(worker: 1, at: 2, deadline: nil, reason: "a \"reason\"\n"),
     ]
     for event in events { #expect(try JSON.decode(ClientEvent.self, from: JSON.encode(event)) == event) }
     let answer = try #require(VerifyOrder.answer(VerifyOrder.wrote(4, true)))
     #expect(answer == (4, true))
     #expect(VerifyOrder.answer(VerifyOrder.stop) == nil)
-    #expect(VerifyOrder.lingering(VerifyOrder.linger(.milliseconds(1_500))) == .milliseconds(1_500))
+    for isWatched in [true, false] {
+      let order = VerifyOrder.linger(.milliseconds(1_500), isWatched: isWatched)
+      #expect(try #require(VerifyOrder.lingering(order)) == (.milliseconds(1_500), isWatched))
+    }
   }
 
   @Test("the resource refuses stale tokens, unless it is told to take everything")

@@ -96,20 +96,56 @@ struct VerifyTests {
     let outcome = await command.outcome()
     #expect(outcome.status == 130, "\(outcome.errorText)")
     #expect(outcome.output.contains { $0.contains("(interrupted)") }, "\(outcome.output)")
+    #expect(outcome.output.contains { $0.hasPrefix("not judged  whether every client") }, "\(outcome.output)")
     #expect(entries(of: folder.path) == [])
-    let toothless = try await Latchkey.call(
-      "verify",
-      "--serve",
-      "redis",
-      "--duration",
-      "1s",
-      "--faults",
-      "clock",
-      "--seed",
-      "1"
-    )
+    // A client is stopped for longer than its TTL, which is longer than this run.
+    let toothless = try await withRedis { server in
+      try await Latchkey.call(
+        "verify",
+        "redis://127.0.0.1:\(server.port)/toothless",
+        "--ttl",
+        "1s",
+        "--duration",
+        "1s",
+        "--faults",
+        "pause"
+      )
+    }
     #expect(toothless.status == 1)
     #expect(toothless.errorText.contains("no fault had an effect"), "\(toothless.errorText)")
+  }
+
+  @Test("a client whose alarm never rings, so that it tells a loss only when it is asked, is found out")
+  func silentLoss() async throws {
+    try await withRedis { server in
+      let outcome = try await Latchkey(
+        ["verify", "redis://127.0.0.1:\(server.port)/silent", "--ttl", "1s", "--faults", "cut", "--duration", "8s"]
+          + ["--seed", "3", "--sabotage", "silent-loss", "--json"]
+      ).outcome()
+      #expect(outcome.status == 1)
+      let report = try JSON.decode(VerifyReport.self, from: try #require(outcome.output.first))
+      #expect(report.verdict == .violated)
+      #expect(Set(report.violations.map(\.kind)) == ["lossNotTold"], "\(report.violations)")
+    }
+  }
+
+  @Test(
+    "interrupted while it waits for the locks to recover, it judges what was recorded, and accuses nobody of what it did not see"
+  )
+  func interruptedLate() async throws {
+    try await withRedis { server in
+      let command = try Latchkey(
+        ["verify", "redis://127.0.0.1:\(server.port)/late", "--ttl", "2s", "--faults", "pause", "--duration", "6s"]
+          + ["--seed", "3", "--sabotage", "ignore-deadline"]
+      )
+      try await eventuallyHeard(command, "the faults are over")
+      command.process.signal(SIGINT)
+      let outcome = await command.outcome()
+      #expect(outcome.status == 1, "\(outcome.errorText)")
+      #expect(outcome.output.contains { $0.contains("isHeld was true after its deadline") }, "\(outcome.output)")
+      #expect(outcome.output.contains { $0.hasPrefix("not judged  whether every client") }, "\(outcome.output)")
+      #expect(!outcome.output.contains { $0.contains("got no lock") }, "\(outcome.output)")
+    }
   }
 
   private func eventuallyHeard(_ command: Latchkey, _ text: String) async throws {

@@ -5,6 +5,10 @@ struct Breach: Hashable, Sendable {
     case overlap
     /// A later grant had no greater token.
     case tokenOrder
+    /// A grant came without the fencing token that the backend promises.
+    case noToken
+    /// A grant came without a deadline, so that nothing would tell its loss.
+    case noDeadline
     /// The resource took a write of an earlier holder after one of a later.
     case staleWrite
     /// A lease answered that it was held after its own deadline.

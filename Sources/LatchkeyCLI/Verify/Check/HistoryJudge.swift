@@ -76,7 +76,14 @@ struct HistoryJudge: Sendable {
     var greatest: LeaseRecord?
     var seen: Set<VerifyToken> = []
     for lease in Self.inOrder(history.leases) {
-      guard let token = lease.token else { continue }
+      guard let token = lease.token else {
+        if history.isFenced {
+          findings.append(
+            Breach(kind: .noToken, text: "\(lease.holder) was given no token", at: lease.firstHeld ?? lease.asked)
+          )
+        }
+        continue
+      }
       if !seen.insert(token).inserted {
         findings.append(
           Breach(
@@ -157,6 +164,16 @@ struct HistoryJudge: Sendable {
       if let at = lease.heldAgain {
         findings.append(Breach(kind: .heldAgain, text: "\(lease.holder): isHeld was true again after false", at: at))
       }
+      if let told = lease.toldAt, let at = lease.lastHeld, at > told {
+        findings.append(
+          Breach(kind: .heldAgain, text: "\(lease.holder): isHeld was true after the loss was told", at: at)
+        )
+      }
+      if lease.lacksDeadline {
+        findings.append(
+          Breach(kind: .noDeadline, text: "\(lease.holder) was given no deadline", at: lease.firstHeld ?? lease.asked)
+        )
+      }
       if let finding = self.lossTold(lease, history) { findings.append(finding) }
     }
     return findings
@@ -204,7 +221,23 @@ struct HistoryJudge: Sendable {
         findings.append(Breach(kind: .unexpectedError, text: "\(who): a call failed: \(failure)", at: request.ended))
       }
     }
-    return findings
+    return findings + history.pending.compactMap { self.overdue($0, history) }
+  }
+
+  /// A call that nobody answered before its process ended, and that should have been answered long before.
+  private func overdue(_ request: PendingRecord, _ history: VerifyHistory) -> Breach? {
+    let life = VerifyHistory.Life(client: request.client, life: request.life)
+    let end = history.ends.first { $0.client == life.client && $0.life == life.life }
+    guard let end, end.at > request.asked else { return nil }
+    let waited = end.at - request.asked
+    let stalled = history.stalled(life, from: request.asked, until: end.at)
+    guard waited > request.within + stalled + self.limits.budget else { return nil }
+    return Breach(
+      kind: .overBudget,
+      text: "client \(request.client + 1) worker \(request.worker + 1): a call with a budget of "
+        + "\(Self.time(request.within)) was not answered within \(Self.time(waited - stalled)), when its process ended",
+      at: end.at
+    )
   }
 
   private func progress(_ history: VerifyHistory) -> [Breach] {

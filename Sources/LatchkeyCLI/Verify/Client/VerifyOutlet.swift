@@ -8,19 +8,34 @@ internal import Darwin
 
 /// What a client process says to its parent, and the answers to its writes.
 final class VerifyOutlet: Sendable {
+  /// For how long holders are to hold at least, since a fault is about to strike them.
+  struct Lingering: Sendable {
+    var end: ContinuousClock.Instant
+    /// Whether they may look at what they hold meanwhile.
+    var isWatched: Bool
+
+    var isNow: Bool { self.end > .now }
+  }
+
   private struct State {
     var waiting: [Int: CheckedContinuation<Bool, Never>] = [:]
     var isClosed = false
-    var lingerEnd = ContinuousClock.now
+    var lingering = Lingering(end: .now, isWatched: true)
   }
 
   private let state = Locked(State())
+  private let output: Int32
+
+  /// - Parameter output: Where everything is written.
+  init(to output: Int32 = STDOUT_FILENO) {
+    self.output = output
+  }
 
   /// Says one thing: a line, written at once, so that nothing is lost if the process is killed right after.
   func say(_ event: ClientEvent) {
     // The event is made of numbers and plain text; if the parent has gone, the end of standard input says so too.
     guard let line = try? JSON.encode(event) else { return }
-    Descriptors.write(line + "\n", to: STDOUT_FILENO)
+    Descriptors.write(line + "\n", to: self.output)
   }
 
   /// Writes to the resource and waits for its answer.
@@ -42,11 +57,10 @@ final class VerifyOutlet: Sendable {
     self.state.withLock { $0.waiting.removeValue(forKey: worker) }?.resume(returning: accepted)
   }
 
-  /// Until when holders are to hold at least: a fault is about to strike them.
-  var lingerEnd: ContinuousClock.Instant { self.state.withLock { $0.lingerEnd } }
+  var lingering: Lingering { self.state.withLock { $0.lingering } }
 
-  func linger(_ duration: Duration) {
-    self.state.withLock { $0.lingerEnd = .now.advanced(by: duration) }
+  func linger(_ duration: Duration, isWatched: Bool) {
+    self.state.withLock { $0.lingering = Lingering(end: .now.advanced(by: duration), isWatched: isWatched) }
   }
 
   /// Nobody answers any more.

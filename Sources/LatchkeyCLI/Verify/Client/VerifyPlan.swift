@@ -6,6 +6,11 @@ enum Sabotage: String, Codable, CaseIterable, Sendable {
   case ignoreDeadline = "ignore-deadline"
   /// The same, and the resource takes every write, whatever its token.
   case acceptStale = "accept-stale"
+  /// No alarm rings at a deadline: a loss is told only once somebody asks whether the lease is held.
+  case silentLoss = "silent-loss"
+
+  /// Whether clients believe that they hold what they were granted, whatever the lease says.
+  var ignoresDeadlines: Bool { self != .silentLoss }
 }
 
 /// What a client process of a verification is told to do.
@@ -22,6 +27,8 @@ struct VerifyPlan: Codable, Sendable {
   var budget: Duration
   /// How long a try may take: it has no budget, but waits for a connection as long as the client is told to.
   var tryBudget: Duration = .seconds(12)
+  /// How much longer than a fault a lease is kept that nobody looks at: beyond what the judge grants for telling its loss.
+  var patience: Duration = .nanoseconds(HistoryJudge.Limits().lossTold) + .milliseconds(500)
   var seed: UInt64
   var sabotage: Sabotage?
 }
@@ -31,13 +38,15 @@ enum VerifyOrder {
   static let go = "go"
   static let stop = "stop"
 
-  /// Whoever holds the lock keeps it for so many milliseconds from now.
-  static func linger(_ duration: Duration) -> String { "linger \(duration.nanoseconds / 1_000_000)" }
+  /// Whoever holds the lock keeps it for so many milliseconds from now: `linger MILLISECONDS watched|unwatched`.
+  static func linger(_ duration: Duration, isWatched: Bool) -> String {
+    "linger \(duration.nanoseconds / 1_000_000) \(isWatched ? "watched" : "unwatched")"
+  }
 
-  static func lingering(_ line: String) -> Duration? {
+  static func lingering(_ line: String) -> (duration: Duration, isWatched: Bool)? {
     let words = line.split(separator: " ")
-    guard words.count == 2, words[0] == "linger" else { return nil }
-    return Int(words[1]).map { .milliseconds($0) }
+    guard words.count == 3, words[0] == "linger", let milliseconds = Int(words[1]) else { return nil }
+    return (.milliseconds(milliseconds), words[2] == "watched")
   }
 
   /// The answer to a write: `wrote WORKER yes|no`.

@@ -69,18 +69,32 @@ struct VerifyWorker: Sendable {
     )
   }
 
-  /// Holds a lease for a while, mostly short, now and then for longer than a session lives unattended.
+  // MARK: Holding
+
+  /// Whether a lease has said by itself that it is lost.
+  private final class Notice: Sendable {
+    private let state = Locked(false)
+
+    var isGiven: Bool { self.state.withLock { $0 } }
+
+    func give() { self.state.withLock { $0 = true } }
+  }
+
+  /// Holds a lease for a while, mostly short, now and then for longer than a session lives unattended. Some are not looked at
+  /// meanwhile: who asks whether a lease is held may be the one that wakes its alarm.
   private mutating func hold(_ lease: consuming Lease) async {
-    let (held, number, outlet) = (lease.held, self.number, self.outlet)
-    let isSabotaged = self.plan.sabotage != nil
+    let silent = self.plan.sabotage == .silentLoss ? SilentLease(lease.held) : nil
+    let (held, number, outlet) = (silent?.held ?? lease.held, self.number, self.outlet)
     let token = held.token.map { VerifyToken($0) }
-    var seen = Observation(of: held, ignoringDeadlines: isSabotaged)
+    let seen = self.look(at: held)
     outlet.say(.granted(worker: number, token: token, seen: seen))
+    let notice = Notice()
     let monitor = Task {
       guard let loss = await held.lost else { return }
       let deadline = held.deadline?.sinceStart
       let reason = String(loss.message.prefix(200))
       outlet.say(.lost(worker: number, at: ContinuousClock.now.sinceStart, deadline: deadline, reason: reason))
+      notice.give()
     }
     let isLong = Int.random(in: 0..<40, using: &self.random) == 0
     let length: Duration =
@@ -88,23 +102,79 @@ struct VerifyWorker: Sendable {
       ? self.random.duration(0.1...1.2, of: self.plan.timeToLive)
       : .milliseconds(Int.random(in: 0..<20, using: &self.random))
     let end = ContinuousClock.now.advanced(by: length)
-    var lingers = false
-    repeat {
-      // Looked at and used in one breath, as a careful holder does; what comes in between is what tokens are for.
+    var isWatched = Int.random(in: 0..<8, using: &self.random) != 0
+    if isWatched { isWatched = await self.use(held, token, seen, until: end) }
+    if !isWatched {
+      await self.wait(until: end, notice)
+      let seen = self.look(at: held)
       if seen.isHeld { _ = await outlet.write(worker: number, token: token, seen: seen) }
-      try? await Task.sleep(for: .milliseconds(Int.random(in: 1..<8, using: &self.random)))
-      seen = Observation(of: held, ignoringDeadlines: isSabotaged)
-      if !seen.isHeld { outlet.say(.seen(worker: number, seen: seen)) }
-      if seen.isHeld, !lingers, outlet.lingerEnd > .now {
-        lingers = true
-        outlet.say(.lingering(worker: number))
-      }
-    } while seen.isHeld && ContinuousClock.now < max(end, outlet.lingerEnd) && !Task.isCancelled
-    let last = Observation(of: held, ignoringDeadlines: isSabotaged)
-    outlet.say(.releasing(worker: number, at: ContinuousClock.now.sinceStart, seen: last))
+    }
+    outlet.say(.releasing(worker: number, at: ContinuousClock.now.sinceStart, seen: self.look(at: held)))
     // A loss is told by the monitor.
     await lease.releaseQuietly()
+    silent?.tell()
     outlet.say(.released(worker: number, at: ContinuousClock.now.sinceStart))
     await monitor.value
+  }
+
+  private func look(at held: HeldLock) -> Observation {
+    Observation(of: held, ignoringDeadlines: self.plan.sabotage?.ignoresDeadlines ?? false)
+  }
+
+  /// Looks at the lease and writes to the resource again and again, until it is over or has been held for long enough.
+  ///
+  /// - Returns: False if it is to be held on without looking.
+  private mutating func use(
+    _ held: HeldLock,
+    _ token: VerifyToken?,
+    _ first: Observation,
+    until end: ContinuousClock.Instant
+  ) async -> Bool {
+    var seen = first
+    var lingers = false
+    var end = end
+    repeat {
+      // Looked at and used in one breath, as a careful holder does; what comes in between is what tokens are for.
+      if seen.isHeld { _ = await self.outlet.write(worker: self.number, token: token, seen: seen) }
+      await self.pause()
+      seen = self.look(at: held)
+      guard seen.isHeld else {
+        self.outlet.say(.seen(worker: self.number, seen: seen))
+        return true
+      }
+      let lingering = self.outlet.lingering
+      guard lingering.isNow else { continue }
+      guard lingering.isWatched else { return false }
+      self.sayLingering(&lingers)
+      end = max(end, lingering.end)
+    } while ContinuousClock.now < end && !Task.isCancelled
+    return true
+  }
+
+  /// Waits for the lease to say by itself that it is lost, or until it has been held for long enough. Does not look at it.
+  private mutating func wait(until end: ContinuousClock.Instant, _ notice: Notice) async {
+    self.outlet.say(.unwatched(worker: self.number))
+    var lingers = false
+    var end = end
+    repeat {
+      let lingering = self.outlet.lingering
+      if lingering.isNow {
+        self.sayLingering(&lingers)
+        // On until a loss that is told then would be told too late.
+        end = max(end, lingering.end.advanced(by: self.plan.patience))
+      }
+      await self.pause()
+    } while !notice.isGiven && ContinuousClock.now < end && !Task.isCancelled
+  }
+
+  private mutating func pause() async {
+    try? await Task.sleep(for: .milliseconds(Int.random(in: 1..<8, using: &self.random)))
+  }
+
+  /// Says, once, that the lease is kept because a fault is about to strike its holder.
+  private func sayLingering(_ lingers: inout Bool) {
+    guard !lingers else { return }
+    lingers = true
+    self.outlet.say(.lingering(worker: self.number))
   }
 }

@@ -38,6 +38,8 @@ enum ClientEvent: Codable, Hashable, Sendable {
   case asked(worker: Int, at: UInt64, within: UInt64)
   case granted(worker: Int, token: VerifyToken?, seen: Observation)
   case seen(worker: Int, seen: Observation)
+  /// From now on nobody looks at the lease until it is given back, or says by itself that it is lost.
+  case unwatched(worker: Int)
   /// Holds the lock for longer than it meant to, as it was told to.
   case lingering(worker: Int)
   /// A write to the resource, which waits for its answer.

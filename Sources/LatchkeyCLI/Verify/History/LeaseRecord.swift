@@ -11,8 +11,12 @@ struct LeaseRecord: Hashable, Sendable {
   var firstHeld: UInt64?
   /// The last instant at which it was certainly held: what was held at two instants was held in between.
   var lastHeld: UInt64?
-  /// The last deadline that is known.
+  /// The last deadline that is known; nil while nobody looks and it may move.
   var deadline: UInt64?
+  /// Whether the grant came without a deadline.
+  var lacksDeadline = false
+  /// Whether its holder did not look at it, but waited to be told of its loss.
+  var isUnwatched = false
   /// When it was first seen to be held no longer.
   var seenOver: UInt64?
   /// When it said by itself that it was lost.
@@ -55,10 +59,25 @@ struct LeaseRecord: Hashable, Sendable {
     return firstHeld...lastHeld
   }
 
+  /// Whether it has told its loss to a holder that did not ask.
+  var isToldUnasked: Bool {
+    guard self.isUnwatched, let toldAt else { return false }
+    return toldAt < (self.releasing ?? .max)
+  }
+
   /// For people.
   var holder: String {
     "client \(self.client + 1)\(self.life > 0 ? ".\(self.life + 1)" : "") worker \(self.worker + 1)"
   }
+}
+
+/// A request that was still waiting when its process ended.
+struct PendingRecord: Hashable, Sendable {
+  var client: Int
+  var life: Int
+  var worker: Int
+  var asked: UInt64
+  var within: UInt64
 }
 
 /// A request that has come to its end.

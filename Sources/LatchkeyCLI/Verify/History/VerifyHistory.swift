@@ -4,6 +4,7 @@ struct VerifyHistory: Sendable {
   struct End: Hashable, Sendable {
     var client: Int
     var life: Int
+    /// When it was seen to have ended; for one that was killed, just before that.
     var at: UInt64
     /// What was wrong with it; nil if it ended when and as it was meant to.
     var complaint: String?
@@ -19,6 +20,8 @@ struct VerifyHistory: Sendable {
 
   var leases: [LeaseRecord] = []
   var requests: [RequestRecord] = []
+  /// What was never answered.
+  var pending: [PendingRecord] = []
   var writes: [WriteRecord] = []
   /// When a process did not run at all, by life.
   var stalls: [Life: [ClosedRange<UInt64>]] = [:]
@@ -27,7 +30,9 @@ struct VerifyHistory: Sendable {
   var clients = 0
   /// Whether the backend serves its waiters in the order in which they came.
   var isFair = true
-  /// When the last fault was over and all servers were back; nil if it never came to that.
+  /// Whether the backend promises a fencing token with every grant.
+  var isFenced = true
+  /// When the last fault was over and all servers were back; nil if it never came to that, or what followed was cut short.
   var faultsEnded: UInt64?
   /// When the clients were told to stop.
   var stopped: UInt64 = .max
@@ -83,11 +88,18 @@ struct VerifyHistory: Sendable {
         )
         end(worker, at: seen.before, nil)
         lease.note(seen)
+        lease.lacksDeadline = seen.deadline == nil
         counts[place, default: 0] += 1
         open[place] = self.leases.count
         self.leases.append(lease)
       case .seen(let worker, let seen), .write(let worker, _, let seen):
         note(worker) { $0.note(seen) }
+      case .unwatched(let worker):
+        note(worker) { lease in
+          lease.isUnwatched = true
+          // It may be moved from now on, and nobody says so.
+          lease.deadline = nil
+        }
       case .lost(let worker, let at, let deadline, let reason):
         note(worker) { lease in
           lease.toldAt = lease.toldAt ?? at
@@ -106,6 +118,15 @@ struct VerifyHistory: Sendable {
       case .stalled(let from, let until):
         self.stalls[life, default: []].append(from...max(from, until))
       }
+    }
+    self.pending = pending.map { place, request in
+      PendingRecord(
+        client: place.life.client,
+        life: place.life.life,
+        worker: place.worker,
+        asked: request.asked,
+        within: request.within
+      )
     }
   }
 

@@ -9,7 +9,7 @@ extension VerifyOutcome {
         + "seed \(self.settings.seed)",
       "",
       "operations  \(Figures.grouped(self.counts.requests)) requests, \(Figures.grouped(self.counts.grants)) grants, "
-        + "\(Figures.grouped(self.counts.losses)) losses told",
+        + "\(Figures.grouped(self.counts.losses)) losses told, \(Figures.grouped(self.toldUnasked)) of them unasked",
       "writes      \(Figures.grouped(self.counts.accepted)) accepted, \(Figures.grouped(self.counts.refused)) refused as stale",
     ]
     if !self.counts.failures.isEmpty {
@@ -20,7 +20,7 @@ extension VerifyOutcome {
       let effect = count.bitten == count.done ? "" : ", \(count.bitten) with effect"
       lines.append("\(place == 0 ? "faults      " : "            ")\(count.name) \(count.done)\(effect)")
     }
-    if !self.hasTokens, self.counts.grants > 0 {
+    if !self.history.isFenced, self.counts.grants > 0 {
       lines.append(
         "tokens      none on this backend: exclusion is judged by isHeld alone, and the resource refuses nothing"
       )
@@ -30,6 +30,7 @@ extension VerifyOutcome {
     for (reason, count) in self.explanations {
       lines.append("EXPLAINED   \(count == 1 ? "once" : "\(count) times"): \(reason)")
     }
+    lines += self.notJudged.map { "not judged  \($0)" }
     lines.append("verdict     \(self.verdictText)")
     lines.append("repeat with \(self.command)")
     return lines.joined(separator: "\n")

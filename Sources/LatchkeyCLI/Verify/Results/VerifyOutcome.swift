@@ -26,10 +26,14 @@ struct VerifyOutcome: Sendable {
   var history: VerifyHistory
   var counts: VerifyRecord.Counts
   var findings: [Breach]
+  /// What cannot be judged, and why.
+  var notJudged: [String]
   var isInterrupted: Bool
 
   var violations: [Breach] { self.findings.filter { $0.excuse == nil } }
   var explained: [Breach] { self.findings.filter { $0.excuse != nil } }
+  /// How many losses were told to holders that did not look.
+  var toldUnasked: Int { self.history.leases.count { $0.isToldUnasked } }
   var hasTokens: Bool { self.history.leases.contains { $0.token != nil } }
 
   var verdict: Verdict {

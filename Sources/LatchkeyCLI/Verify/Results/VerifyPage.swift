@@ -65,13 +65,17 @@ struct VerifyPage: Sendable {
   private var warnings: String {
     let violations = self.outcome.violations.prefix(50).map { self.outcome.text($0) }
     let explained = self.outcome.explanations.map { "\($0.count) × \($0.reason)" }
-    return (violations + explained).map { "<p class=\"warning\">\(Markup.escape($0))</p>" }.joined(separator: "\n")
+    let notJudged = self.outcome.notJudged.map { "not judged: \($0)" }
+    return (violations + explained + notJudged).map { "<p class=\"warning\">\(Markup.escape($0))</p>" }.joined(
+      separator: "\n"
+    )
   }
 
   private var tables: String {
     let counts = self.outcome.counts
     let operations = [
       ["requests", counts.requests], ["grants", counts.grants], ["losses told", counts.losses],
+      ["of them to holders that did not ask", self.outcome.toldUnasked],
       ["writes accepted", counts.accepted], ["writes refused as stale", counts.refused],
     ].map { row in row.map { "\($0)" } }
     let failures = counts.failures.sorted { $0.key < $1.key }.map {

@@ -35,6 +35,8 @@ struct VerifyReport: Codable, Hashable, Sendable {
   var requests: Int
   var grants: Int
   var losses: Int
+  /// How many of them were told to holders that did not ask.
+  var lossesUnasked: Int
   var writesAccepted: Int
   var writesRefused: Int
   var failures: [String: Int]
@@ -42,6 +44,8 @@ struct VerifyReport: Codable, Hashable, Sendable {
   var faults: [Fault]
   var violations: [Found]
   var explained: [Found]
+  /// What cannot be judged, and why.
+  var notJudged: [String]
 
   init(_ outcome: VerifyOutcome) {
     func found(_ finding: Breach) -> Found {
@@ -59,6 +63,7 @@ struct VerifyReport: Codable, Hashable, Sendable {
     self.requests = outcome.counts.requests
     self.grants = outcome.counts.grants
     self.losses = outcome.counts.losses
+    self.lossesUnasked = outcome.toldUnasked
     self.writesAccepted = outcome.counts.accepted
     self.writesRefused = outcome.counts.refused
     self.failures = outcome.counts.failures
@@ -66,5 +71,6 @@ struct VerifyReport: Codable, Hashable, Sendable {
     self.faults = outcome.faultCounts.map { Fault(name: $0.name, done: $0.done, bitten: $0.bitten) }
     self.violations = outcome.violations.map(found)
     self.explained = outcome.explained.map(found)
+    self.notJudged = outcome.notJudged
   }
 }

@@ -38,7 +38,7 @@ actor ClientFleet {
 
   /// Kills a client and waits for its end.
   func kill(_ client: Int) async {
-    self.ends.append(await self.clients[client].kill())
+    self.note(await self.clients[client].kill())
   }
 
   /// Starts a client again that was killed.
@@ -51,7 +51,7 @@ actor ClientFleet {
         next.go()
         return
       }
-      self.ends.append(await next.kill())
+      self.note(await next.stillborn(within: .seconds(5)))
       try await Task.sleep(for: .milliseconds(200))
     }
     throw CommandFailure(.failed, "client \(client + 1) cannot be started again")
@@ -61,11 +61,15 @@ actor ClientFleet {
   func stop(within limit: Duration) async -> [VerifyHistory.End] {
     await withTaskGroup(of: VerifyHistory.End.self) { group in
       for client in self.clients { group.addTask { await client.stop(within: limit) } }
-      for await end in group where !self.ends.contains(where: { $0.client == end.client && $0.life == end.life }) {
-        self.ends.append(end)
-      }
+      for await end in group { self.note(end) }
     }
     return self.ends
+  }
+
+  /// Keeps how a life ended: what was first known of it.
+  private func note(_ end: VerifyHistory.End) {
+    guard !self.ends.contains(where: { $0.client == end.client && $0.life == end.life }) else { return }
+    self.ends.append(end)
   }
 
   private func start(client: Int, life: Int) throws -> ClientProcess {

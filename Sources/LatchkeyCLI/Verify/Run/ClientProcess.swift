@@ -23,13 +23,41 @@ final class ClientProcess: Sendable {
     var waiting: [CheckedContinuation<Bool, Never>] = []
   }
 
+  /// What it has told of itself, or shown.
+  private final class Known: Sendable {
+    let state = Locked(State())
+
+    /// - Parameter event: Nil when it says nothing any more.
+    func note(_ event: ClientEvent?) {
+      let waiting = self.state.withLock { state in
+        switch event {
+        case .ready: state.isReady = true
+        case .done:
+          state.isDone = true
+          return [CheckedContinuation<Bool, Never>]()
+        case nil: state.hasEnded = true
+        default: return []
+        }
+        defer { state.waiting = [] }
+        return state.waiting
+      }
+      for continuation in waiting { continuation.resume(returning: event == .ready) }
+    }
+  }
+
+  /// How it came to its end.
+  private struct Ending: Sendable {
+    var change: ChildProcess.Change
+    var at: UInt64
+  }
+
   let client: Int
   let life: Int
   private let process: ChildProcess
   private let input: Int32
   private let errors: String
-  private let state = Locked(State())
-  private let ended: Task<VerifyHistory.End, Never>
+  private let known = Known()
+  private let ended: Task<Ending, Never>
 
   /// Starts a process, which connects at once and waits for ``go()``.
   ///
@@ -40,13 +68,15 @@ final class ClientProcess: Sendable {
   ///   - settings: Changes to its environment.
   ///   - errors: The file that takes what it says on standard error.
   ///   - record: Where everything goes that it tells.
+  ///   - command: The program; this one by default.
   static func start(
     client: Int,
     life: Int,
     plan: VerifyPlan,
     settings: [String: String?],
     errors: String,
-    record: VerifyRecord
+    record: VerifyRecord,
+    command: [String] = [Executable.path, VerifyChildCommand.name]
   ) throws -> ClientProcess {
     let (input, output) = (try Pipe(), try Pipe())
     let errorFile = open(errors, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -54,7 +84,7 @@ final class ClientProcess: Sendable {
     defer { for end in [input.reading, output.writing, errorFile] { close(end) } }
     // A group of its own: a Ctrl-C on the terminal reaches the parent alone, which then tells the others.
     let process = try ChildProcess.spawn(
-      [Executable.path, VerifyChildCommand.name],
+      command,
       settings: settings.merging(["LATCHKEY_PASSWORD": nil]) { $1 },
       input: input.reading,
       output: output.writing,
@@ -76,7 +106,7 @@ final class ClientProcess: Sendable {
     _ record: VerifyRecord
   ) {
     (self.client, self.life, self.process, self.input, self.errors) = (client, life, process, input, errors)
-    let (told, tell) = AsyncStream.makeStream(of: ClientEvent.self)
+    let known = self.known
     let heard = Task {
       for await line in Descriptors.lines(of: output) {
         // A line that is none was cut off by the end of its writer.
@@ -86,44 +116,37 @@ final class ClientProcess: Sendable {
         {
           Descriptors.write(VerifyOrder.wrote(worker, answer) + "\n", to: input)
         }
-        switch event {
-        case .ready, .done: tell.yield(event)
-        default: break
-        }
+        known.note(event)
       }
-      tell.finish()
+      known.note(nil)
       close(output)
     }
     self.ended = Task {
       let change = await process.wait()
       await heard.value
-      return VerifyHistory.End(client: client, life: life, at: ContinuousClock.now.sinceStart, complaint: "\(change)")
-    }
-    Task { [weak self] in
-      for await event in told { self?.heard(event) }
-      self?.heard(nil)
+      return Ending(change: change, at: ContinuousClock.now.sinceStart)
     }
   }
 
   var pid: Int32 { self.process.pid }
 
-  var isRunning: Bool { self.state.withLock { !$0.hasEnded } }
-
   /// Waits until it is connected; false if it has ended instead.
   func ready() async -> Bool {
     await withCheckedContinuation { continuation in
-      let known = self.state.withLock { state -> Bool? in
+      let answer = self.known.state.withLock { state -> Bool? in
         if state.isReady { return true }
         if state.hasEnded { return false }
         state.waiting.append(continuation)
         return nil
       }
-      if let known { continuation.resume(returning: known) }
+      if let answer { continuation.resume(returning: answer) }
     }
   }
 
   /// Has whoever holds the lock there hold it for a while.
-  func linger(_ duration: Duration) { self.tell(VerifyOrder.linger(duration)) }
+  func linger(_ duration: Duration, isWatched: Bool) {
+    self.tell(VerifyOrder.linger(duration, isWatched: isWatched))
+  }
 
   func go() { self.tell(VerifyOrder.go) }
 
@@ -131,6 +154,40 @@ final class ClientProcess: Sendable {
   ///
   /// - Parameter limit: How long it may take until it is killed, which is then held against it.
   func stop(within limit: Duration) async -> VerifyHistory.End {
+    let (ending, isLate) = await self.end(within: limit)
+    let (wasKilled, isDone) = self.known.state.withLock { ($0.wasKilled, $0.isDone) }
+    let isGood = isDone && !isLate && ending.change == .exited(ExitStatus.success.code)
+    let complaint =
+      isLate ? "did not end within \(DurationText.format(limit)) when told to" : self.complaint(ending.change)
+    return self.end(ending.at, complaint: wasKilled || isGood ? nil : complaint, wasKilled: wasKilled)
+  }
+
+  /// Waits for the end of a process that ended before it was ready. That its first connection failed, as it may while there
+  /// are faults, is not held against it; anything else is.
+  ///
+  /// - Parameter limit: How long it may take until it is killed.
+  func stillborn(within limit: Duration) async -> VerifyHistory.End {
+    let (ending, _) = await self.end(within: limit)
+    let isForgiven = ending.change == .exited(ExitStatus.unreachable.code)
+    return self.end(ending.at, complaint: isForgiven ? nil : self.complaint(ending.change))
+  }
+
+  /// Kills it, as a fault, and waits for its end. If it had come to its end by itself before, that is held against it.
+  func kill() async -> VerifyHistory.End {
+    let at = ContinuousClock.now.sinceStart
+    let hadEnded = self.known.state.withLock { state in
+      state.wasKilled = true
+      return state.hasEnded
+    }
+    self.process.signal(SIGKILL)
+    let ending = await self.ended.value
+    self.closeInput()
+    let isOurs = !hadEnded && ending.change == .killed(by: SIGKILL)
+    return self.end(min(at, ending.at), complaint: isOurs ? nil : self.complaint(ending.change), wasKilled: isOurs)
+  }
+
+  /// Tells it to end, and kills it if it does not.
+  private func end(within limit: Duration) async -> (Ending, isLate: Bool) {
     self.tell(VerifyOrder.stop)
     self.process.signal(SIGCONT)
     let timer = Task {
@@ -138,60 +195,34 @@ final class ClientProcess: Sendable {
       self.process.signal(SIGKILL)
       return true
     }
-    var end = await self.ended.value
+    let ending = await self.ended.value
     timer.cancel()
-    let wasLate = await timer.value
-    let (wasKilled, isDone) = self.state.withLock { ($0.wasKilled, $0.isDone) }
+    let isLate = await timer.value
     self.closeInput()
-    end.wasKilled = wasKilled
-    end.complaint =
-      wasKilled || (isDone && !wasLate)
-      ? nil
-      : wasLate ? "did not end within \(DurationText.format(limit)) when told to" : self.complaint(end.complaint ?? "")
-    return end
+    return (ending, isLate)
   }
 
-  /// Kills it, as a fault, and waits for its end.
-  func kill() async -> VerifyHistory.End {
-    self.state.withLock { $0.wasKilled = true }
-    self.process.signal(SIGKILL)
-    var end = await self.ended.value
-    self.closeInput()
-    (end.wasKilled, end.complaint) = (true, nil)
-    return end
+  private func end(_ at: UInt64, complaint: String?, wasKilled: Bool = false) -> VerifyHistory.End {
+    VerifyHistory.End(client: self.client, life: self.life, at: at, complaint: complaint, wasKilled: wasKilled)
   }
 
   func pause() { self.process.signal(SIGSTOP) }
 
   func resume() { self.process.signal(SIGCONT) }
 
-  private func complaint(_ change: String) -> String {
+  private func complaint(_ change: ChildProcess.Change) -> String {
     let said = (try? String(contentsOfFile: self.errors, encoding: .utf8))?.suffix(400) ?? ""
     return "ended by itself (\(change)) \(said.split(separator: "\n").joined(separator: " | "))"
   }
 
-  private func heard(_ event: ClientEvent?) {
-    let waiting = self.state.withLock { state in
-      switch event {
-      case .ready: state.isReady = true
-      case .done: state.isDone = true
-      default: state.hasEnded = true
-      }
-      defer { state.waiting = [] }
-      return state.waiting
-    }
-    let isReady = event == .ready
-    for continuation in waiting { continuation.resume(returning: isReady) }
-  }
-
   private func tell(_ line: String) {
-    self.state.withLock { state in
+    self.known.state.withLock { state in
       if !state.isInputClosed { _ = Descriptors.write(line + "\n", to: self.input) }
     }
   }
 
   private func closeInput() {
-    self.state.withLock { state in
+    self.known.state.withLock { state in
       guard !state.isInputClosed else { return }
       state.isInputClosed = true
       close(self.input)

@@ -28,7 +28,7 @@ struct FaultInjector: Sendable {
     let now = ContinuousClock.now.sinceStart
     var fault = InjectedFault(planned: planned, from: now, until: now)
     let lingering = planned.length + self.timeToLive * 0.3
-    if planned.findsHolder { await self.keepHolder(for: lingering) }
+    if planned.findsHolder { await self.keepHolder(for: lingering, isWatched: !planned.isUnwatched) }
     do {
       switch planned.action {
       case .killServer(let server): try await self.kill(server, &fault)
@@ -136,10 +136,10 @@ struct FaultInjector: Sendable {
   }
 
   /// Has the holder keep the lock. One that was just about to give it back does not, so whoever is next is told as well.
-  private func keepHolder(for duration: Duration) async {
+  private func keepHolder(for duration: Duration, isWatched: Bool) async {
     for _ in 0..<5 {
       guard let holder = await self.holder() else { return }
-      await self.fleet.process(holder).linger(duration)
+      await self.fleet.process(holder).linger(duration, isWatched: isWatched)
       let stays = try? await eventually(within: .milliseconds(50), every: .milliseconds(1)) {
         self.record.stays(holder)
       }

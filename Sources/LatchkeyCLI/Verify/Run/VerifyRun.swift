@@ -82,23 +82,23 @@ struct VerifyRun: Sendable {
     try await fleet.start(self.settings.processes)
     let began = ContinuousClock.now
     let faults = await self.inject(injector, record, since: began)
-    var history = VerifyHistory()
-    // Also when the run was interrupted: whatever it has changed is put right, and what is there is judged.
-    let (ended, stopped, ends, leftovers) = try await Task {
-      try await self.finish(fleet, record, isCutShort: Task.isCancelled)
-    }.value
-    history = VerifyHistory(record.events)
+    let recovery = await self.recover(record)
+    // Also when the run was interrupted: whatever it has changed is put right, and what there is is judged.
+    let (stopped, ends, leftovers) = await Task { await self.finish(fleet, areServersBack: recovery.trouble == nil) }
+      .value
+    var history = VerifyHistory(record.events)
     history.writes = record.writes
     history.clients = self.settings.processes
     history.isFair = self.url.scheme == .zookeeper || self.url.scheme == .etcd
-    history.faultsEnded = Task.isCancelled ? nil : ended
+    history.isFenced = self.url.scheme != .redlock
+    history.faultsEnded = recovery.wasWatched ? recovery.began : nil
     history.stopped = stopped
     history.ends = ends
     history.leftovers = leftovers
     var limits = HistoryJudge.Limits()
     limits.progress = UInt64(self.settings.progressBound.nanoseconds)
     let judge = HistoryJudge(limits: limits, excuses: self.excuses(faults))
-    return VerifyOutcome(
+    let outcome = VerifyOutcome(
       settings: self.settings,
       backend: self.name,
       version: self.servers?.version,
@@ -109,8 +109,12 @@ struct VerifyRun: Sendable {
       history: history,
       counts: record.counts,
       findings: judge.findings(in: history),
+      notJudged: recovery.notJudged,
       isInterrupted: Task.isCancelled
     )
+    // Servers that do not come back are nobody's broken promise; one that was broken before is told all the same.
+    if let trouble = recovery.trouble, outcome.violations.isEmpty { throw trouble }
+    return outcome
   }
 
   private var name: String {
@@ -161,26 +165,57 @@ struct VerifyRun: Sendable {
     return faults
   }
 
-  /// Waits for the servers, then for every client to get the lock once more, ends the clients, and looks at what is left.
-  private func finish(
-    _ fleet: ClientFleet,
-    _ record: VerifyRecord,
-    isCutShort: Bool
-  ) async throws -> (ended: UInt64, stopped: UInt64, ends: [VerifyHistory.End], leftovers: [String]) {
+  /// What came after the faults.
+  private struct Recovery: Sendable {
+    /// When all servers were back.
+    var began: UInt64?
+    /// Whether everybody had the time that is granted to get the lock again.
+    var wasWatched = false
+    /// Why the servers did not come back.
+    var trouble: (any Error)?
+
+    var notJudged: [String] {
+      if let trouble {
+        let reason = CommandFailure(trouble).message ?? "\(trouble)"
+        return ["progress after the faults, and what is left on the servers: they did not come back: \(reason)"]
+      }
+      return self.wasWatched
+        ? [] : ["whether every client gets the lock again after the faults: the wait for that was interrupted"]
+    }
+  }
+
+  /// Waits for the servers, then for every client to get the lock once more, or until the run is interrupted.
+  private func recover(_ record: VerifyRecord) async -> Recovery {
     self.progress.say("the faults are over; every client is to get the lock once more")
-    try await self.servers?.waitUntilReady()
-    let ended = ContinuousClock.now.sinceStart
-    if !isCutShort {
+    do {
+      // Also when the run was interrupted: without servers nothing can be given back.
+      try await Task { try await self.servers?.waitUntilReady() }.value
+    } catch {
+      return Recovery(trouble: error)
+    }
+    let began = ContinuousClock.now.sinceStart
+    do {
       // For at least one TTL: what was lost in the last fault comes to light by then.
       try await Task.sleep(for: self.settings.timeToLive)
       _ = try await eventually(within: self.settings.progressBound, every: .milliseconds(20)) {
-        record.haveAllHeld(self.settings.processes, since: ended)
+        record.haveAllHeld(self.settings.processes, since: began)
       }
+    } catch {
+      // Only an interruption ends a wait early.
+      return Recovery(began: began)
     }
+    return Recovery(began: began, wasWatched: true)
+  }
+
+  /// Ends the clients, and looks at what is left.
+  private func finish(
+    _ fleet: ClientFleet,
+    areServersBack: Bool
+  ) async -> (stopped: UInt64, ends: [VerifyHistory.End], leftovers: [String]) {
     let stopped = ContinuousClock.now.sinceStart
     self.progress.say("the clients give everything back and end")
     let ends = await fleet.stop(within: self.settings.endBound)
-    return (ended, stopped, ends, await self.leftovers())
+    return (stopped, ends, areServersBack ? await self.leftovers() : [])
   }
 
   /// What is still on the servers when everything should have gone.

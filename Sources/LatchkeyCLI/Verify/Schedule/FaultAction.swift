@@ -84,4 +84,6 @@ struct PlannedFault: Codable, Hashable, Sendable {
   var action: FaultAction
   /// Whether the holder of the lock is to keep it until the fault is over and a little longer.
   var findsHolder = false
+  /// Whether that holder is to stop looking at its lease: only what tells of a loss by itself is then left to tell of it.
+  var isUnwatched = false
 }

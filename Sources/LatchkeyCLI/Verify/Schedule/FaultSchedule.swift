@@ -34,13 +34,19 @@ struct FaultSchedule: Hashable, Sendable {
     var faults: [PlannedFault] = []
     var at = random.duration(0.1...0.4, of: settings.timeToLive)
     var round: [Maker] = []
+    var holderIsWatched = Bool.random(using: &random)
     while at < settings.duration {
       if round.isEmpty { round = makers.shuffled(using: &random) }
       let action = round.removeLast()(&random)
-      let length = Self.length(of: action, settings.timeToLive, &random)
-      guard at + length <= settings.duration else { break }
       let findsHolder = action.isAtHolder || Bool.random(using: &random)
-      faults.append(PlannedFault(at: at, length: length, action: action, findsHolder: findsHolder))
+      // In turns where the fault is meant for the holder, so that short runs have both.
+      if action.isAtHolder { holderIsWatched.toggle() }
+      let isUnwatched = findsHolder && (action.isAtHolder ? !holderIsWatched : Bool.random(using: &random))
+      let length = Self.length(of: action, isUnwatched, settings.timeToLive, &random)
+      guard at + length <= settings.duration else { break }
+      faults.append(
+        PlannedFault(at: at, length: length, action: action, findsHolder: findsHolder, isUnwatched: isUnwatched)
+      )
       at += length + random.duration(0.3...0.8, of: settings.timeToLive)
     }
     return faults
@@ -48,12 +54,15 @@ struct FaultSchedule: Hashable, Sendable {
 
   private static func length(
     of action: FaultAction,
+    _ isUnwatched: Bool,
     _ timeToLive: Duration,
     _ random: inout SeededRandom
   ) -> Duration {
     switch action {
     case .expireHolder, .setClock: .zero
     case .killServer, .killClient: random.duration(0.2...0.8, of: timeToLive)
+    // Until after the deadline, or its alarm would never be put to the proof.
+    case .cutClient(.holder, _) where isUnwatched: random.duration(1.4...2.2, of: timeToLive)
     case .pauseServer, .cutServer, .cutClient: random.duration(0.4...1.6, of: timeToLive)
     // Past the timeout, or the pause would prove nothing.
     case .pauseClient: random.duration(1.2...1.8, of: timeToLive)

@@ -1,0 +1,66 @@
+internal import Latchkey
+
+/// A lease whose alarm never rings: of its loss it tells only once somebody asks. What `--sabotage silent-loss` makes of every
+/// lease.
+final class SilentLease: LeaseDriver {
+  private struct State {
+    var handlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
+    var nextHandler: UInt64 = 1
+  }
+
+  private let lease: HeldLock
+  private let state = Locked(State())
+
+  init(_ lease: HeldLock) {
+    self.lease = lease
+  }
+
+  /// The grant as its holder sees it.
+  var held: HeldLock { HeldLock(driver: self, grant: 0, token: self.lease.token) }
+
+  /// Tells whoever waits for the end, which has come: somebody has asked, or given the lease back.
+  func tell() {
+    let handlers = self.state.withLock { state in
+      defer { state.handlers = [:] }
+      return Array(state.handlers.values)
+    }
+    // The grant has ended, so each is called at once.
+    for handler in handlers { _ = self.lease.onEnding(handler) }
+  }
+
+  // MARK: LeaseDriver
+
+  var name: LockName { self.lease.name }
+
+  var backend: LockBackend { self.lease.backend }
+
+  func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.lease.deadline }
+
+  func isHeld(_ grant: UInt64) -> Bool {
+    let isHeld = self.lease.isHeld
+    if !isHeld { self.tell() }
+    return isHeld
+  }
+
+  func isReleased(_ grant: UInt64) -> Bool { !self.lease.isHeld }
+
+  func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
+    self.state.withLock { state in
+      defer { state.nextHandler += 1 }
+      state.handlers[state.nextHandler] = handler
+      return state.nextHandler
+    }
+  }
+
+  func removeEndingHandler(_ id: UInt64, of grant: UInt64) {
+    self.state.withLock { state in _ = state.handlers.removeValue(forKey: id) }
+  }
+
+  func extend(_ grant: UInt64) async throws(LockError) { try await self.lease.extend() }
+
+  // The view of a lease neither releases nor drops it: whoever has the lease itself does.
+
+  func release(_ grant: UInt64) async throws(LockError) {}
+
+  func abandon(_ grant: UInt64) {}
+}
