@@ -12,6 +12,8 @@ package enum ConnectTrouble: Hashable, Sendable {
   case serverWithoutTLS
   /// The server hung up before it had said anything.
   case hungUp(encrypted: Bool)
+  /// What came back is not the protocol that we speak.
+  case speaksOtherwise(ServerGreeting)
 
   /// Finds out what an error of the TLS library means; nil if it is none of these.
   ///
@@ -45,6 +47,7 @@ package enum ConnectTrouble: Hashable, Sendable {
     case .clientNotAccepted: "the server does not accept this client's certificate, or the lack of one"
     case .serverWithoutTLS: "it does not speak TLS on this port"
     case .hungUp: "it closed the connection before it had answered anything"
+    case .speaksOtherwise(let greeting): greeting.what
     }
   }
 
@@ -56,6 +59,8 @@ package enum ConnectTrouble: Hashable, Sendable {
     case .serverNamedOtherwise: "connect by a name or an address that stands in it"
     case .clientNotAccepted: "give a certificate that it accepts, and its key"
     case .serverWithoutTLS: "give its TLS port, or switch TLS off"
+    case .speaksOtherwise(.tls): "switch TLS on"
+    case .speaksOtherwise: "check host and port: another kind of server listens there"
     case .hungUp(encrypted: false): "if it speaks TLS on this port, switch TLS on"
     case .hungUp(encrypted: true):
       "if it does not speak TLS on this port, switch TLS off; if it asks for a certificate, give one"

@@ -25,6 +25,8 @@ enum ConnectFailure {
       "write a name or an address in the URL that stands in it, or give the name with --server-name"
     case .clientNotAccepted: "give one that it accepts with --cert-file and --key-file"
     case .serverWithoutTLS: "write its TLS port, or a URL without TLS (redis, redlock, etcd)"
+    case .speaksOtherwise(.tls): "write rediss, redlocks or etcds"
+    case .speaksOtherwise: "check host and port: another kind of server listens there"
     case .hungUp(encrypted: false):
       "check the addresses, or write rediss, redlocks or etcds if it speaks TLS on this port"
     case .hungUp(encrypted: true):

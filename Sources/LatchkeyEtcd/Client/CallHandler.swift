@@ -27,17 +27,27 @@ final class CallHandler: ChannelInboundHandler {
   /// How much may come unasked on a stream and on all of them together.
   static let window = 1 << 20
 
-  private let ready: EventLoopPromise<Void>
   private var calls: [HTTP2StreamID: Call] = [:]
   private var next = HTTP2StreamID(1)
   private var unacknowledged = 0
   private var context: ChannelHandlerContext?
   private var failure: (any Error)?
   private var isFlushPlanned = false
+  /// Whether the server has spoken HTTP/2, or why it will not; nil while nobody knows.
+  private var readiness: Result<Void, any Error>?
+  private var ready: EventLoopPromise<Void>?
 
-  /// - Parameter ready: Kept when the server has spoken HTTP/2.
-  init(ready: EventLoopPromise<Void>) {
-    self.ready = ready
+  /// Keeps a promise when the server has spoken HTTP/2. Each channel of several that are tried for one name has its own handler;
+  /// only that of the one which was chosen is asked.
+  func whenReady(_ promise: EventLoopPromise<Void>) {
+    if let readiness { promise.completeWith(readiness) } else { self.ready = promise }
+  }
+
+  private func settle(_ readiness: Result<Void, any Error>) {
+    guard self.readiness == nil else { return }
+    self.readiness = readiness
+    self.ready?.completeWith(readiness)
+    self.ready = nil
   }
 
   // MARK: Calls
@@ -79,10 +89,16 @@ final class CallHandler: ChannelInboundHandler {
   }
 
   /// Gives a call up; it is not told its end.
-  func cancel(_ stream: HTTP2StreamID) {
-    guard self.calls.removeValue(forKey: stream) != nil, let context = self.context else { return }
-    let frame = HTTP2Frame(streamID: stream, payload: .rstStream(.cancel))
-    context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+  ///
+  /// - Returns: Whether it had not ended.
+  @discardableResult
+  func cancel(_ stream: HTTP2StreamID) -> Bool {
+    guard self.calls.removeValue(forKey: stream) != nil else { return false }
+    if let context = self.context {
+      let frame = HTTP2Frame(streamID: stream, payload: .rstStream(.cancel))
+      context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+    }
+    return true
   }
 
   private func end(_ stream: HTTP2StreamID, _ status: CallStatus) {
@@ -104,7 +120,7 @@ final class CallHandler: ChannelInboundHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let frame = self.unwrapInboundIn(data)
     switch frame.payload {
-    case .settings: self.ready.succeed()
+    case .settings: self.settle(.success(()))
     case .headers(let headers): self.received(headers, on: frame.streamID)
     case .data(let data): self.received(data, on: frame.streamID, context)
     case .rstStream(let code):
@@ -179,12 +195,12 @@ final class CallHandler: ChannelInboundHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     if self.failure == nil { self.failure = error }
-    self.ready.fail(error)
+    self.settle(.failure(error))
     context.close(promise: nil)
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    self.ready.fail(self.failure ?? ClosedAtOnce())
+    self.settle(.failure(self.failure ?? ClosedAtOnce()))
     self.endAll(CallStatus(.unavailable, self.closedMessage))
     context.fireChannelInactive()
   }

@@ -8,12 +8,6 @@ internal import NIOPosix
 internal import NIOSSL
 internal import SwiftProtobuf
 
-#if canImport(Darwin)
-internal import Darwin
-#else
-internal import Glibc
-#endif
-
 /// One gRPC connection to one member. Made once, used by all calls and streams of a client, and never repaired: when it
 /// breaks, another takes its place.
 final class EtcdConnection: Sendable {
@@ -54,7 +48,9 @@ final class EtcdConnection: Sendable {
   ) async throws(EtcdError) -> EtcdConnection {
     let loop = executor.loop
     let ready = loop.makePromise(of: Void.self)
-    let limit = loop.scheduleTask(in: TimeAmount(timeout)) { ready.fail(Silent(limit: timeout)) }
+    let limit = loop.scheduleTask(in: TimeAmount(timeout)) {
+      ready.fail(Silent(limit: timeout, isEncrypted: tls != nil))
+    }
     defer { limit.cancel() }
     let bootstrap = ClientBootstrap(group: loop)
       .connectTimeout(TimeAmount(timeout))
@@ -63,33 +59,55 @@ final class EtcdConnection: Sendable {
         channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
           if let tls { try pipeline.addHandler(Self.client(tls, expecting: serverName ?? endpoint.host)) }
+          try pipeline.addHandler(FirstBytes())
           try pipeline.addHandler(NIOHTTP2Handler(mode: .client, connectionConfiguration: Self.http2))
-          try pipeline.addHandler(CallHandler(ready: ready))
+          try pipeline.addHandler(CallHandler())
         }
       }
-    var opened: (any Channel)?
+    var opened: Opened?
     do {
-      let channel: any Channel
       do {
-        channel = try await bootstrap.connect(host: endpoint.host, port: endpoint.port).get()
+        // On the loop, before anything can have come: what belongs to the one channel that was chosen, of several that may be
+        // tried for one name.
+        opened = try await bootstrap.connect(host: endpoint.host, port: endpoint.port).flatMapThrowing {
+          channel -> Opened in
+          let pipeline = channel.pipeline.syncOperations
+          let calls = try pipeline.handler(type: CallHandler.self)
+          calls.whenReady(ready)
+          return Opened(
+            channel: channel,
+            calls: NIOLoopBound(calls, eventLoop: loop),
+            firstBytes: NIOLoopBound(try pipeline.handler(type: FirstBytes.self), eventLoop: loop)
+          )
+        }.get()
       } catch {
         ready.fail(error)
         throw error
       }
-      opened = channel
-      let calls = try await loop.submit {
-        NIOLoopBound(try channel.pipeline.syncOperations.handler(type: CallHandler.self), eventLoop: loop)
-      }.get()
       try await ready.futureResult.get()
+      guard let opened else { preconditionFailure("ready without a channel") }
       let scheme = tls == nil ? "http" : "https"
-      return EtcdConnection(endpoint: endpoint, channel: channel, calls: calls, scheme: scheme, executor: executor)
+      return EtcdConnection(
+        endpoint: endpoint,
+        channel: opened.channel,
+        calls: opened.calls,
+        scheme: scheme,
+        executor: executor
+      )
     } catch {
-      opened?.close(promise: nil)
-      let trouble = error is CallHandler.ClosedAtOnce ? .hungUp(encrypted: tls != nil) : ConnectTrouble(error)
+      opened?.channel.close(promise: nil)
+      let trouble = Self.trouble(error, await Self.greeting(opened), isEncrypted: tls != nil)
       var failure = EtcdError(.unreachable, "\(endpoint): \(trouble?.what ?? Self.describe(error))")
       failure.trouble = trouble
       throw failure
     }
+  }
+
+  /// A channel that is connected, and what stands in its pipeline.
+  struct Opened: Sendable {
+    let channel: any Channel
+    let calls: NIOLoopBound<CallHandler>
+    let firstBytes: NIOLoopBound<FirstBytes>
   }
 
   private static var http2: NIOHTTP2Handler.ConnectionConfiguration {
@@ -160,7 +178,8 @@ final class EtcdConnection: Sendable {
     // Made of values that the loop alone touches: the box says so to the compiler.
     let late = NIOLoopBound(
       {
-        calls.cancel(stream)
+        // Not if it has ended while it was being sent, before this was set.
+        guard calls.cancel(stream) else { return }
         done(.failure(EtcdError(.timedOut, "\(self.endpoint): no answer within \(timeout)")))
       },
       eventLoop: self.channel.eventLoop
@@ -260,25 +279,6 @@ final class EtcdConnection: Sendable {
     // An address is nothing that may be sent as the name of the server; its certificate is checked for it all the same.
     let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
     return try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : name)
-  }
-
-  private struct Silent: Error {
-    let limit: Duration
-  }
-
-  private static func describe(_ error: any Error) -> String {
-    switch error {
-    case let silent as Silent: "connected, but the server said nothing within \(silent.limit)"
-    case let error as NIOConnectionError:
-      error.connectionErrors.first.map { "cannot connect: \(Self.words($0.error))" }
-        ?? "there is no address for the name"
-    default: "\(error)"
-    }
-  }
-
-  /// The description of NIO names its own functions; people want the system's words.
-  private static func words(_ error: any Error) -> String {
-    (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
   }
 }
 #endif

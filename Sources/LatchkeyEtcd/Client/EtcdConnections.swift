@@ -33,6 +33,15 @@ final class EtcdConnections: Sendable {
     self.configuration = configuration
     self.endpoints = try configuration.parsedEndpoints()
     self.executor = LoopExecutor(loop)
+    if let name = configuration.tls?.serverName, (try? SocketAddress(ipAddress: name, port: 0)) != nil,
+      self.endpoints.contains(where: { $0.host != name })
+    {
+      // What an address is compared with is the one that is connected to, so this one would not be looked for.
+      throw EtcdError(
+        .invalidConfiguration,
+        "the server name to expect, \(name), is an address; give a name, or connect to that address"
+      )
+    }
     self.tls = try configuration.tls.map { tls throws(EtcdError) in try Self.context(tls) }
   }
 
@@ -67,6 +76,9 @@ final class EtcdConnections: Sendable {
       return try result.get()
     }
   }
+
+  /// Whether there is a connection at present.
+  var isConnected: Bool { self.state.withLock { $0.present != nil } }
 
   /// Gives a connection up: it has been silent for too long, or its member cannot serve at present.
   func suspect(_ connection: EtcdConnection, _ reason: String) {

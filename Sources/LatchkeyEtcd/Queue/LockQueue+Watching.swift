@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import Logging
 
 /// The watches of a queue: on the predecessor, and on our own key.
 extension LockQueue {
@@ -19,9 +20,22 @@ extension LockQueue {
       switch event {
       case .set(let isGapless): self.handle(.ownWatched(node, isGapless: isGapless))
       case .happened: self.handle(.ownGone(node))
-      case .refused(let error): if let attempt { self.refused(attempt, error) }
+      case .refused(let error):
+        self.warnOfUnwatched(node, error)
+        if let attempt { self.refused(attempt, error) }
       }
     }
+  }
+
+  /// Whoever holds the lock keeps it: its term protects it, and that its key is gone is found by the slow re-check
+  /// (``recheck()``, every `recheckInterval`), which reads the key whether or not it is watched. Told once for a lease: a watch that
+  /// was refused is not asked for again.
+  private func warnOfUnwatched(_ node: QueueNode, _ error: EtcdError) {
+    guard error.code != .closed, self.state.withLock({ $0.lease?.node == node }) else { return }
+    self.logger.warning(
+      "the key of a lease cannot be watched: that somebody deletes it is noticed by a slow re-check only",
+      metadata: .lock(self.name, self.backend).and(["error": "\(error)"])
+    )
   }
 
   func watchOwnLater(_ node: QueueNode) {

@@ -31,6 +31,8 @@ final class SessionKeeper: Sendable {
     /// Those who wait until nothing is left to perform.
     var bystanders: [CheckedContinuation<Void, Never>] = []
     var revocations: [Task<Void, Never>] = []
+    /// The newest request for a lease.
+    var granting: Task<Void, Never>?
   }
 
   private let connections: EtcdConnections
@@ -62,6 +64,8 @@ final class SessionKeeper: Sendable {
     }
     for continuation in revocations { continuation.resume(returning: .failure(.closed)) }
     self.handle(.closed)
+    // A lease that is granted from now on is revoked, if it is learnt of.
+    if self.connections.isConnected, let granting = self.state.withLock({ $0.granting }) { await granting.value }
     // Another thread may be at it: the revocation is there once it has been performed.
     await self.waitUntilPerformed()
     for task in self.state.withLock({ $0.revocations }) { await task.value }
@@ -200,7 +204,7 @@ final class SessionKeeper: Sendable {
   }
 
   private func grant(_ attempt: UInt64) {
-    Task.detached(executorPreference: self.connections.executor) {
+    let task = Task.detached(executorPreference: self.connections.executor) {
       var request = EtcdLeaseGrantRequest()
       request.ttl = self.configuration.wholeSeconds
       do throws(EtcdError) {
@@ -217,6 +221,7 @@ final class SessionKeeper: Sendable {
         self.handle(.grantFailed(attempt: attempt))
       }
     }
+    self.state.withLock { $0.granting = task }
   }
 
   private func begin(_ lease: Int64, _ deadline: ContinuousClock.Instant) {

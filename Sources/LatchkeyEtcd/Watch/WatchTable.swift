@@ -111,6 +111,9 @@ package struct WatchTable: Sendable {
     self.unanswered.first.flatMap { self.entries[$0] }.map { !$0.isAskedAnew } ?? false
   }
 
+  /// What the oldest request that is not answered asks to watch; nil if there is none, or nobody wants it any more.
+  package var oldestUnanswered: Target? { self.unanswered.first.flatMap { self.entries[$0]?.target } }
+
   /// The answer to the oldest request to watch.
   ///
   /// - Parameter revision: The revision of the store when the watch was set.

@@ -29,6 +29,7 @@ final class Watches: Sendable {
 
   private struct State {
     var table = WatchTable()
+    var denials = WatchDenials()
     var handlers: [WatchTable.ID: Handler] = [:]
     var newestRevision: Int64 = 0
     var stream: Stream?
@@ -183,7 +184,14 @@ final class Watches: Sendable {
     let (told, stale) = self.state.withLock { state -> ((Handler, Event)?, Task<Void, Never>?) in
       guard state.stream?.number == number else { return (nil, nil) }
       state.newestRevision = max(state.newestRevision, answer.header.revision)
-      if hasUser, answer.created, answer.canceled, state.table.mayBeAskedAnew { return (nil, self.renew(&state)) }
+      if hasUser, answer.created, answer.canceled, let target = state.table.oldestUnanswered {
+        let now = ContinuousClock.now
+        if !state.table.mayBeAskedAnew {
+          state.denials.note(target, at: now)
+        } else if !state.denials.covers(target, at: now) {
+          return (nil, self.renew(&state))
+        }
+      }
       var outcome: WatchTable.Outcome?
       if answer.created {
         state.failures = 0

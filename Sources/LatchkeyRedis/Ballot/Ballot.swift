@@ -137,6 +137,13 @@ final class Ballot: Sendable {
     case .busy(let remaining): return .busy(remaining: remaining, holders: state.holders.compactMap { $0 })
     case .unavailable:
       let errors = state.errors.compactMap { $0 }
+      // A majority that is not to be asked does not become another by waiting.
+      let misplaced = state.errors.enumerated().compactMap { node, error in
+        error.flatMap { self.servers.isMisplaced($0, at: node) ? $0 : nil }
+      }
+      if let error = misplaced.first, misplaced.count > state.errors.count / 2 {
+        return .unavailable(error, isTransient: false, inDoubt: state.machine.isDoubtful)
+      }
       // Only what all agree on is final.
       let error = errors.first { $0.isTransient } ?? errors.first ?? .noAnswer
       return .unavailable(error, isTransient: error.isTransient, inDoubt: state.machine.isDoubtful)
@@ -189,6 +196,7 @@ final class Ballot: Sendable {
     case nil, .server, .connectionLost: self.servers.noteAnswer(of: node)
     default: break
     }
+    if case .yes = answer.vote { self.servers.noteGrant(of: node) }
     if case .yes = answer.vote, let reason = self.servers.distrust(of: node, reply.identity) {
       answer.vote = .untrusted
       answer.error = RedisError(.unreachable, reason)

@@ -1,3 +1,4 @@
+internal import Latchkey
 internal import NIOCore
 internal import NIOSSL
 
@@ -19,6 +20,8 @@ final class LinkHandler: ChannelInboundHandler {
   private var phase = Phase.fresh
   private var parser = RESPParser()
   private var unread = ByteBuffer()
+  /// What the server's first bytes say that it is, if not a Redis server.
+  private var greeting: ServerGreeting?
   private var channel: (any Channel)?
 
   init(_ configuration: RedisConnection.Configuration) {
@@ -43,6 +46,9 @@ final class LinkHandler: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var data = self.unwrapInboundIn(data)
+    if case .greeting = self.phase, self.greeting == nil {
+      self.greeting = ServerGreeting(data.readableBytesView)
+    }
     if self.unread.readableBytes == 0 {
       self.unread = data
     } else {
@@ -145,6 +151,13 @@ final class LinkHandler: ChannelInboundHandler {
 
   private func explained(_ error: RedisError) -> RedisError {
     var error = error
+    if case .greeting = self.phase, let greeting = self.greeting, greeting != .redis, greeting != .unknown {
+      error.message = "Cannot connect to Redis at \(self.configuration.address): \(error.message)"
+      error.trouble = .speaksOtherwise(greeting)
+      if error.message.last == "." { error.message.removeLast() }
+      error.message += " (\(ConnectTrouble.speaksOtherwise(greeting).what))"
+      return error
+    }
     error.message += " Is there a Redis server at \(self.configuration.address)"
     error.message += self.configuration.tls == nil ? ", and does it take connections without TLS on this port?" : "?"
     return error

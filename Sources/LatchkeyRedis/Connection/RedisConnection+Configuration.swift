@@ -120,6 +120,12 @@ extension RedisConnection {
             + "a command would end with its connection instead of its own timeout."
         )
       }
+      if let tls = self.tls, tls.verification == .full, let name = tls.serverName, name != self.host,
+        (try? SocketAddress(ipAddress: name, port: 0)) != nil
+      {
+        // What an address is compared with is the one that is connected to, so this one would not be looked for.
+        throw .invalid("The server name to expect, \(name), is an address; give a name, or connect to that address.")
+      }
       guard self.commandLimit > 0 else {
         throw .invalid("commandLimit is \(self.commandLimit); at least one command must have room.")
       }

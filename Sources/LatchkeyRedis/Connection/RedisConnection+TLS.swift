@@ -22,7 +22,7 @@ extension RedisConnection.Configuration {
     /// What is checked of the server's certificate.
     public var verification: Verification
     /// The name that the server's certificate must have; nil for the host's. One for the address that is connected to will do
-    /// as well.
+    /// as well; another address cannot be expected.
     public var serverName: String?
 
     /// Makes a configuration.

@@ -24,6 +24,14 @@ extension RedisError {
     "MISCONF",
   ]
 
+  /// Whether the server is a member of a cluster that does not hold the lock's key. Redirections are not followed.
+  var isRedirection: Bool { self.code == .server && self.serverReason.hasPrefix("MOVED") }
+
+  /// Whether the server is a replica, which grants nothing; it may become a master, or have been one.
+  var isOfReplica: Bool {
+    self.code == .server && ["READONLY", "MASTERDOWN"].contains { self.serverReason.hasPrefix($0) }
+  }
+
   /// What a server has against a command. Before version 7 it wraps what was refused within a script: "ERR Error running script
   /// (call to f_…): @user_script:5: @user_script: 5: -READONLY You can't write …".
   fileprivate var serverReason: Substring {
@@ -45,7 +53,15 @@ extension LockError {
       case .invalidConfiguration: (.invalidConfiguration, "the connection's settings cannot work")
       case .server where error.serverReason.hasPrefix("WRONGTYPE"):
         (.backendFailure, "the lock's key holds something else than a lock; choose another name, or a prefix")
-      case .server where !error.isTransient: (.backendFailure, "the server answered with an error")
+      case .server where error.isRedirection:
+        (
+          .backendFailure,
+          "another member of the cluster holds the lock's key; plug in a client that follows redirections"
+        )
+      case .server where error.isOfReplica:
+        (.unreachable, "the server is a replica, which grants no locks; connect to its master")
+      case .server where error.isTransient: (.unreachable, "the server cannot grant locks at present; it says why")
+      case .server: (.backendFailure, "the server answered with an error")
       case .unreachable where error.trouble != nil:
         // The error itself says what to do.
         (.unreachable, "the server could not be asked")

@@ -33,6 +33,9 @@ final class LockServers: Sendable {
   let counterTimeToLiveWord: [UInt8]
   let renewals: Renewals
   private let reached: Locked<[Bool]>
+  /// Which servers have granted something at any time.
+  private let granting: Locked<[Bool]>
+  private let warnedAt = Locked<ContinuousClock.Instant?>(nil)
   private let probations: [Probation]
   private let grants = Atomic<UInt64>(0)
 
@@ -45,6 +48,7 @@ final class LockServers: Sendable {
     self.timeToLiveWord = Array("\(milliseconds)".utf8)
     self.counterTimeToLiveWord = Array("\(max(86_400_000, milliseconds * 2))".utf8)
     self.reached = Locked(Array(repeating: false, count: ports.count))
+    self.granting = Locked(Array(repeating: false, count: ports.count))
     self.probations = ports.map { _ in Probation(settings.probation) }
     self.renewals = Renewals(
       rules: settings.renewal,
@@ -69,6 +73,31 @@ final class LockServers: Sendable {
 
   func noteAnswer(of node: Int) {
     self.reached.withLock { $0[node] = true }
+  }
+
+  func noteGrant(of node: Int) {
+    self.granting.withLock { $0[node] = true }
+  }
+
+  /// Whether a server answers that it is not the one to ask. A replica that was a master in our time may become one again, as
+  /// another may after a failover; one that never was is the wrong address.
+  func isMisplaced(_ error: RedisError, at node: Int) -> Bool {
+    error.isRedirection || (error.isOfReplica && !self.granting.withLock { $0[node] })
+  }
+
+  /// Says in the log why locks are not granted, for those who wait without end; rarely, since every lock meets it.
+  func warn(of outage: RedisError) {
+    let now = ContinuousClock.now
+    let isDue = self.warnedAt.withLock { last in
+      if let last, now - last < .seconds(10) { return false }
+      last = now
+      return true
+    }
+    guard isDue else { return }
+    self.settings.logger.warning(
+      "locks cannot be granted at present; they are asked for again until the waits end",
+      metadata: ["lock.backend": "\(self.settings.backend.kind)", "error": "\(outage)"]
+    )
   }
 
   /// Why a server's yes does not count yet; nil if it does.

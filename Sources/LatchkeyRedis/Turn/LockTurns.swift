@@ -112,6 +112,7 @@ final class LockTurns: Sendable {
       // It may have nothing to take back.
       if ballot.isOver { self.forget(ballot) }
     }
+    if case .unavailable(let error, true, _) = outcome, self.servers.hasBeenReached { self.servers.warn(of: error) }
     let steps = self.state.withLock { state -> [Step] in
       state.askedAt = nil
       let answer: TurnAnswer
@@ -127,7 +128,9 @@ final class LockTurns: Sendable {
       case .unavailable(let error, let isTransient, let inDoubt):
         let number = state.keep(self.unavailable(error, ballot))
         let isRiddenOut = isTransient && self.servers.hasBeenReached
-        answer = isRiddenOut ? .unreachable(error: number) : .refused(error: number, inDoubt: inDoubt)
+        answer =
+          isRiddenOut
+          ? .unreachable(error: number, isSilence: error.code == .timedOut) : .refused(error: number, inDoubt: inDoubt)
       }
       return self.apply(.answered(attempt: ballot.attempt, answer), &state)
     }

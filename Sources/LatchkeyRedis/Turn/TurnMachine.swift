@@ -66,6 +66,8 @@ package struct TurnMachine: Sendable {
   private(set) var mustAskAgain = false
   /// The error of the last answer, if it was one.
   private(set) var outage: UInt64?
+  /// How many answers in a row have not come in time.
+  private(set) var silences = 0
   private var pause: Duration?
   private(set) var handOvers = 0
   /// What says that the tenure is over; at most one is set at a time, also if the line ends meanwhile.
@@ -185,7 +187,12 @@ package struct TurnMachine: Sendable {
   }
 
   private mutating func answered(_ answer: TurnAnswer) -> [TurnAction] {
-    if case .unreachable(let error) = answer { self.outage = error } else { self.outage = nil }
+    if case .unreachable(let error, _) = answer {
+      self.outage = error
+    } else {
+      self.outage = nil
+      self.silences = 0
+    }
     switch answer {
     case .granted: return self.granted()
     case .busy(let remaining): return self.busy(remaining)
@@ -198,12 +205,13 @@ package struct TurnMachine: Sendable {
       }
       // The release has failed and is tried again in the background.
       return self.rest(atLeast: self.rules.firstPause, atMost: self.rules.firstPause * 3)
-    case .unreachable:
+    case .unreachable(_, let isSilence):
       self.isDoubtful = true
+      self.silences = isSilence ? self.silences + 1 : 0
       self.closeFailed()
       let actions = self.turnAwayImpatient()
       guard self.hasCallers else { return actions + self.stop() }
-      return actions + self.restWithJitter()
+      return actions + (self.silences > 1 ? self.restAfterSilence() : self.restWithJitter())
     case .refused(let error, let inDoubt):
       self.isDoubtful = self.isDoubtful || inDoubt
       self.closeFailed()
@@ -258,6 +266,14 @@ package struct TurnMachine: Sendable {
     let most = min(last * 3, self.rules.longestPause)
     self.pause = most
     return self.rest(atLeast: self.rules.firstPause, atMost: most)
+  }
+
+  /// A server that leaves one request after another unanswered is slow, and those of many locks make it slower. The pause doubles
+  /// up to the ceiling of the poll, behind which a release must be noticed.
+  private mutating func restAfterSilence() -> [TurnAction] {
+    let longest = max(self.rules.pollCeiling, self.rules.firstPause)
+    let most = min(self.rules.longestPause * (1 << min(self.silences - 1, 16)), longest)
+    return self.rest(atLeast: most / 2, atMost: most)
   }
 
   private mutating func newAlarm() -> UInt64 {

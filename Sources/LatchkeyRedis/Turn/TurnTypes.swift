@@ -6,8 +6,9 @@ package enum TurnAnswer: Hashable, Sendable {
   case busy(remaining: Duration?)
   /// What stands in the way is what we have released ourselves: the release has not got there yet.
   case busyWithOwn
-  /// Nobody could tell, or the answer came too late. The error is kept by the shell under a number.
-  case unreachable(error: UInt64)
+  /// Nobody could tell, or the answer came too late. The error is kept by the shell under a number;
+  /// `isSilence` if a server that has a connection did not answer in time.
+  case unreachable(error: UInt64, isSilence: Bool = false)
   /// Asking again will not help, though what was asked may have been done. The error is kept by the shell under a number.
   case refused(error: UInt64, inDoubt: Bool)
 }

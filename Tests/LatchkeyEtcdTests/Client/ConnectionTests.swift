@@ -1,6 +1,8 @@
 #if Etcd
 import Latchkey
 import LatchkeyTesting
+import Logging
+import InMemoryLogging
 import Testing
 
 @testable import LatchkeyEtcd
@@ -128,8 +130,51 @@ struct ConnectionTests {
           }
           try await waitUntil(within: .seconds(5)) { isSet.value }
           #expect(refusal.value.map(\.code) == [.notAuthorized])
+          // What was refused with a new token is not asked for with another so soon.
+          let token = second.client.connections.state.withLock { $0.token }
+          _ = second.client.watches.add(.deletion(Array("other/next".utf8))) { event in
+            if case .refused(let error) = event { refusal.change { $0.append(error) } }
+          }
+          try await waitUntil(within: .seconds(5)) { refusal.value.count == 2 }
+          #expect(token != nil && second.client.connections.state.withLock { $0.token } == token)
           #expect(await second.proxies[0].counters.accepted == 1)
         }
+      }
+    }
+  }
+
+  @Test("a holder who must not watch any more is warned of it once, and learns by the re-check that its key is gone")
+  func unwatchedHolder() async throws {
+    try await Self.withUsers { server in
+      let log = InMemoryLogHandler()
+      let root = { (words: [String]) in
+        _ = try await Etcdctl.run(["--user=root:secret"] + words, endpoint: server.endpoint)
+      }
+      let change = { @Sendable (configuration: inout EtcdClient.Configuration) in
+        Self.worker(&configuration)
+        configuration.recheckInterval = .milliseconds(500)
+        configuration.logger = Logger(label: "test") { _ in log }
+      }
+      try await TestClient.with(TestServers(members: [server]), sessionTimeout: .seconds(60), change: change) {
+        client in
+        let name = try LockName("app/orders")
+        let lease = try await client.lock(name).acquire(within: .seconds(5))
+        let held = lease.held
+        let queue = client.locks.withQueue(name) { $0 }
+        try await waitUntil(within: .seconds(5)) { queue.state.withLock { $0.ownWatch != nil } }
+        try await root(["role", "revoke-permission", "locks", "--prefix=true", "app/"])
+        // The watch is asked for again on the next stream.
+        for proxy in client.proxies { await proxy.reset() }
+        let warnings = { () -> Int in
+          log.entries.count { $0.level == .warning && "\($0.message)".contains("cannot be watched") }
+        }
+        try await waitUntil(within: .seconds(10)) { warnings() > 0 }
+        #expect(held.isHeld)
+        try await root(["role", "grant-permission", "locks", "--prefix=true", "readwrite", "app/"])
+        try await root(["del", "--prefix", "\(name)/"])
+        try await waitUntil(within: .seconds(10)) { !held.isHeld }
+        #expect(warnings() == 1)
+        await expectLost(lease)
       }
     }
   }

@@ -32,6 +32,21 @@ struct FarewellTests {
     }
   }
 
+  @Test("waits for a lease that is being granted when it is closed, and ends it")
+  func closeWhileGranting() async throws {
+    try await withEtcd { server in
+      try await TestClient.with(TestServers(members: [server]), sessionTimeout: .seconds(60)) { client in
+        // Answers come late, the one about the next lease too.
+        for proxy in client.proxies { await proxy.delay(.milliseconds(500), .serverToClient) }
+        client.client.keeper.leaseGone(try #require(client.client.keeper.session))
+        try await waitUntil(within: .seconds(5)) { try await server.metric("etcd_debugging_lease_granted_total") == 2 }
+        #expect(client.client.keeper.session == nil)
+        await client.client.close()
+        #expect(try await server.metric("etcd_debugging_lease_revoked_total") == 2)
+      }
+    }
+  }
+
   @Test("says farewell on the connection that it has, and leaves no key")
   func close() async throws {
     let servers = try await TestServers.shared.value

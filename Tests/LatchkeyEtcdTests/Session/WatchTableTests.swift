@@ -79,6 +79,17 @@ struct WatchTableTests {
     #expect(table.remove(second).isEmpty)
   }
 
+  @Test("what is denied is remembered for all keys of a lock, and for a while")
+  func denials() {
+    var denials = WatchDenials()
+    let now = ContinuousClock.now
+    let key = { (text: String) in WatchTable.Target.deletion(Array(text.utf8)) }
+    denials.note(key("a/b/1"), at: now)
+    #expect(denials.covers(key("a/b/2"), at: now + .seconds(1)))
+    #expect(!denials.covers(key("a/c/2"), at: now + .seconds(1)))
+    #expect(!denials.covers(key("a/b/2"), at: now + WatchDenials.memory))
+  }
+
   @Test("a refusal is the last word only for a watch that was asked for at the opening of a stream with a new token")
   func refusals() {
     var table = WatchTable()

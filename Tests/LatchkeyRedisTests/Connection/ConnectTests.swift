@@ -129,6 +129,18 @@ extension RealRedisTests {
         let error = try await redisError { try await withConnection(port: port) { _ in } }
         #expect(error.code == .protocolViolation)
         #expect(error.message.contains("HTTP/1.1 400"))
+        #expect("\(error)".contains("127.0.0.1:\(port)"), "\(error)")
+        #expect("\(error)".contains("as a server of HTTP/1 does"), "\(error)")
+        #expect("\(error)".contains("check host and port"), "\(error)")
+      }
+      // What gRPC servers say before they are asked.
+      try await withFakeServer(answering: [0, 0, 0, 4, 0, 0, 0, 0, 0]) { port in
+        let error = try await redisError { try await withConnection(port: port) { _ in } }
+        #expect("\(error)".contains("127.0.0.1:\(port)") && "\(error)".contains("gRPC"), "\(error)")
+      }
+      try await withFakeServer(answering: [0x15, 3, 1, 0, 2, 2, 22]) { port in
+        let error = try await redisError { try await withConnection(port: port) { _ in } }
+        #expect("\(error)".contains("127.0.0.1:\(port)") && "\(error)".contains("switch TLS on"), "\(error)")
       }
       try await withFakeServer(answering: nil) { port in
         let error = try await redisError { try await withConnection(port: port) { _ in } }
@@ -160,6 +172,7 @@ extension RealRedisTests {
         { $0.connectTimeout = .seconds(-1) }, { $0.silenceLimit = .seconds(1) }, { $0.commandLimit = 0 },
         { $0.busyPolling = .milliseconds(2) }, { $0.busyPolling = .microseconds(-1) },
         { $0.tls = .init(authorityFile: "/no/such/file") }, { $0.tls = .init(certificateFile: "/some/file") },
+        { $0.tls = .init(serverName: "10.0.0.1") },
       ] as [(inout RedisConnection.Configuration) -> Void] {
         let error = #expect(throws: RedisError.self) { try RedisConnection(.init(port: 6379, change)) }
         #expect(error?.code == .invalidConfiguration)

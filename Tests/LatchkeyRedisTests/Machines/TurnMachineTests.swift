@@ -175,6 +175,24 @@ struct TurnMachineTests {
     expectEqual(machine.lastOutage, nil)
   }
 
+  @Test("a server that stays silent is asked ever less often, up to the ceiling of the poll, until it answers")
+  func silence() {
+    var machine = self.machine()
+    _ = machine.handle(.joined(patient: true))
+    func pause(after answer: TurnAnswer) -> Duration {
+      let actions = machine.handle(.answered(attempt: 1, answer))
+      guard case .rest(let alarm, let atLeast, let atMost) = actions.last else { return .zero }
+      #expect(atLeast < atMost && atMost <= .seconds(1))
+      _ = machine.handle(.alarm(alarm))
+      return atLeast
+    }
+    let silences = (0..<4).map { _ in pause(after: .unreachable(error: 7, isSilence: true)) }
+    expectEqual(silences, [.milliseconds(10), .milliseconds(250), .milliseconds(500), .milliseconds(500)])
+    // Nobody there costs nobody anything, and is asked for often.
+    expectEqual(pause(after: .unreachable(error: 7)), .milliseconds(10))
+    expectEqual(pause(after: .unreachable(error: 7, isSilence: true)), .milliseconds(10))
+  }
+
   @Test("what an attempt in doubt may hold is released when the last caller has gone")
   func doubt() {
     var machine = self.machine()
