@@ -109,9 +109,12 @@ final class TestClient: LockProvider {
   /// The contenders as the servers see them; nil if the directory does not exist.
   func scan(_ directory: String) async throws -> ContenderScan? {
     let session = try await self.client.waitForSession(within: .seconds(10))
-    let answer: Result<ContenderScan, ZooKeeperError> = await withCheckedContinuation { continuation in
-      session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) {
-        continuation.resume(returning: $0)
+    // A server under load may refuse the question, as it may refuse any.
+    let answer: Result<ContenderScan, ZooKeeperError> = await askDespiteLoad(until: .now + .seconds(10)) {
+      await withCheckedContinuation { continuation in
+        session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) {
+          continuation.resume(returning: $0)
+        }
       }
     }
     switch answer {
