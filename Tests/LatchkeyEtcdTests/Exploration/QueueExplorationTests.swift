@@ -99,16 +99,21 @@ struct QueueExplorationTests {
   }
 
   /// What can be seen from outside: who is granted the lock, as far as clients can be told apart, while how many hold it, and
-  /// who gives back what has not been lost. When faults strike cannot be seen: the order of a fault and of what another client
-  /// does is one of those that cannot matter.
+  /// who gives it back. Whose key is lost, to a deadline or by hand, is granted nothing that counts, whether it has been told or
+  /// not. When faults strike cannot be seen: the order of a fault and of what another client does is one of those that cannot
+  /// matter.
   private static func traced(_ model: QueueModel) -> TracedModel<QueueModel> {
     TracedModel(model) { step, before, after in
-      let holders = before.clients.count { $0.hold?.isHeld ?? false }
-      let granted = zip(before.clients, after.clients).first { $0.hold == nil && $1.hold != nil }?.1
-      if let granted { return UInt64(1 + holders * 10 + granted.callers.count) }
-      if case .release(let index) = step, before.clients[index].hold?.isHeld ?? false { return 100 }
+      let holders = before.clients.map { Self.holds($0, before) }
+      let granted = after.clients.indices.first { !holders[$0] && Self.holds(after.clients[$0], after) }
+      if let granted { return UInt64(1 + holders.count { $0 } * 10 + after.clients[granted].callers.count) }
+      if case .release(let index) = step, holders[index] { return 100 }
       return nil
     }
+  }
+
+  private static func holds(_ client: ModelClient, _ state: QueueModel.State) -> Bool {
+    client.hold.map { $0.isHeld && !state.deletedByHand.contains($0.node.revision) } ?? false
   }
 
   @Test("hold in every state of one session with any three faults, at any delays")
