@@ -18,8 +18,9 @@ struct VerifyCommand: AsyncParsableCommand {
 
       With a URL, only clients and their connections are harmed. Over TLS the proxies pass on encrypted bytes, so clients \
       check the servers' certificates as ever: by the names in the URL, or by --server-name. What a backend does not \
-      promise (its key deleted by hand), and known defects of servers (etcd issue 15247), are named in the verdict and are no pass. --sabotage shows that a \
-      broken client is found out. Ctrl-C ends the run early: what was recorded is judged, and what cannot be is named.
+      promise (its key deleted by hand), and known defects of servers (etcd issue 15247), are named in the verdict and are \
+      no pass. --sabotage shows that a broken client is found out. Ctrl-C ends the run early: what was recorded is judged, \
+      and what cannot be is named.
 
       EXAMPLES
         All faults on an ensemble of three, a picture of what happened:

@@ -89,8 +89,9 @@ struct VerifyRun: Sendable {
     var history = VerifyHistory(record.events)
     history.writes = record.writes
     history.clients = self.settings.processes
-    history.isFair = self.url.scheme == .zookeeper || self.url.scheme == .etcd
-    history.isFenced = self.url.scheme != .redlock
+    let promised = BackendFacts.all.first { $0.backend == self.url.scheme.backendKind }
+    history.isFair = promised?.isFair ?? true
+    history.isFenced = promised.map { $0.fencing != nil } ?? true
     history.faultsEnded = recovery.wasWatched ? recovery.began : nil
     history.stopped = stopped
     history.ends = ends
