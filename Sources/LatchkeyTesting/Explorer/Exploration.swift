@@ -1,10 +1,10 @@
 /// How an exploration went.
 public struct Exploration: Sendable, CustomStringConvertible {
-  /// How many different states were reached.
+  /// How many different states were reached that offer a choice, or rest.
   public internal(set) var states = 0
   /// How many steps were taken between them.
   public internal(set) var transitions = 0
-  /// The length of the longest way to a state; breadth first, of the longest of all shortest ways.
+  /// The length of the longest way to a state, by the states that are counted; breadth first, of the longest of all shortest ways.
   public internal(set) var depth = 0
   /// How long it took.
   public internal(set) var duration = Duration.zero

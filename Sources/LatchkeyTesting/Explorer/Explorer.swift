@@ -182,25 +182,33 @@ private struct ExplorationSearch<Model: ExplorationModel> {
   }
 
   /// Takes the way to a state again, in words.
-  private func story(to end: Int, then last: Int?, _ promise: BrokenPromise?) -> Exploration.Story {
+  private func story(to number: Int, then last: Int?, _ promise: BrokenPromise?) -> Exploration.Story {
     var choices: [Int] = last.map { [$0] } ?? []
-    var number = end
+    var number = number
     while number != 0 {
       choices.append(Int(self.choices[number]))
       number = Int(self.parents[number])
     }
     var state = self.model.start
     var lines: [String] = []
+    var digests: [UInt64] = []
     for choice in choices.reversed() {
       let step = self.model.steps(from: state)[choice]
       lines.append(self.model.describe(step, in: state))
+      digests.append(self.model.digest(of: state))
       do throws(BrokenPromise) {
         try self.model.take(step, in: &state)
-        try self.pass(&state) { lines.append(self.model.describe($0, in: $1)) }
+        try self.pass(&state) { step, before in
+          lines.append(self.model.describe(step, in: before))
+          digests.append(self.model.digest(of: before))
+        }
       } catch {
         return Exploration.Story(promise: error, steps: lines)
       }
     }
+    // Who goes round in a circle is told of once.
+    let end = self.model.digest(of: state)
+    if let first = digests.firstIndex(of: end) { lines.removeSubrange(first...) }
     let stuck = BrokenPromise("whatever follows, it never comes to rest: \(self.model.describe(state))")
     return Exploration.Story(promise: promise ?? stuck, steps: lines)
   }

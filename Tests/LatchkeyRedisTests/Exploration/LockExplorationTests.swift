@@ -4,15 +4,15 @@ import Testing
 
 @testable import LatchkeyRedis
 
-@Suite("The Redis lock and Redlock, explored without a server", .timeLimit(.minutes(30)))
+/// Whether the large explorations are asked for: see `scripts/explore`.
+private let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
+
+@Suite("The Redis lock and Redlock, explored without a server", .timeLimit(.minutes(isDeep ? 120 : 30)))
 struct LockExplorationTests {
   private static let two = [[true], [true]]
   private static let three = [[true], [true], [true]]
   /// One client that comes back while its last release may still be under way.
   private static let returning = [[true, true], [true]]
-  /// Whether the large explorations are asked for: see `scripts/explore`.
-  static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
-
   /// - Parameter limit: Beyond this many states, what was reached is enough: the space is too large.
   private func expectSound(
     _ what: String,
@@ -39,7 +39,7 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("one server holds in every state of three clients with any two faults", .enabled(if: Self.isDeep))
+  @Test("one server holds in every state of three clients with any two faults", .enabled(if: isDeep))
   func threeClientsTwoFaults() {
     self.expectSound(
       "one server, three clients, two faults",
@@ -47,7 +47,7 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("one server holds in every state of two clients with any fault while time passes", .enabled(if: Self.isDeep))
+  @Test("one server holds in every state of two clients with any fault while time passes", .enabled(if: isDeep))
   func timed() {
     self.expectSound(
       "one server, two clients, one fault, time",
@@ -67,14 +67,14 @@ struct LockExplorationTests {
 
   // MARK: On demand
 
-  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: Self.isDeep))
+  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: isDeep))
   func quorumOneFault() {
     self.expectSound("three servers, two clients, one fault", Self.quorum(1, LockModel.Fault.allCases))
   }
 
   @Test(
     "one server holds in every state of two clients with any two faults while time passes, replies at once",
-    .enabled(if: Self.isDeep)
+    .enabled(if: isDeep)
   )
   func timedTwoFaults() {
     let model = LockModel(servers: 1, callers: Self.two, faults: 2, areRepliesSlow: false, isPollingEager: false)
@@ -83,7 +83,7 @@ struct LockExplorationTests {
 
   @Test(
     "one server holds in every state of three clients with any fault while time passes, replies at once",
-    .enabled(if: Self.isDeep)
+    .enabled(if: isDeep)
   )
   func timedThreeClientsOneFault() {
     let model = LockModel(servers: 1, callers: Self.three, faults: 1, areRepliesSlow: false, isPollingEager: false)
@@ -92,21 +92,21 @@ struct LockExplorationTests {
 
   @Test(
     "one server holds in every state of three clients with any two faults while time passes, replies at once",
-    .enabled(if: Self.isDeep)
+    .enabled(if: isDeep)
   )
   func timedThreeClientsTwoFaults() {
     let model = LockModel(servers: 1, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
     self.expectSound("one server, three clients, two faults, time", model, .depthFirst)
   }
 
-  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: Self.isDeep))
+  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: isDeep))
   func quorumThreeClients() {
     self.expectSound("three servers, three clients", Self.quorum(0, callers: Self.three), .depthFirst)
   }
 
   @Test(
     "Redlock of three servers holds in every state of three clients that try once, with any two faults",
-    .enabled(if: Self.isDeep)
+    .enabled(if: isDeep)
   )
   func quorumThreeClientsTwoFaults() {
     self.expectSound(
@@ -118,7 +118,7 @@ struct LockExplorationTests {
 
   @Test(
     "Redlock of three servers holds in every state of two clients that try twice, with any two faults",
-    .enabled(if: Self.isDeep)
+    .enabled(if: isDeep)
   )
   func quorumTwoFaults() {
     self.expectSound(
@@ -130,7 +130,7 @@ struct LockExplorationTests {
 
   @Test(
     "Redlock holds in the first three million states of three clients with two faults while time passes",
-    .enabled(if: Self.isDeep)
+    .enabled(if: isDeep)
   )
   func timedQuorum() {
     let model = LockModel(servers: 3, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
