@@ -25,9 +25,6 @@ final class Renewals: Sendable {
     self.state = Locked(State(machine: RenewalMachine(rules: rules)))
   }
 
-  /// All leases that are held.
-  var leases: [RedisLease] { self.state.withLock { state in state.leases.values.map(\.lease) } }
-
   /// Begins to watch a lease that was granted by a request sent at an instant.
   func watch(_ lease: RedisLease, keys: LockKeys, owner: [UInt8], sentAt: ContinuousClock.Instant) {
     self.handle(.granted(lease: lease.grant, sentAt: sentAt)) { state in

@@ -103,6 +103,9 @@ final class LockTurns: Sendable {
     }
   }
 
+  /// The present grant.
+  var lease: RedisLease? { self.state.withLock { $0.lease } }
+
   // MARK: Ballots
 
   func answered(_ ballot: Ballot, _ outcome: Ballot.Outcome) {

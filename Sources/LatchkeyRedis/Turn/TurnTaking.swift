@@ -65,12 +65,14 @@ final class TurnTaking: Sendable {
   /// Ends all leases: their holders are told that they are lost, and what they held is free when this returns. So is what was
   /// asked for in vain, or given back already, at servers that have been slow to say so.
   func releaseAll() async {
+    let everybody = self.registry.withLock { Array($0.turns.values) }
     await withDiscardingTaskGroup { group in
-      for lease in self.servers.renewals.leases {
+      // Asked of the turns, which know of a grant before its holder does; it may not be watched yet.
+      for lease in everybody.compactMap(\.lease) {
         group.addTask { await lease.revoke(because: "its client was shut down while it was held") }
       }
     }
-    let answers = self.registry.withLock { Array($0.turns.values) }.map { turns in
+    let answers = everybody.map { turns in
       let answer = SingleAnswer<Void>()
       turns.whenClear { answer.answer(()) }
       return answer

@@ -51,6 +51,26 @@ struct RedisServiceTests {
     #expect(error.code == .closed, "the connection is closed after its locks")
   }
 
+  @Test("what was granted a moment ago is released with the rest, whoever else has not heard of it yet")
+  func grantedJustNow() async throws {
+    let port = try await SharedRedis.value.port
+    let connection = try await RedisConnection.connect(.init(port: port))
+    let locks = try RedisLocks(executor: connection)
+    var left = 0
+    for _ in 0..<2_000 {
+      guard let lease = try await locks.lock(try uniqueName()).tryAcquire() else {
+        Issue.record("nobody else asks for it")
+        return
+      }
+      let held = lease.held
+      await locks.releaseAll()
+      if held.isHeld { left += 1 }
+      do throws(LockError) { try await lease.release() } catch { #expect(error.code == .lockLost) }
+    }
+    #expect(left == 0)
+    await connection.close()
+  }
+
   @Test("a graceful shutdown releases what a quorum holds")
   func redlock() async throws {
     let servers = try await QuorumOfRedis.five.value
