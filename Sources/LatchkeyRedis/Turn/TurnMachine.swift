@@ -269,10 +269,11 @@ package struct TurnMachine: Sendable {
   }
 
   /// A server that leaves one request after another unanswered is slow, and those of many locks make it slower. The pause doubles
-  /// up to the ceiling of the poll, behind which a release must be noticed.
+  /// up to four times the longest one otherwise, so that its recovery is noticed soon, and no further than the ceiling of the poll,
+  /// behind which a release must be noticed.
   private mutating func restAfterSilence() -> [TurnAction] {
     let longest = max(self.rules.pollCeiling, self.rules.firstPause)
-    let most = min(self.rules.longestPause * (1 << min(self.silences - 1, 16)), longest)
+    let most = min(self.rules.longestPause * (1 << min(self.silences - 1, 2)), longest)
     return self.rest(atLeast: most / 2, atMost: most)
   }
 

@@ -175,9 +175,12 @@ struct TurnMachineTests {
     expectEqual(machine.lastOutage, nil)
   }
 
-  @Test("a server that stays silent is asked ever less often, up to the ceiling of the poll, until it answers")
-  func silence() {
-    var machine = self.machine()
+  @Test(
+    "a server that stays silent is asked ever less often, but every second at least, until it answers",
+    arguments: [Duration.seconds(1), .seconds(60)]
+  )
+  func silence(pollCeiling: Duration) {
+    var machine = self.machine { $0.pollCeiling = pollCeiling }
     _ = machine.handle(.joined(patient: true))
     func pause(after answer: TurnAnswer) -> Duration {
       let actions = machine.handle(.answered(attempt: 1, answer))
@@ -186,8 +189,9 @@ struct TurnMachineTests {
       _ = machine.handle(.alarm(alarm))
       return atLeast
     }
-    let silences = (0..<4).map { _ in pause(after: .unreachable(error: 7, isSilence: true)) }
-    expectEqual(silences, [.milliseconds(10), .milliseconds(250), .milliseconds(500), .milliseconds(500)])
+    let silences = (0..<5).map { _ in pause(after: .unreachable(error: 7, isSilence: true)) }
+    let half = Duration.milliseconds(500)
+    expectEqual(silences, [.milliseconds(10), .milliseconds(250), half, half, half])
     // Nobody there costs nobody anything, and is asked for often.
     expectEqual(pause(after: .unreachable(error: 7)), .milliseconds(10))
     expectEqual(pause(after: .unreachable(error: 7, isSilence: true)), .milliseconds(10))
