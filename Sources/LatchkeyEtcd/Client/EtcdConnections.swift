@@ -122,7 +122,12 @@ final class EtcdConnections: Sendable {
     _ request: Request,
     timeout: Duration
   ) async throws(EtcdError) -> Response {
-    let connection = try await self.current()
+    let connection: EtcdConnection
+    do throws(EtcdError) {
+      connection = try await self.current()
+    } catch {
+      throw error.unsent
+    }
     do throws(EtcdError) {
       return try await self.authenticated(connection, timeout: timeout) { token throws(EtcdError) in
         try await connection.call(method, request, token: token, timeout: timeout)
@@ -180,7 +185,7 @@ final class EtcdConnections: Sendable {
       return answer.token
     } catch {
       // Credentials that nobody asks for do no harm, as with other clients.
-      guard error.message.contains("authentication is not enabled") else { throw error }
+      guard error.message.contains("authentication is not enabled") else { throw error.unsent }
       return nil
     }
   }
@@ -288,6 +293,13 @@ final class EtcdConnections: Sendable {
 }
 
 extension EtcdError {
+  /// The same error about a request that was never sent.
+  fileprivate var unsent: EtcdError {
+    var error = self
+    error.isUnsent = true
+    return error
+  }
+
   static let closed = EtcdError(.closed, "the client is closed; use it while it runs")
 }
 #endif

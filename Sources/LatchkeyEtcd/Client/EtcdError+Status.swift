@@ -12,6 +12,17 @@ extension EtcdError {
     case .invalidArgument where Self.speaksOfUsers(status.message): self.init(.notAuthorized, text)
     default: self.init(.refused, text)
     }
+    switch status.code {
+    case .invalidArgument, .permissionDenied, .unauthenticated: self.provesRejection = true
+    case .resourceExhausted: self.isTransient = Self.speaksOfLoad(status.message)
+    default: break
+    }
+  }
+
+  /// The servers' words for a backlog of proposals and for a used-up space quota. The same code also stands for a message
+  /// that is too large, which stays so.
+  private static func speaksOfLoad(_ message: String) -> Bool {
+    ["too many requests", "database space exceeded"].contains { message.contains($0) }
   }
 
   /// The server has no code of its own for these.

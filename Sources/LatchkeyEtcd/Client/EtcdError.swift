@@ -41,6 +41,13 @@ public struct EtcdError: Error, Hashable, Sendable {
   public var message: String
   /// What keeps both ends from a connection, where it is known.
   package var trouble: ConnectTrouble?
+  /// Whether no part of the request left this process, so that the servers cannot have carried it out.
+  var isUnsent = false
+  /// Whether the servers rejected the request before they carried out any part of it. Any other error answer proves nothing:
+  /// a member that reaches its space quota carries a transaction out and then answers with an error.
+  var provesRejection = false
+  /// Whether the servers refuse the request because of their present state, so that the same request can succeed later.
+  var isTransient = false
 
   /// Makes an error.
   ///
@@ -52,7 +59,7 @@ public struct EtcdError: Error, Hashable, Sendable {
     self.message = message
   }
 
-  /// Whether the request may have been carried out all the same.
+  /// Whether the fate of the request is unknown: a copy of it may be carried out at any time.
   var isInDoubt: Bool { self.code == .unreachable || self.code == .timedOut }
 }
 
