@@ -33,8 +33,8 @@ public struct EtcdConfiguration: Sendable {
   /// More options for the server, such as `--max-txn-ops=256`.
   public var options: [String] = []
 
-  /// The name or the path of the server's program.
-  public var program = "etcd"
+  /// The name or the path of the server's program; the environment variable `LATCHKEY_ETCD` names another one.
+  public var program = Programs.choice("LATCHKEY_ETCD") ?? "etcd"
 
   /// How long a start may take until it counts as failed.
   public var startLimit: Duration = .seconds(60)

@@ -22,9 +22,17 @@ enum Programs {
 
   /// Checks that a file is there, or throws an error that says which package to install.
   static func require(file: String, package: String) throws(ServerError) {
-    guard access(file, R_OK) == 0 else {
+    guard Self.isReadable(file) else {
       throw ServerError(.missing, "There is no \(file) on this machine. \(Self.advice(package))")
     }
+  }
+
+  static func isReadable(_ file: String) -> Bool { access(file, R_OK) == 0 }
+
+  /// The value of an environment variable by which a test run chooses another server; nil if it is unset or empty.
+  static func choice(_ variable: String) -> String? {
+    guard let value = getenv(variable).map({ String(cString: $0) }), !value.isEmpty else { return nil }
+    return value
   }
 
   private static func advice(_ package: String) -> String {

@@ -45,8 +45,8 @@ public struct RedisConfiguration: Sendable {
   /// More lines for the server's configuration file.
   public var settings: [String: String] = [:]
 
-  /// The name or the path of the server's program.
-  public var program = "redis-server"
+  /// The name or the path of the server's program; the environment variable `LATCHKEY_REDIS_SERVER` names another one.
+  public var program = Programs.choice("LATCHKEY_REDIS_SERVER") ?? "redis-server"
 
   /// How long a start may take until it counts as failed.
   public var startLimit: Duration = .seconds(30)

@@ -37,8 +37,10 @@ public struct ZooKeeperConfiguration: Sendable {
   /// More lines for the server's configuration file.
   public var settings: [String: String] = [:]
 
-  /// The server's jar; the jars that it names must lie beside it.
-  public var jar = "/usr/share/java/zookeeper.jar"
+  /// The server's jar. The jars that it needs lie beside it.
+  ///
+  /// Debian's by default; the environment variable `LATCHKEY_ZOOKEEPER_JAR` names another one.
+  public var jar = Programs.choice("LATCHKEY_ZOOKEEPER_JAR") ?? "/usr/share/java/zookeeper.jar"
 
   /// The name or the path of Java.
   public var java = "java"
@@ -93,10 +95,6 @@ extension ZooKeeperConfiguration {
     let java = self.java.contains("/") ? self.java : try Programs.path(of: self.java, package: "default-jre-headless")
     try Programs.require(file: java, package: "default-jre-headless")
     try Programs.require(file: self.jar, package: "libzookeeper-java")
-    // The jar names what it needs except a logger, without which the log would stay empty.
-    let folderOfJars = self.jar.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
-      separator: "/"
-    )
     var options = ["-Xms64m", "-Xmx\(self.heapMegabytes)m", "-XX:-UsePerfData", "-XX:ErrorFile=\(folder)/crash.log"]
     if self.quickStart { options += ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"] }
     options += [
@@ -106,10 +104,19 @@ extension ZooKeeperConfiguration {
       "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
       "-Dorg.slf4j.simpleLogger.showDateTime=true",
       "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+      "-Dlog4j2.level=WARN",
     ]
-    let classPath = ["-cp", "\(self.jar):\(folderOfJars)/slf4j-simple.jar"]
-    return [java] + options + self.javaOptions + classPath
+    return [java] + options + self.javaOptions + ["-cp", "\(self.jar):\(self.neededJars)"]
       + ["org.apache.zookeeper.server.quorum.QuorumPeerMain", file]
+  }
+
+  /// What the class path needs besides the server's jar.
+  private var neededJars: String {
+    let folder = self.jar.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    // Debian's jar names what it needs, all but a logger, without which the log stays empty. Its folder holds the jars of all
+    // programs, so they are not all taken. A release of the project lies in a folder of its own.
+    let logger = folder + "/slf4j-simple.jar"
+    return Programs.isReadable(logger) ? logger : folder + "/*"
   }
 
   private func ticks(in time: Duration, atLeast least: Int) -> Int {

@@ -78,11 +78,13 @@ struct InteroperationTests {
     return tests.appendingPathComponent("Contenders").path
   }
 
-  /// Where Debian has Curator and what it needs.
-  static let curator = [
-    "curator-recipes", "curator-framework", "curator-client", "zookeeper", "zookeeper-jute", "guava", "slf4j-api",
-    "slf4j-nop", "netty-all",
-  ].map { "/usr/share/java/\($0).jar" }.joined(separator: ":")
+  /// The class path of Curator and of what it needs: Debian's jars, or all in the folder that `scripts/test-newer` names.
+  static let curator =
+    ProcessInfo.processInfo.environment["LATCHKEY_CURATOR_JARS"].map { $0 + "/*" }
+    ?? [
+      "curator-recipes", "curator-framework", "curator-client", "zookeeper", "zookeeper-jute", "guava", "slf4j-api",
+      "slf4j-nop", "netty-all",
+    ].map { "/usr/share/java/\($0).jar" }.joined(separator: ":")
 
   /// Builds a contender's program in a folder, and says how to run it.
   private static func program(
