@@ -4,13 +4,31 @@ public import Logging
 ///
 /// A lock that has been granted at its backend makes a grant and returns ``Lease/init(_:)`` of it. A grant with a deadline is
 /// lost by itself when the deadline passes: move it with ``renew(until:)`` each time the backend has confirmed that the lock
-/// still stands, and call ``lose(because:)`` when the backend says that it does not.
+/// still stands. Call ``lose(because:)`` when the backend says that it does not.
 ///
 /// ```swift
-/// let grant = LeaseGrant(name: self.name, backend: self.backend, token: token, release: { close(file) })
+/// let grant = LeaseGrant(
+///   name: self.name,
+///   backend: self.backend,
+///   token: token,
+///   loss: .never,
+///   release: { close(file) }
+/// )
 /// return Lease(grant)
 /// ```
 public final class LeaseGrant: Sendable {
+  /// What can end a grant before its release.
+  public enum Loss: Sendable {
+    /// Nothing, as long as the process lives: `withLock` runs its body in place and watches for nothing.
+    case never
+    /// The backend alone, at a time that cannot be foretold: whoever made the grant notices, and calls
+    /// ``LeaseGrant/lose(because:)``.
+    case byBackend
+    /// Time as well: until this instant the backend cannot give the lock to anyone else by itself. Count it from before the
+    /// request that took the lock was sent, and subtract what clocks may differ by in that time.
+    case atDeadline(ContinuousClock.Instant)
+  }
+
   fileprivate let lease: TermLease<Owner>
   private let hasLease = Locked(false)
 
@@ -20,26 +38,31 @@ public final class LeaseGrant: Sendable {
   ///   - name: The lock.
   ///   - backend: Where it lives.
   ///   - token: A token that is greater than those of all earlier grants of this lock; nil if the backend cannot promise that.
-  ///   - deadline: Until when the backend cannot give the lock to anyone else by itself: count it from before the request that
-  ///     took the lock was sent, and subtract what clocks may differ by in that time. Nil if the lock cannot end before its
-  ///     release: `withLock` then does not watch for a loss.
+  ///   - loss: What can end the grant before its release. Only under a grant that nothing can end does `withLock` not watch for
+  ///     a loss.
   ///   - extend: Asks the backend now to let the lock stand longer, and returns the new deadline; nil if that cannot be asked
   ///     for.
   ///   - logger: Where it is told that the lock was lost.
   ///   - release: Frees what was granted, and nothing else. Called exactly once, in a task that cancellation does not reach,
-  ///     also after a loss; whoever releases waits for it. What cannot be freed now must be freed later by itself.
+  ///     also after a loss; whoever releases waits for it. What cannot be freed now must be freed later by itself. Throws
+  ///     ``LockError/Code/lockLost`` if the backend's answer shows that what was granted had gone before: the holder is told.
   public init(
     name: LockName,
     backend: LockBackend,
     token: FencingToken? = nil,
-    deadline: ContinuousClock.Instant? = nil,
+    loss: Loss,
     extend: (@Sendable () async throws(LockError) -> ContinuousClock.Instant)? = nil,
     logger: Logger = Logger(label: "latchkey"),
-    release: @escaping @Sendable () async -> Void
+    release: @escaping @Sendable () async throws(LockError) -> Void
   ) {
-    let term = deadline.map { LeaseTerm(deadline: $0) } ?? LeaseTerm()
+    let (term, canBeLost) =
+      switch loss {
+      case .never: (LeaseTerm(), false)
+      case .byBackend: (LeaseTerm(), true)
+      case .atDeadline(let deadline): (LeaseTerm(deadline: deadline), true)
+      }
     let owner = Owner(name: name, backend: backend, term: term, extend: extend, logger: logger, release: release)
-    self.lease = TermLease(owner: owner, node: (), grant: 1, token: token, term: term)
+    self.lease = TermLease(owner: owner, node: (), grant: 1, token: token, term: term, canBeLost: canBeLost)
     self.lease.watchTerm()
   }
 
@@ -56,7 +79,8 @@ public final class LeaseGrant: Sendable {
   }
 
   /// Ends the grant as lost: the backend has said that the lock may be somebody else's. A grant that was released or lost
-  /// before is left as it is.
+  /// before is left as it is. A body under a grant that was made with ``Loss/never`` is not cancelled; `withLock` still throws
+  /// the loss when it has ended.
   ///
   /// - Parameter reason: What happened, to follow "the lock was lost:".
   public func lose(because reason: String) { self.lease.lose(because: reason) }
@@ -90,7 +114,7 @@ extension LeaseGrant {
     let backend: LockBackend
     let logger: Logger
     private let extendAtBackend: (@Sendable () async throws(LockError) -> ContinuousClock.Instant)?
-    private let releaseAtBackend: @Sendable () async -> Void
+    private let releaseAtBackend: @Sendable () async throws(LockError) -> Void
     private let alarm: Task<Void, Never>?
 
     init(
@@ -99,7 +123,7 @@ extension LeaseGrant {
       term: LeaseTerm,
       extend: (@Sendable () async throws(LockError) -> ContinuousClock.Instant)?,
       logger: Logger,
-      release: @escaping @Sendable () async -> Void
+      release: @escaping @Sendable () async throws(LockError) -> Void
     ) {
       self.name = name
       self.backend = backend
@@ -117,26 +141,37 @@ extension LeaseGrant {
           message: "a lease of \(self.backend) cannot be extended; it is held until it is released or lost"
         )
       }
+      // Refused if it comes too late: the lease then says so itself, and the alarm has told whoever waits for the loss.
       lease.term.advance(to: try await extendAtBackend())
     }
 
-    func release(_ lease: TermLease<Owner>) async {
+    func release(_ lease: TermLease<Owner>) async throws(LockError) {
       self.alarm?.cancel()
       // In a task of its own, which the cancellation of whoever releases does not reach.
-      await Task { await self.releaseAtBackend() }.value
+      try await Task { await self.releaseNow() }.value.get()
     }
 
     func releaseInBackground(_ lease: TermLease<Owner>) {
       self.alarm?.cancel()
-      Task { await self.releaseAtBackend() }
+      // Nobody is left who could be told that it had been lost before.
+      Task { await self.releaseNow() }
+    }
+
+    private func releaseNow() async -> Result<Void, LockError> {
+      do throws(LockError) {
+        return .success(try await self.releaseAtBackend())
+      } catch {
+        return .failure(error)
+      }
     }
   }
 }
 
 extension LeaseTerm {
-  /// Returns when the term has ended at its deadline, wherever that has moved meanwhile, or the task is cancelled.
+  /// Ends the term at its deadline, wherever that has moved meanwhile, and calls its handlers; returns earlier if the task is
+  /// cancelled.
   fileprivate func end() async {
-    while self.isLive {
+    while self.expire() {
       let step = min(self.deadline, .now.advanced(by: .seconds(86_400)))
       do {
         try await Task.sleep(until: step, tolerance: .zero, clock: .continuous)

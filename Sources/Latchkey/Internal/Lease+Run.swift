@@ -1,8 +1,8 @@
 extension Lease {
   /// Runs a body under the lease and releases it, whichever way the body ends.
   ///
-  /// A lease without a deadline cannot be lost to time, so its body runs in place. Otherwise the body runs in an inner task
-  /// that can be cancelled by itself when the lock is lost; the caller's own cancellation is passed on to it.
+  /// Under a lease that cannot be lost the body runs in place. Otherwise it runs in an inner task that can be cancelled by
+  /// itself when the lock is lost; the caller's own cancellation is passed on to it.
   @usableFromInline
   consuming func run<R>(
     isolation: isolated (any Actor)?,
@@ -19,10 +19,11 @@ extension Lease {
         value = try await Self.run(held, isolation: isolation, body)
       }
     } catch {
-      await self.releaseQuietly()
-      throw error
+      guard let loss = await self.releaseTellingLoss() else { throw error }
+      throw held.error(after: error, loss)
     }
-    await self.releaseQuietly()
+    // What the body returned is not proven to have been done under the lock.
+    if let loss = await self.releaseTellingLoss() { throw loss }
     // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
     nonisolated(unsafe) let result = value
     return result
@@ -33,9 +34,9 @@ extension Lease {
     isolation: isolated (any Actor)?,
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> R {
-    held.deadline == nil
-      ? try await held.runInPlace(body)
-      : try await Self.runWatched(held, isolation: isolation, body)
+    held.canBeLost
+      ? try await Self.runWatched(held, isolation: isolation, body)
+      : try await held.runInPlace(body)
   }
 
   private static func runWatched<R>(
@@ -67,7 +68,7 @@ extension Lease {
         task.cancel()
       }
       if let handler { held.removeEndingHandler(handler) }
-      if case .failure(let error) = outcome { throw held.error(after: error) }
+      if case .failure(let error) = outcome { throw held.loss.map { held.error(after: error, $0) } ?? error }
     }
     guard let value else { preconditionFailure("the inner task returned without running the body") }
     // Safe: as above, nothing else refers to it.
@@ -90,29 +91,14 @@ extension HeldLock {
 }
 
 extension HeldLock {
-  /// The error that the caller of `withLock` gets for a body's error.
-  fileprivate func error(after bodyError: any Error) -> any Error {
-    guard let loss = self.loss else { return bodyError }
-    return bodyError is CancellationError ? loss : BodyFailedAfterLoss(bodyError: bodyError, loss: loss)
-  }
-
-  /// The loss, if there is one by now. Asked of the driver: a handler of ours may be called later than whatever made the body
-  /// fail.
-  private var loss: LockError? {
-    // An answer of false also ends a term whose deadline has just passed.
-    _ = self.isHeld
-    let ending = SingleValue()
-    // A grant that has ended calls the handler before this returns.
-    if let handler = self.onEnding({ ending.set($0) }) { self.removeEndingHandler(handler) }
-    if case .lost(let loss) = ending.get() { return loss }
-    return nil
-  }
-
-  private final class SingleValue: Sendable {
-    private let ending = Locked<LeaseEnding?>(nil)
-
-    func set(_ ending: LeaseEnding) { self.ending.withLock { $0 = ending } }
-
-    func get() -> LeaseEnding? { self.ending.withLock { $0 } }
+  /// What the caller of `withLock` gets for a body's error after a loss: the loss itself if the body has only passed on that it
+  /// was lost or cancelled, else both.
+  fileprivate func error(after bodyError: any Error, _ loss: LockError) -> any Error {
+    switch bodyError {
+    case is CancellationError, LockError.Code.cancelled: loss
+    case let error as LockError where error.code == .lockLost && error.name == self.name: loss
+    case let error as BodyFailedAfterLoss where error.loss.name == self.name: error
+    default: BodyFailedAfterLoss(bodyError: bodyError, loss: loss)
+    }
   }
 }

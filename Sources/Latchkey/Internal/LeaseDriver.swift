@@ -13,13 +13,16 @@ package protocol LeaseDriver: AnyObject, Sendable {
   /// Until when the backend cannot give the lock to anyone else by itself; nil where leases have no deadline.
   func deadline(of grant: UInt64) -> ContinuousClock.Instant?
 
-  /// Whether the grant still stands: clock arithmetic, and never true again once it was false.
+  /// Whether anything can end the grant before its release. If so, bodies are watched for the loss.
+  func canBeLost(_ grant: UInt64) -> Bool
+
+  /// Whether the grant still stands: clock arithmetic, which calls nobody's handlers, and never true again once it was false.
   func isHeld(_ grant: UInt64) -> Bool
 
   /// Whether the grant was given back, or dropped. A grant that was lost is not: whoever had it may still act on it.
   func isReleased(_ grant: UInt64) -> Bool
 
-  /// Calls the handler once when the grant ends, at once if it has ended already. The handler must not block.
+  /// Calls the handler once when the grant ends, at once if it has ended already, and nobody else's. The handler must not block.
   ///
   /// - Returns: A number for `removeEndingHandler`, or nil if the handler has been called.
   func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64?
@@ -31,6 +34,7 @@ package protocol LeaseDriver: AnyObject, Sendable {
   func extend(_ grant: UInt64) async throws(LockError)
 
   /// Frees what this grant holds, and nothing else. Must not look at the task's cancellation: a release is never cut short.
+  /// Throws `lockLost` if the grant had ended before, or what it held is found gone.
   func release(_ grant: UInt64) async throws(LockError)
 
   /// Frees what this grant holds without waiting, where that can be done; else false, and `release` does it.
@@ -41,6 +45,9 @@ package protocol LeaseDriver: AnyObject, Sendable {
 }
 
 extension LeaseDriver {
+  /// Over a network a grant can be lost.
+  package func canBeLost(_ grant: UInt64) -> Bool { true }
+
   /// Where there are tokens, the driver knows them.
   package func token(of grant: UInt64) -> FencingToken? { nil }
 

@@ -3,6 +3,10 @@
 ///
 /// A term ends once: at its deadline by clock arithmetic, or when the backend says so. It is never revived: renewal that
 /// comes after the deadline is refused, and whoever was told "over" is never told otherwise later.
+///
+/// Asking is arithmetic and calls nobody: a holder may ask under a lock of its own that somebody else's handler wants. Only
+/// ``end(_:)``, ``expire()`` and ``limit(to:)`` call the handlers; they are for the threads of a backend, whose timer calls
+/// ``expire()`` at the deadline.
 package final class LeaseTerm: Sendable {
   /// Why a term ended.
   package enum End: Sendable, Equatable {
@@ -22,6 +26,12 @@ package final class LeaseTerm: Sendable {
     var end: End?
     var handlers: [UInt64: @Sendable (End) -> Void] = [:]
     var nextHandler: UInt64 = 1
+
+    /// The clock is read under the lock: a deadline that has passed by now must not move, however late this thread runs.
+    var ended: End? {
+      if let end = self.end { return end }
+      return ContinuousClock.now < self.deadline ? nil : .deadlinePassed
+    }
   }
 
   private let state: Locked<State>
@@ -44,47 +54,42 @@ package final class LeaseTerm: Sendable {
   /// The deadline as proven so far.
   package var deadline: ContinuousClock.Instant { self.state.withLock { $0.deadline } }
 
-  /// How the term has ended; nil while it runs, as far as anybody has looked.
-  package var ended: End? { self.state.withLock { $0.end } }
+  /// How the term has ended; nil while it runs.
+  package var ended: End? { self.state.withLock { $0.ended } }
 
-  /// Whether the term still runs. An answer of false is final: it also ends the term.
-  package var isLive: Bool { self.isLive(at: .now) }
-
-  /// Whether the term still runs, without telling its handlers if it does not: for callers that hold a lock of their own. The
-  /// answer is final all the same, since a deadline that has passed never moves.
-  package var hasTimeLeft: Bool { self.state.withLock { $0.end == nil && ContinuousClock.now < $0.deadline } }
+  /// Whether the term still runs. An answer of false is final, since a deadline that has passed never moves.
+  package var isLive: Bool { self.ended == nil }
 
   /// Takes time away: the proof has turned out to reach less far.
   package func limit(to deadline: ContinuousClock.Instant) {
-    let told = self.state.withLock { state in
-      state.deadline = min(state.deadline, deadline)
-      return Self.expire(&state, at: .now)
-    }
-    told?()
+    self.state.withLock { state in state.deadline = min(state.deadline, deadline) }
+    self.expire()
   }
 
-  package func isLive(at now: ContinuousClock.Instant) -> Bool {
-    let (live, told) = self.state.withLock { state in
-      (state.end == nil && now < state.deadline, Self.expire(&state, at: now))
+  /// Calls the handlers if the deadline has passed.
+  ///
+  /// - Returns: Whether the term still runs.
+  @discardableResult
+  package func expire() -> Bool {
+    let (isLive, told) = self.state.withLock { state -> (Bool, (() -> Void)?) in
+      guard let end = state.ended else { return (true, nil) }
+      return (false, Self.end(&state, end))
     }
     told?()
-    return live
+    return isLive
   }
 
   /// Moves the deadline forward; an earlier deadline than the present one changes nothing.
   ///
-  /// - Returns: False if the term has ended, or ends now because its deadline has passed.
+  /// - Returns: False if the term has ended, by its deadline or otherwise. Whoever is refused calls ``expire()`` where nothing
+  ///   else does: a timer that was set for the new deadline comes too late for the handlers.
   @discardableResult
   package func advance(to deadline: ContinuousClock.Instant) -> Bool {
-    // The clock is read under the lock: a deadline that has passed by now must not move, however late this thread runs.
-    let (advanced, told) = self.state.withLock { state -> (Bool, (() -> Void)?) in
-      let told = Self.expire(&state, at: .now)
-      guard state.end == nil else { return (false, told) }
-      if deadline > state.deadline { state.deadline = deadline }
-      return (true, nil)
+    self.state.withLock { state in
+      guard state.ended == nil else { return false }
+      state.deadline = max(state.deadline, deadline)
+      return true
     }
-    told?()
-    return advanced
   }
 
   /// Ends the term: the backend has said that the lock may be somebody else's.
@@ -93,14 +98,15 @@ package final class LeaseTerm: Sendable {
     told?()
   }
 
-  /// Calls the handler once when the term ends; at once, and returning nil, if it has.
+  /// Calls the handler once when the term ends; at once, and returning nil, if it has, even if those who came before have
+  /// not been called yet.
   package func onEnd(_ handler: @escaping @Sendable (End) -> Void) -> UInt64? {
     enum Outcome {
       case registered(UInt64)
       case over(End)
     }
     let outcome = self.state.withLock { state -> Outcome in
-      if let end = state.end { return .over(end) }
+      if let end = state.ended { return .over(end) }
       let id = state.nextHandler
       state.nextHandler += 1
       state.handlers[id] = handler
@@ -116,11 +122,6 @@ package final class LeaseTerm: Sendable {
 
   package func removeHandler(_ id: UInt64) {
     self.state.withLock { state in _ = state.handlers.removeValue(forKey: id) }
-  }
-
-  private static func expire(_ state: inout State, at now: ContinuousClock.Instant) -> (() -> Void)? {
-    guard state.end == nil, now >= state.deadline else { return nil }
-    return self.end(&state, .deadlinePassed)
   }
 
   /// Ends the term under the lock; what is returned tells the handlers, to be called after it.

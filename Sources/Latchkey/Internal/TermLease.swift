@@ -16,7 +16,9 @@ package protocol TermLeaseOwner: AnyObject, Sendable {
 
   /// Frees what the lease holds; returns when that is done, or can only be finished in the background. Must not look at the
   /// task's cancellation.
-  func release(_ lease: TermLease<Self>) async
+  ///
+  /// - Throws: Only `lockLost`: the backend's answer to a first, undoubted request shows that what the lease held had gone before.
+  func release(_ lease: TermLease<Self>) async throws(LockError)
 
   /// Frees what the lease holds, without anybody waiting for it.
   func releaseInBackground(_ lease: TermLease<Self>)
@@ -50,17 +52,27 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   package let node: Owner.Node
   package let grant: UInt64
   package let term: LeaseTerm
+  private let mayBeLost: Bool
   package let token: FencingToken?
   private let owner: Owner
   private let state = Locked(State())
 
-  package init(owner: Owner, node: Owner.Node, grant: UInt64, token: FencingToken?, term: LeaseTerm) {
+  /// - Parameter canBeLost: Whether anything can end the lease before its release.
+  package init(
+    owner: Owner,
+    node: Owner.Node,
+    grant: UInt64,
+    token: FencingToken?,
+    term: LeaseTerm,
+    canBeLost: Bool = true
+  ) {
     self.name = owner.name
     self.backend = owner.backend
     self.node = node
     self.grant = grant
     self.term = term
     self.token = token
+    self.mayBeLost = canBeLost
     self.owner = owner
   }
 
@@ -84,6 +96,8 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     return Lease(driver: self, grant: self.grant, token: self.token)
   }
 
+  private static var lossText: String { "the lock was lost while it was held" }
+
   private var metadata: Logger.Metadata { .lock(self.name, self.backend, self.token) }
 
   /// Ends the lease as lost.
@@ -94,7 +108,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     let isFirst = self.finish(.lost(.lost(self.name, because: reason))) == nil
     if isFirst {
       self.owner.logger.warning(
-        "the lock was lost while it was held",
+        "\(Self.lossText)",
         metadata: self.metadata.and(["reason": "\(reason)"])
       )
     }
@@ -103,7 +117,12 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
 
   /// Ends the lease as lost, and frees what it holds.
   package func revoke(because reason: String) async {
-    if self.lose(because: reason) { await self.owner.release(self) }
+    guard self.lose(because: reason) else { return }
+    do throws(LockError) {
+      try await self.owner.release(self)
+    } catch {
+      // What it held had gone before: the holder has been told of a loss already.
+    }
   }
 
   /// - Returns: How the lease had ended before, if it had.
@@ -129,17 +148,15 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     self.term.isEndless ? nil : self.term.deadline
   }
 
-  package func isHeld(_ grant: UInt64) -> Bool {
-    self.state.withLock { $0.ending == nil } && self.term.isLive
-  }
+  package func canBeLost(_ grant: UInt64) -> Bool { self.mayBeLost }
+
+  package func isHeld(_ grant: UInt64) -> Bool { self.ending == nil }
 
   package func isReleased(_ grant: UInt64) -> Bool { self.state.withLock { $0.isReleased } }
 
   package func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
-    // An answer of false from the clock also tells the term's handlers, this lease among them.
-    _ = self.term.isLive
     let outcome = self.state.withLock { state -> Registration in
-      if let ending = state.ending { return .over(ending) }
+      if let ending = self.ending(state) { return .over(ending) }
       defer { state.nextHandler += 1 }
       state.handlers[state.nextHandler] = handler
       return .registered(state.nextHandler)
@@ -163,12 +180,18 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   }
 
   package func release(_ grant: UInt64) async throws(LockError) {
-    // A term may have ended on another thread that has not come to its handlers yet: the loss is told all the same.
-    if !self.term.isLive, let end = self.term.ended { self.lose(because: end.reason) }
+    // A term may have ended, and nobody have come to its handlers yet: the loss is told all the same.
+    if let end = self.term.ended { self.lose(because: end.reason) }
     let before = self.finish(.released)
     self.state.withLock { $0.isReleased = true }
-    await self.owner.release(self)
-    if case .lost(let error) = before { throw error }
+    do throws(LockError) {
+      try await self.owner.release(self)
+    } catch {
+      if case .lost(let loss) = before { throw loss }
+      self.owner.logger.warning("\(Self.lossText)", metadata: self.metadata.and(["reason": "\(error.message)"]))
+      throw error
+    }
+    if case .lost(let loss) = before { throw loss }
     self.owner.logger.debug("the lock was released", metadata: self.metadata)
   }
 
@@ -178,9 +201,16 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     self.owner.releaseInBackground(self)
   }
 
+  /// How the lease has ended, by arithmetic: the term's handlers may not have been called yet.
+  private var ending: LeaseEnding? { self.state.withLock { self.ending($0) } }
+
+  private func ending(_ state: borrowing State) -> LeaseEnding? {
+    if let ending = state.ending { return ending }
+    return self.term.ended.map { .lost(.lost(self.name, because: $0.reason)) }
+  }
+
   private func ensureHeld() throws(LockError) {
-    _ = self.term.isLive
-    switch self.state.withLock({ $0.ending }) {
+    switch self.ending {
     case nil: return
     case .lost(let error): throw error
     case .released: throw .lost(self.name, because: "it was released")

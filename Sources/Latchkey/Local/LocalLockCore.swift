@@ -263,6 +263,8 @@ final class LocalLockCore: LeaseDriver {
 
   func deadline(of grant: UInt64) -> ContinuousClock.Instant? { nil }
 
+  func canBeLost(_ grant: UInt64) -> Bool { false }
+
   func isHeld(_ grant: UInt64) -> Bool {
     let slot = Slot(bits: self.slot.load(ordering: .acquiring))
     return slot.isTaken && self.base + slot.number == grant

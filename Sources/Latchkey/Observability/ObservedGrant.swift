@@ -17,8 +17,8 @@ final class ObservedGrant: LeaseDriver {
     self.span = tracer?.startSpan("lock.hold")
     self.span?.describe(driver.name, driver.backend.kind)
     self.span?.describe(token)
-    // Without a deadline there is no loss, and an in-process lock is slower to release when it has somebody to tell.
-    guard driver.deadline(of: grant) != nil else { return }
+    // An in-process lock is slower to release when it has somebody to tell.
+    guard driver.canBeLost(grant) else { return }
     _ = driver.onEnding(of: grant) { ending in
       if case .lost(let loss) = ending { self.lose(loss) }
     }
@@ -36,7 +36,7 @@ final class ObservedGrant: LeaseDriver {
   }
 
   private func lose(_ loss: LockError) {
-    self.measure("lost")
+    guard self.measure("lost") else { return }
     self.metrics?.lost()
     self.span?.addEvent(SpanEvent(name: "lock.lost", attributes: ["reason": "\(loss.message)"]))
     self.span?.setStatus(SpanStatus(code: .error, message: loss.message))
@@ -48,12 +48,15 @@ final class ObservedGrant: LeaseDriver {
     self.span?.end(outcome)
   }
 
-  private func measure(_ outcome: String) {
+  /// - Returns: Whether it had not been measured before.
+  @discardableResult
+  private func measure(_ outcome: String) -> Bool {
     let isFirst = self.isMeasured.withLock { isMeasured in
       defer { isMeasured = true }
       return !isMeasured
     }
     if isFirst { self.metrics?.held(for: .now - self.start, outcome: outcome) }
+    return isFirst
   }
 
   // MARK: LeaseDriver
@@ -65,6 +68,8 @@ final class ObservedGrant: LeaseDriver {
   func token(of grant: UInt64) -> FencingToken? { self.driver.token(of: grant) }
 
   func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.driver.deadline(of: grant) }
+
+  func canBeLost(_ grant: UInt64) -> Bool { self.driver.canBeLost(grant) }
 
   func isHeld(_ grant: UInt64) -> Bool { self.driver.isHeld(grant) }
 
@@ -82,6 +87,8 @@ final class ObservedGrant: LeaseDriver {
     do throws(LockError) {
       try await self.driver.release(grant)
     } catch {
+      // Unless it was told before, the release has found it.
+      self.lose(error)
       self.end("lost")
       throw error
     }

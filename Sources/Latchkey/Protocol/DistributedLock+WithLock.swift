@@ -3,6 +3,8 @@ extension DistributedLock {
   ///
   /// Waits for the lock, lends the body a view of the lease, and releases when the body has ended, whichever way. The body
   /// keeps the caller's actor and task-local values. If the lock is lost while the body runs, the body's task is cancelled.
+  /// Its cancellation handlers (`withTaskCancellationHandler`) then run on a thread of the library that serves other locks as
+  /// well: like all cancellation handlers they must not wait, least of all for a lock or an answer of the same client.
   ///
   /// ```swift
   /// try await locks.lock(LockName("orders/42")).withLock { held in
@@ -14,11 +16,11 @@ extension DistributedLock {
   ///   - timeout: The budget for the wait; nil waits for ever, zero tries once.
   ///   - isolation: The actor to stay on; leave it out.
   ///   - body: What to do under the lock.
-  /// - Returns: What the body returned. A loss after the body has returned is no error.
+  /// - Returns: What the body returned, if the lock was held until then and given back.
   /// - Throws: ``LockError`` from the wait, `CancellationError` if the wait was cancelled, ``LockError/Code/wouldDeadlock``
   ///   if this very task already runs the body of `withLock` on this lock, the body's own error,
-  ///   ``LockError/Code/lockLost`` if the body ended with `CancellationError` after a loss, ``BodyFailedAfterLoss`` if it
-  ///   ended with another error after a loss.
+  ///   ``LockError/Code/lockLost`` if the lock was lost before it was given back, whether the body returned, was cancelled or
+  ///   found out by ``HeldLock/ensureHeld()``; ``BodyFailedAfterLoss`` if the body ended with an error of its own after a loss.
   public func withLock<R>(
     within timeout: Duration? = nil,
     isolation: isolated (any Actor)? = #isolation,

@@ -21,7 +21,8 @@ public struct HeldLock: Sendable {
   public var backend: LockBackend { self.driver.backend }
 
   /// The instant until which the backend cannot grant the lock to anyone else by itself, as far as clocks run at about the
-  /// same rate. Renewal moves it forward, never once it has passed. Nil for in-process locks.
+  /// same rate. Renewal moves it forward, never once it has passed. Nil where a grant does not end by time: in-process locks,
+  /// and backends that say by themselves when a lock is lost.
   public var deadline: ContinuousClock.Instant? { self.driver.deadline(of: self.grant) }
 
   /// The time left until ``deadline``, not below zero; nil where there is no deadline.
@@ -32,7 +33,7 @@ public struct HeldLock: Sendable {
   /// Whether this grant still stands.
   ///
   /// Clock arithmetic, not a flag that a timer must flip: false from the deadline on even if every thread was blocked or the
-  /// process was stopped, and never true again.
+  /// process was stopped, and never true again. Runs no handler of anybody's, so it may be asked under a lock of one's own.
   public var isHeld: Bool { self.driver.isHeld(self.grant) }
 
   /// Waits until the grant ends: the loss, or nil if it was released (or the waiting task was cancelled).
@@ -53,11 +54,25 @@ public struct HeldLock: Sendable {
 
   /// Throws if the grant no longer stands: a guard to put before a step that must not be taken without the lock.
   ///
-  /// - Throws: ``LockError`` with code ``LockError/Code/lockLost``.
+  /// - Throws: ``LockError`` with code ``LockError/Code/lockLost``, which says why.
   public func ensureHeld() throws(LockError) {
     guard !self.isHeld else { return }
-    throw .lost(self.name, because: "its deadline has passed or it was released")
+    throw self.loss ?? .lost(self.name, because: "it was released")
   }
+
+  /// The loss, if the grant has ended by one.
+  package var loss: LockError? {
+    let found = Locked<LockError?>(nil)
+    // A grant that has ended calls the handler before this returns.
+    let handler = self.onEnding { ending in
+      if case .lost(let loss) = ending { found.withLock { $0 = loss } }
+    }
+    if let handler { self.removeEndingHandler(handler) }
+    return found.withLock { $0 }
+  }
+
+  /// Whether anything can end the grant before its release.
+  var canBeLost: Bool { self.driver.canBeLost(self.grant) }
 
   /// Moves the deadline forward by asking the backend now.
   ///

@@ -32,7 +32,8 @@ public struct Lease: ~Copyable, Sendable {
   /// Not cut short by cancellation. Trouble with the connection is no error: the release is then finished in the background,
   /// at the latest by the end of the session or TTL.
   ///
-  /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if the lease had ended before.
+  /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if the lease had ended before, or the backend finds that what
+  ///   it held is gone: what was done last under the lock may have been done without it.
   public consuming func release() async throws(LockError) {
     self.isOwned = false
     if self.driver.releaseAtOnce(self.grant) { return }
@@ -60,12 +61,19 @@ extension Lease {
   /// What measures the hold; nil if nobody listens.
   var observation: ObservedGrant? { self.driver as? ObservedGrant }
 
-  /// Gives the lock back after a body has run: a loss that came before is told by the caller, not here.
-  package consuming func releaseQuietly() async {
+  /// Gives back a lock that nobody has used.
+  package consuming func releaseQuietly() async { _ = await self.releaseTellingLoss() }
+
+  /// Gives the lock back.
+  ///
+  /// - Returns: The loss, if the lease had been lost before, or the backend finds so now.
+  consuming func releaseTellingLoss() async -> LockError? {
     do throws(LockError) {
       try await self.release()
+      return nil
     } catch {
-      // Only `lockLost` can be thrown, and the monitor of `withLock` has already heard of it.
+      // Only `lockLost` can be thrown.
+      return error
     }
   }
 }

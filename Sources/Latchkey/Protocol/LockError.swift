@@ -104,8 +104,11 @@ extension LockError.Code {
   /// - Parameters:
   ///   - code: The code to look for.
   ///   - error: Any error.
-  /// - Returns: Whether the error is a ``LockError`` with that code.
-  public static func ~= (code: LockError.Code, error: any Error) -> Bool { (error as? LockError)?.code == code }
+  /// - Returns: Whether the error is a ``LockError`` with that code, or, for ``lockLost``, a ``BodyFailedAfterLoss``.
+  public static func ~= (code: LockError.Code, error: any Error) -> Bool {
+    let lockError = error as? LockError ?? (error as? BodyFailedAfterLoss)?.loss
+    return lockError?.code == code
+  }
 }
 
 extension LockError: CustomStringConvertible {
@@ -140,7 +143,8 @@ extension LockError.Wait: CustomStringConvertible {
 
 /// What `withLock` throws when its body failed for a reason of its own after the lock had been lost.
 ///
-/// The body's error is kept whole; the loss tells that the work may have run without protection.
+/// The body's error is kept whole; the loss tells that the work may have run without protection. It is caught by
+/// `catch LockError.Code.lockLost` as the loss alone is.
 public struct BodyFailedAfterLoss: Error, Sendable, CustomStringConvertible {
   /// The error that the body threw.
   public let bodyError: any Error

@@ -183,7 +183,9 @@ final class SessionKeeper: Sendable {
     case .extend(let lease, let deadline):
       guard let session = self.session, session.lease == lease else { return }
       // Refused if the deadline has passed meanwhile: the machine finds the same by its clock.
-      if !session.term.advance(to: deadline) { self.handle(.woken) }
+      guard !session.term.advance(to: deadline) else { return }
+      session.term.expire()
+      self.handle(.woken)
     case .end(let lease, let reason): self.end(lease, reason)
     case .revoke(let lease): self.revoke(lease)
     case .openStream(let number): self.openStream(number)

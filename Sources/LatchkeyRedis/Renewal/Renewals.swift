@@ -68,12 +68,14 @@ final class Renewals: Sendable {
     for action in actions {
       switch action {
       case .extend(let extensions): self.send(extensions)
-      case .advance(let lease, let deadline): self.lease(lease)?.term.advance(to: deadline)
+      case .advance(let lease, let deadline):
+        // Refused if the deadline has passed meanwhile; the machine's next alarm is for the new one.
+        guard let term = self.lease(lease)?.term, !term.advance(to: deadline) else { continue }
+        term.expire()
       case .lose(let lease):
         self.lease(lease)?.term.end(.told("its key is gone or somebody else's: deleted by hand, evicted, or forgotten"))
       case .expire(let lease):
-        // Asking tells whoever listens that the deadline has passed.
-        _ = self.lease(lease)?.term.isLive
+        self.lease(lease)?.term.expire()
       case .wake(let instant):
         self.clock.set(at: instant) { [weak self] in self?.handle(.tick) }
       }

@@ -162,24 +162,63 @@ extension LockConformance {
       try trial.expect(failure.loss.code == .lockLost, "the loss", seen: "\(failure.loss)")
     },
 
-    Check(3, "a body that returns its value after a loss is no error", needs: [.deadlines, .cutOff]) { trial in
+    Check(3, "withLock throws lockLost after a loss, even if its body returns a value", needs: [.deadlines, .cutOff]) {
+      trial in
       let client = try await trial.client()
       let lock = client.lock(trial.name)
-      let value = try await trial.withHealing(client) {
-        try await lock.withLock { held in
+      let error = await trial.errorAfterLoss(client) {
+        _ = try await lock.withLock { held in
           try await client.cutOff()
           trial.step("waiting in the body for the loss")
-          // The loss cancels this task; what is asked here is that a body may go on and return all the same.
+          // The loss cancels this task; what is asked here is what comes of a body that goes on and returns all the same.
           while held.isHeld { await Task.detached { try? await Task.sleep(for: .milliseconds(5)) }.value }
           return 42
         }
       }
-      try trial.expect(value == 42, "the body's value", seen: "\(value)")
+      try trial.expect(LockError.Code.lockLost ~= error, "lockLost from withLock", seen: "\(error)")
+    },
+
+    Check(
+      3,
+      "the body of withLock is cancelled when the session expires, and withLock throws lockLost",
+      needs: [.expireSession]
+    ) {
+      trial in
+      let client = try await trial.client()
+      try await trial.expectLossInBody(of: client) { try await client.expireSession() }
+    },
+
+    Check(
+      3,
+      "the body of withLock is cancelled when the lock is deleted by hand, and withLock throws lockLost",
+      needs: [.breakLock]
+    ) {
+      trial in
+      try await trial.expectLossInBody(of: try await trial.client()) {
+        try await Task.sleep(for: trial.subject.settling)
+        try await trial.subject.breakLock?(trial.name)
+      }
     },
   ]
 }
 
 extension Trial {
+  /// Expects that a body hears of a loss that it brings about, whether or not the lease has a deadline.
+  fileprivate func expectLossInBody(of client: TestClient, _ lose: () async throws -> Void) async throws {
+    let lock = client.lock(self.name)
+    do {
+      try await lock.withLock { _ in
+        try await lose()
+        self.step("waiting in the body to be cancelled by the loss")
+        try await Task.sleep(for: .seconds(3600))
+      }
+    } catch {
+      try self.expect(LockError.Code.lockLost ~= error, "lockLost from withLock", seen: "\(error)")
+      return
+    }
+    throw Unmet(expected: "lockLost from withLock", seen: "no error")
+  }
+
   /// The error of an operation that cuts a client off; the client is healed afterwards.
   fileprivate func errorAfterLoss(_ client: TestClient, _ operation: () async throws -> Void) async -> any Error {
     do {

@@ -197,7 +197,7 @@ final class LockQueue: TermLeaseOwner {
   /// Runs one event through the machine and resolves, still under the lock, what concerns the line and the lease.
   func apply(_ event: QueueEvent, _ state: inout State) -> [Step] {
     // Asked without telling: handlers run code of others, which must not happen under this lock.
-    let termIsLive = state.session?.term.hasTimeLeft ?? false
+    let termIsLive = state.session?.term.isLive ?? false
     var steps: [Step] = []
     for action in state.machine.handle(event, termIsLive: termIsLive) {
       self.resolve(action, &state, &steps)

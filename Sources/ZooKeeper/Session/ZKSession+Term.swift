@@ -79,8 +79,8 @@ extension ZKSession {
     let (term, nextBeat, interval) = self.state.withLock {
       ($0.term, $0.end == nil ? $0.heartbeat.nextBeat : nil, $0.heartbeat.interval)
     }
-    // Asking is telling: the handlers of a term that is over are called here, in time.
-    guard term.isLive else { return nextBeat }
+    // The handlers of a term that is over are called here, in time, and nowhere that somebody only asks.
+    guard term.expire() else { return nextBeat }
     // Never long: the timer's clock stands still while the machine sleeps, and the deadline's does not.
     let latest = interval.map { now + $0 } ?? term.deadline
     return min(nextBeat ?? latest, term.deadline, latest)
@@ -116,7 +116,10 @@ extension ZKSession {
   /// Called on the completion thread alone, so proofs do not overtake each other.
   func prove(until deadline: ContinuousClock.Instant) {
     let old = self.term
-    if old.advance(to: deadline) || deadline <= .now { return }
+    if old.advance(to: deadline) { return }
+    // The timer thread only looks at the present term.
+    old.expire()
+    if deadline <= .now { return }
     let begun = self.state.withLock { state -> (term: LeaseTerm, waiters: [@Sendable (LeaseTerm?) -> Void])? in
       guard state.end == nil else { return nil }
       let term = LeaseTerm(deadline: deadline)

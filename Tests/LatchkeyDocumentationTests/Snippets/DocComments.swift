@@ -154,7 +154,13 @@ enum DocComments {
 extension FileLock {
   func leaseOfGrant(_ token: FencingToken, _ file: Int32) -> Lease {
     // snippet: comment LeaseGrant
-    let grant = LeaseGrant(name: self.name, backend: self.backend, token: token, release: { close(file) })
+    let grant = LeaseGrant(
+      name: self.name,
+      backend: self.backend,
+      token: token,
+      loss: .never,
+      release: { close(file) }
+    )
     return Lease(grant)
     // end
   }

@@ -53,7 +53,14 @@ extension FileLock {
     }
     do throws(LockError) {
       let token = try self.nextToken(in: file)
-      return Lease(LeaseGrant(name: self.name, backend: self.backend, token: token, release: { close(file) }))
+      let grant = LeaseGrant(
+        name: self.name,
+        backend: self.backend,
+        token: token,
+        loss: .never,
+        release: { close(file) }
+      )
+      return Lease(grant)
     } catch {
       close(file)
       throw error
@@ -160,7 +167,7 @@ enum LeasedLock {
       name: name,
       backend: backend,
       token: FencingToken(major: number),
-      deadline: sent.advanced(by: row.timeToLive * 99 / 100),
+      loss: .atDeadline(sent.advanced(by: row.timeToLive * 99 / 100)),
       release: { await row.delete(number) }
     )
     row.keepAlive(number) { renewal in

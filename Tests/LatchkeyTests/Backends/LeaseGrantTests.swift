@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyTesting
+import Logging
 import Testing
 
 @Suite("Leases of a lock of one's own")
@@ -13,14 +14,14 @@ struct LeaseGrantTests {
   }
 
   private func grant(
-    deadline: Duration? = nil,
+    loss: LeaseGrant.Loss = .never,
     extend: (@Sendable () async throws(LockError) -> ContinuousClock.Instant)? = nil
   ) -> LeaseGrant {
     LeaseGrant(
       name: self.name,
       backend: self.backend,
       token: FencingToken(major: 7),
-      deadline: deadline.map { .now.advanced(by: $0) },
+      loss: loss,
       extend: extend,
       release: { [releases] in
         let isCancelled = Task.isCancelled
@@ -65,7 +66,7 @@ struct LeaseGrantTests {
 
   @Test("a deadline that nobody moves ends the lease: loss is told, and the release frees what is left")
   func deadline() async throws {
-    let grant = self.grant(deadline: .milliseconds(20))
+    let grant = self.grant(loss: .after(.milliseconds(20)))
     let lease = Lease(grant)
     let held = lease.held
     let loss = await held.lost
@@ -85,7 +86,7 @@ struct LeaseGrantTests {
 
   @Test("a renewed lease stands until its new deadline")
   func renewal() async throws {
-    let grant = self.grant(deadline: .milliseconds(50))
+    let grant = self.grant(loss: .after(.milliseconds(50)))
     let lease = Lease(grant)
     let first = try #require(lease.held.deadline)
     let deadline = ContinuousClock.now.advanced(by: .seconds(60))
@@ -99,7 +100,7 @@ struct LeaseGrantTests {
 
   @Test("a backend that drops the lock ends the lease with its reason, and withLock cancels its body")
   func lose() async throws {
-    let grant = self.grant(deadline: .seconds(60))
+    let grant = self.grant(loss: .after(.seconds(60)))
     let lock = GrantedLock(name: self.name, backend: self.backend, grant: grant)
     let error = await #expect(throws: LockError.self) {
       try await lock.withLock { _ in
@@ -112,10 +113,73 @@ struct LeaseGrantTests {
     #expect(self.releases.value == [false])
   }
 
+  @Test("a backend that drops a lock without a deadline is heard as well: withLock cancels its body")
+  func loseWithoutDeadline() async throws {
+    let grant = self.grant(loss: .byBackend)
+    let lock = GrantedLock(name: self.name, backend: self.backend, grant: grant)
+    let error = await #expect(throws: LockError.self) {
+      try await lock.withLock { held in
+        #expect(held.deadline == nil)
+        grant.lose(because: "the database session has ended")
+        try await Task.sleep(for: .seconds(60))
+      }
+    }
+    #expect(error?.code == .lockLost)
+    #expect(error?.message.contains("the database session has ended") == true)
+    #expect(self.releases.value == [false])
+  }
+
+  @Test("a release that finds its lock gone is told as a loss, by release and by withLock, with the backend's words")
+  func goneAtRelease() async throws {
+    let name = self.name
+    let gone = LockError.lost(name, because: "its row was not there any more")
+    let grants = (0..<2).map { _ in
+      LeaseGrant(
+        name: name,
+        backend: self.backend,
+        loss: .byBackend,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        release: { () throws(LockError) in throw gone }
+      )
+    }
+    let lease = Lease(grants[0])
+    do throws(LockError) {
+      try await lease.release()
+      Issue.record("the release did not say that it found nothing")
+    } catch {
+      #expect(error.message == gone.message)
+    }
+    let lock = GrantedLock(name: name, backend: self.backend, grant: grants[1])
+    let error = await #expect(throws: LockError.self) { try await lock.withLock { _ in 7 } }
+    #expect(error?.message == gone.message)
+  }
+
+  @Test("a loss is told by the grant's own alarm, with nobody asking")
+  func alarm() async throws {
+    let grant = self.grant(loss: .after(.milliseconds(20)))
+    let lease = Lease(grant)
+    let told = Shared(false)
+    _ = lease.held.onEnding { _ in told.change { $0 = true } }
+    #expect(try await eventually { told.value })
+    try? await lease.release()
+  }
+
+  @Test("a body runs in place under a grant that nothing can end, and can be told of a loss under every other")
+  func inPlace() async throws {
+    for (loss, isInPlace) in [(LeaseGrant.Loss.never, true), (.byBackend, false), (.after(.seconds(60)), false)] {
+      let grant = self.grant(loss: loss)
+      let lock = GrantedLock(name: self.name, backend: self.backend, grant: grant)
+      let caller = Self.currentTask
+      try await lock.withLock { _ in #expect((Self.currentTask == caller) == isInPlace) }
+    }
+  }
+
+  private static var currentTask: Int? { withUnsafeCurrentTask { $0?.hashValue } }
+
   @Test("extending asks the backend, and is not supported where it cannot be asked")
   func extend() async throws {
     let deadline = ContinuousClock.now.advanced(by: .seconds(90))
-    let lease = Lease(self.grant(deadline: .seconds(60), extend: { () throws(LockError) in deadline }))
+    let lease = Lease(self.grant(loss: .after(.seconds(60)), extend: { () throws(LockError) in deadline }))
     try await lease.held.extend()
     #expect(lease.held.deadline == deadline)
     try await lease.release()
@@ -125,6 +189,10 @@ struct LeaseGrantTests {
     #expect(error?.code == .notSupported)
     try await plain.release()
   }
+}
+
+extension LeaseGrant.Loss {
+  fileprivate static func after(_ time: Duration) -> LeaseGrant.Loss { .atDeadline(.now.advanced(by: time)) }
 }
 
 /// A lock that is granted once, to the first who asks.

@@ -65,7 +65,7 @@ final class FakeDriver: LeaseDriver {
       counts.released += 1
       if isCancelled { counts.releasedWhileCancelled += 1 }
     }
-    if !self.term.isLive { throw .lost(self.name, because: "it has ended") }
+    if let end = self.term.ended { throw .lost(self.name, because: end.reason) }
   }
 
   func abandon(_ grant: UInt64) { self.recorded.withLock { $0.abandoned += 1 } }

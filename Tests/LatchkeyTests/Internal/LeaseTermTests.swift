@@ -9,20 +9,25 @@ struct LeaseTermTests {
     let deadline = ContinuousClock.now.advanced(by: .seconds(60))
     let term = LeaseTerm(deadline: deadline)
     #expect(term.isLive)
-    #expect(term.isLive(at: deadline.advanced(by: .nanoseconds(-1))))
-    #expect(!term.isLive(at: deadline))
-    #expect(!term.isLive(at: deadline.advanced(by: .seconds(-30))), "an answer of false is final")
+    #expect(term.ended == nil)
+    let over = LeaseTerm(deadline: .now)
+    #expect(!over.isLive)
+    #expect(over.ended == .deadlinePassed)
   }
 
-  @Test("asking whether time is left tells nobody, and yet the answer is final")
-  func hasTimeLeft() {
+  @Test("asking and renewing call no handler, and yet an answer of false is final")
+  func askingCallsNobody() async throws {
     let told = Shared(false)
-    let term = LeaseTerm(deadline: .now)
+    let term = LeaseTerm(deadline: .now.advanced(by: .milliseconds(10)))
     let handler = term.onEnd { _ in told.change { $0 = true } }
     #expect(handler != nil)
-    #expect(!term.hasTimeLeft)
-    #expect(!told.value)
+    try await Task.sleep(until: term.deadline, clock: .continuous)
+    #expect(!term.isLive)
+    #expect(term.ended == .deadlinePassed)
     #expect(!term.advance(to: .now.advanced(by: .seconds(60))))
+    #expect(!term.isLive)
+    #expect(!told.value)
+    #expect(!term.expire())
     #expect(told.value)
   }
 
@@ -34,8 +39,11 @@ struct LeaseTermTests {
     #expect(term.deadline == deadline)
     term.limit(to: deadline.advanced(by: .seconds(-30)))
     #expect(term.deadline == deadline.advanced(by: .seconds(-30)) && term.isLive)
+    let told = Shared(false)
+    _ = term.onEnd { _ in told.change { $0 = true } }
     term.limit(to: .now)
-    #expect(!term.hasTimeLeft)
+    #expect(!term.isLive)
+    #expect(told.value)
   }
 
   @Test("advancing moves the deadline forward, never back")
@@ -70,18 +78,18 @@ struct LeaseTermTests {
     #expect(term.onEnd { end in ends.change { $0.append(end) } } != nil)
     term.end(.told("first"))
     term.end(.told("second"))
-    _ = term.isLive(at: .now.advanced(by: .seconds(90)))
+    term.expire()
     #expect(ends.value == [.told("first")])
   }
 
-  @Test("asking after the deadline tells the handlers")
-  func askingTells() {
-    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
-    let term = LeaseTerm(deadline: deadline)
+  @Test("a timer that looks before the deadline calls nobody, and the term runs on")
+  func looksTooEarly() {
+    let term = LeaseTerm(deadline: .now.advanced(by: .seconds(60)))
     let ends = Shared<[LeaseTerm.End]>([])
     _ = term.onEnd { end in ends.change { $0.append(end) } }
-    #expect(!term.isLive(at: deadline))
-    #expect(ends.value == [.deadlinePassed])
+    #expect(term.expire())
+    #expect(term.isLive)
+    #expect(ends.value == [])
   }
 
   @Test("a handler that comes after the end is called at once")
@@ -91,6 +99,18 @@ struct LeaseTermTests {
     let isTold = Shared(false)
     #expect(term.onEnd { _ in isTold.change { $0 = true } } == nil)
     #expect(isTold.value)
+  }
+
+  @Test("a handler that comes after the deadline is called at once, and those that wait for the timer are not")
+  func handlerAfterDeadline() async throws {
+    let term = LeaseTerm(deadline: .now.advanced(by: .milliseconds(10)))
+    let ends = Shared<[String]>([])
+    _ = term.onEnd { _ in ends.change { $0.append("early") } }
+    try await Task.sleep(until: term.deadline, clock: .continuous)
+    #expect(term.onEnd { _ in ends.change { $0.append("late") } } == nil)
+    #expect(ends.value == ["late"])
+    term.expire()
+    #expect(ends.value == ["late", "early"])
   }
 
   @Test("a removed handler is not called, and the others are")
@@ -113,7 +133,10 @@ struct LeaseTermTests {
       let revived = await withTaskGroup(of: Bool.self) { group in
         for _ in 0..<3 {
           group.addTask {
-            for _ in 0..<300 { term.advance(to: .now.advanced(by: .nanoseconds(500))) }
+            for _ in 0..<300 {
+              term.advance(to: .now.advanced(by: .nanoseconds(500)))
+              term.expire()
+            }
             return false
           }
           group.addTask {

@@ -17,6 +17,33 @@ struct TermLeaseTests {
     #expect(await held.lost?.code == .lockLost)
   }
 
+  /// A holder may ask under a lock of its own, and the handlers of others may want that very lock.
+  @Test("asking whether a lease still stands runs nobody's handlers, and yet every answer is final")
+  func askingTellsNobody() async throws {
+    let term = LeaseTerm(deadline: .now.advanced(by: .milliseconds(20)))
+    let owner = Owner(name: try LockName("orders"))
+    let asked = TermLease<Owner>(owner: owner, node: 0, grant: 1, token: nil, term: term)
+    let other = TermLease<Owner>(owner: owner, node: 1, grant: 2, token: nil, term: term)
+    let told = Shared(0)
+    for lease in [asked, other] {
+      lease.watchTerm()
+      _ = lease.onEnding(of: lease.grant) { _ in told.change { $0 += 1 } }
+    }
+    try await Task.sleep(until: term.deadline, clock: .continuous)
+    let held = asked.makeLeaseView()
+    #expect(!held.isHeld)
+    #expect(throws: LockError.self) { try held.ensureHeld() }
+    #expect(await held.lost?.code == .lockLost)
+    await #expect(throws: LockError.self) { try await held.extend() }
+    #expect(!term.advance(to: .now.advanced(by: .seconds(60))))
+    #expect(!held.isHeld)
+    #expect(told.value == 0)
+    #expect(!term.expire())
+    #expect(told.value == 2)
+    #expect(!term.expire())
+    #expect(told.value == 2)
+  }
+
   private final class Owner: TermLeaseOwner {
     typealias Node = Int
 

@@ -75,6 +75,48 @@ struct WithLockTests {
     #expect(failure?.loss.code == .lockLost)
   }
 
+  @Test("a body that stops because it asked whether the lock is held ends as the loss itself")
+  func askedInTheBody() async throws {
+    let lock = try FakeLock()
+    let error = await #expect(throws: LockError.self) {
+      try await lock.withLock { held in
+        lock.term.end(.told("the session expired"))
+        try held.ensureHeld()
+      }
+    }
+    #expect(error?.code == .lockLost)
+    #expect(error?.message.contains("the session expired") == true)
+  }
+
+  @Test("the loss of another lock is an error like any other")
+  func lossOfAnother() async throws {
+    let lock = try FakeLock()
+    let other = LockError.lost(try LockName("other"), because: "it was somebody else's")
+    let failure = await #expect(throws: BodyFailedAfterLoss.self) {
+      try await lock.withLock { _ in
+        lock.term.end(.told("gone"))
+        throw other
+      }
+    }
+    #expect((failure?.bodyError as? LockError)?.name == other.name)
+  }
+
+  @Test("whoever catches a lost lock catches every error of a body that came after the loss")
+  func caughtAsLoss() async throws {
+    let lock = try FakeLock()
+    do {
+      try await lock.withLock { _ in
+        lock.term.end(.told("gone"))
+        throw Own()
+      }
+      Issue.record("no error")
+    } catch LockError.Code.lockLost {
+      // As it should be.
+    } catch {
+      Issue.record("caught by no code: \(error)")
+    }
+  }
+
   @Test("a loss that only the clock knows of counts as one")
   func silentLoss() async throws {
     // Nobody tells the term that its deadline has passed.
@@ -94,14 +136,17 @@ struct WithLockTests {
     await #expect(throws: CancellationError.self) { try await lock.withLock { _ in throw CancellationError() } }
   }
 
-  @Test("a body that returns after a loss is no error, and its value is kept")
+  @Test("a body that returns after a loss has worked unprotected: withLock throws lockLost")
   func valueAfterLoss() async throws {
     let lock = try FakeLock()
-    let value = try await lock.withLock { _ in
-      lock.term.end(.told("gone"))
-      return 7
+    let error = await #expect(throws: LockError.self) {
+      try await lock.withLock { _ in
+        lock.term.end(.told("gone"))
+        return 7
+      }
     }
-    #expect(value == 7)
+    #expect(error?.code == .lockLost)
+    #expect(error?.message.contains("gone") == true)
     #expect(lock.driver.counts == FakeDriver.Counts(released: 1))
   }
 

@@ -128,8 +128,8 @@ final class SimulatedClient: LockProvider {
   /// One heartbeat: moves the deadline on, notices losses, opens a session where there is none.
   private func renew() {
     let (session, term, leases) = self.link.withLock { ($0.session, $0.term, Array($0.leases.values)) }
-    // Asking tells everybody whose deadline has passed.
-    let isLive = term.isLive
+    // The heartbeat is the timer that tells everybody whose deadline has passed.
+    let isLive = term.expire()
     guard !self.isCut, !self.link.withLock({ $0.isClosed }) else { return }
     let sent = ContinuousClock.now
     if let session, isLive || self.mutation == .isHeldRevives {
