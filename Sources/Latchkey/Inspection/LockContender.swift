@@ -31,6 +31,10 @@ public struct LockContender: Hashable, Sendable {
   /// How long the backend keeps the contender if it says nothing more.
   public var remaining: Duration?
 
+  /// What speaks against its being a contender of a lock at all, for people: such as a key at etcd that is bound to no lease. Nil
+  /// if nothing does. Whoever removes it may delete data that somebody needs.
+  public var caveat: String?
+
   /// What tells this contender from every other at the backend, byte for byte: for ``LockInspector/remove(_:from:)``.
   public var handle: [UInt8]
 

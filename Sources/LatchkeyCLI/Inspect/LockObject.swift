@@ -14,6 +14,7 @@ struct LockObject: Encodable, Sendable {
     let remainingSeconds: OrNull<Double>
     /// Text: tokens do not fit into a number of JavaScript.
     let token: OrNull<String>
+    let caveat: OrNull<String>
 
     init(_ contender: LockContender) {
       self.place = contender.place
@@ -25,6 +26,7 @@ struct LockObject: Encodable, Sendable {
       self.ageSeconds = OrNull(contender.age.map { $0 / .seconds(1) })
       self.remainingSeconds = OrNull(contender.remaining.map { $0 / .seconds(1) })
       self.token = OrNull(contender.token?.compactDescription)
+      self.caveat = OrNull(contender.caveat)
     }
   }
 

@@ -10,6 +10,10 @@ struct LockTable: Sendable {
     var lines = [self.sentence]
     let contenders = [self.report.holder].compactMap { $0 } + self.shown
     if !contenders.isEmpty { lines += [""] + Self.aligned(self.rows(contenders)) }
+    for contender in contenders {
+      guard let caveat = contender.caveat else { continue }
+      lines.append("\(contender.place == 0 ? "holder" : "place \(contender.place)"): \(caveat)")
+    }
     let hidden = self.report.queue.count - self.shown.count
     if hidden > 0 { lines.append("… and \(hidden) more") }
     // That all of them agree on nobody is said above.

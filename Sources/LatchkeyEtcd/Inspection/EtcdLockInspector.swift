@@ -26,6 +26,9 @@ public final class EtcdLockInspector: LockInspector {
 
   /// The lock's contenders in the order in which they will have the lock: that in which their keys were created.
   ///
+  /// A key without a lease stands in the way of all contenders as one of theirs would, here as with `etcdctl lock`, and is shown
+  /// with a `LockContender.caveat`.
+  ///
   /// etcd keeps no times, so there are no ages; what is left of the lease tells whether a contender still gives signs of life.
   ///
   /// - Parameter name: The lock.
@@ -47,7 +50,11 @@ public final class EtcdLockInspector: LockInspector {
         )
         contender.read(note: Array(key.value))
         contender.token = FencingToken(major: UInt64(key.createRevision))
-        if key.lease != 0 { contender.session = String(UInt64(bitPattern: key.lease), radix: 16) }
+        if key.lease == 0 {
+          contender.caveat = Self.leaseless
+        } else {
+          contender.session = String(UInt64(bitPattern: key.lease), radix: 16)
+        }
         contender.remaining = remaining[key.lease]
         return contender
       }
@@ -81,6 +88,11 @@ public final class EtcdLockInspector: LockInspector {
     }
     return false
   }
+
+  /// Every client that keeps to this layout binds its keys to a lease.
+  private static let leaseless = """
+    the key has no lease, so it never goes away by itself: it is not a lock's, or that of a program that does not give it back
+    """
 
   /// How long each lease has left. One that is over just now has none.
   private func remaining(of leases: Set<Int64>) async throws(EtcdError) -> [Int64: Duration] {

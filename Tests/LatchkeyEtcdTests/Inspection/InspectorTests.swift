@@ -88,6 +88,24 @@ struct InspectorTests {
     }
   }
 
+  @Test("a key without a lease holds the lock as etcdctl has it, and is shown with a warning; a lock's key is not")
+  func withoutLease() async throws {
+    try await Self.withInspector { inspector, server in
+      let name = try uniqueName("inspect")
+      _ = try await Etcdctl.run(["put", "\(name)/1", "precious data"], endpoint: server.endpoint)
+      try await TestClient.with(TestServers.shared.value) { client in
+        let waiter = Task { try await client.lock(name).acquire(within: .seconds(30)).release() }
+        try await waitUntil(within: .seconds(10)) { try await inspector.inspect(name).queue.count == 1 }
+        let report = try await inspector.inspect(name)
+        #expect(report.holder?.label == "precious data" && report.holder?.session == nil)
+        #expect(report.holder?.caveat?.contains("no lease") == true)
+        #expect(report.queue[0].caveat == nil)
+        #expect(try await inspector.remove(try #require(report.holder), from: name))
+        try await waiter.value
+      }
+    }
+  }
+
   @Test("a cluster that is not there is unreachable")
   func unreachable() async throws {
     var configuration = EtcdClient.Configuration(endpoints: ["127.0.0.1:1"])
