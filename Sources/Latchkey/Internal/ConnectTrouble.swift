@@ -12,6 +12,8 @@ package enum ConnectTrouble: Hashable, Sendable {
   case serverWithoutTLS
   /// The server hung up before it had said anything.
   case hungUp(encrypted: Bool)
+  /// The server has answered that it does not take the connection; `isFull` if it has as many as it may have.
+  case turnedAway(isFull: Bool)
   /// What came back is not the protocol that we speak.
   case speaksOtherwise(ServerGreeting)
 
@@ -47,6 +49,7 @@ package enum ConnectTrouble: Hashable, Sendable {
     case .clientNotAccepted: "the server does not accept this client's certificate, or the lack of one"
     case .serverWithoutTLS: "it does not speak TLS on this port"
     case .hungUp: "it closed the connection before it had answered anything"
+    case .turnedAway: "it does not take the connection"
     case .speaksOtherwise(let greeting): greeting.what
     }
   }
@@ -61,6 +64,8 @@ package enum ConnectTrouble: Hashable, Sendable {
     case .serverWithoutTLS: "give its TLS port, or switch TLS off"
     case .speaksOtherwise(.tls): "switch TLS on"
     case .speaksOtherwise: "check host and port: another kind of server listens there"
+    case .turnedAway(isFull: true): "let it take more, or make fewer"
+    case .turnedAway(isFull: false): "do something about the reason that it gives"
     case .hungUp(encrypted: false): "if it speaks TLS on this port, switch TLS on"
     case .hungUp(encrypted: true):
       "if it does not speak TLS on this port, switch TLS off; if it asks for a certificate, give one"

@@ -22,9 +22,8 @@ enum DialError {
     return .unreachable("Cannot connect to Redis at \(configuration.address): \(reason)", .unreachable)
   }
 
-  /// The connection was made, and then something went wrong before the server had accepted it.
+  /// The connection was made, and then its encryption went wrong before the server had accepted it.
   static func greeting(_ error: any Error, _ configuration: RedisConnection.Configuration) -> RedisError {
-    guard configuration.tls != nil else { return Self.hungUp(configuration) }
     guard let trouble = ConnectTrouble(error) else {
       return .unreachable("Cannot connect to Redis at \(configuration.address): TLS failed (\(error))", .unreachable)
     }

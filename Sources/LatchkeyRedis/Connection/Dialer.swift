@@ -4,15 +4,22 @@ internal import NIOSSL
 
 /// One attempt to make a connection, with a limit to all of it: name, connection, encryption, handshake.
 ///
+/// Within the limit a server that is full is tried again, ever more rarely, and one that hangs up at RESP3's first word once more
+/// in RESP2.
+///
 /// It lives on one event loop. Exactly one of its two closures is called, once.
 final class Dialer {
-  private let configuration: RedisConnection.Configuration
+  private var configuration: RedisConnection.Configuration
   private let context: NIOSSLContext?
   private let loop: any EventLoop
   private let established: (Link) -> Link.Listener?
   private let failed: (RedisError) -> Void
   private var handler: LinkHandler?
   private var timer: Scheduled<Void>?
+  private var retry: Scheduled<Void>?
+  /// Why the last of several tries has failed.
+  private var lastError: RedisError?
+  private var pause: Duration
   private var isOver = false
 
   /// Prepares an attempt.
@@ -35,6 +42,7 @@ final class Dialer {
     self.loop = loop
     self.established = established
     self.failed = failed
+    self.pause = max(.milliseconds(100), configuration.reconnectPause.lowerBound)
   }
 
   /// Begins; must be called on the event loop.
@@ -42,6 +50,12 @@ final class Dialer {
     let bound = NIOLoopBound(self, eventLoop: self.loop)
     let limit = TimeAmount(self.configuration.connectTimeout)
     self.timer = self.loop.scheduleTask(in: limit) { bound.value.giveUp() }
+    self.connect()
+  }
+
+  private func connect() {
+    let bound = NIOLoopBound(self, eventLoop: self.loop)
+    let limit = TimeAmount(self.configuration.connectTimeout)
     let connected = ClientBootstrap(group: self.loop)
       // The limit of the whole attempt ends it first.
       .connectTimeout(limit + .seconds(1))
@@ -65,13 +79,14 @@ final class Dialer {
   }
 
   private func giveUp() {
-    self.abandon(DialError.timedOut(isConnected: self.handler != nil, self.configuration))
+    self.abandon(self.lastError ?? DialError.timedOut(isConnected: self.handler != nil, self.configuration))
   }
 
   private func finish(_ error: RedisError) {
     guard !self.isOver else { return }
     self.isOver = true
     self.timer?.cancel()
+    self.retry?.cancel()
     self.failed(error)
   }
 
@@ -95,14 +110,32 @@ final class Dialer {
     handler.begin(on: channel) { result in
       guard !self.isOver else { return nil }
       switch result {
-      case .failure(let error):
-        self.finish(error)
+      case .failure(let failure):
+        self.remedy(failure)
         return nil
       case .success(let server):
         self.isOver = true
         self.timer?.cancel()
         return self.established(self.link(channel, handler, server))
       }
+    }
+  }
+
+  private func remedy(_ failure: Handshake.Failure) {
+    switch failure.remedy {
+    case nil: self.finish(failure.error)
+    case .olderProtocol:
+      self.handler = nil
+      self.configuration.protocolVersion = .resp2
+      self.connect()
+    case .anotherTry:
+      self.handler = nil
+      self.lastError = failure.error
+      let bound = NIOLoopBound(self, eventLoop: self.loop)
+      // Left to chance by half, so that clients do not all come back at the same moment.
+      let pause = TimeAmount(self.pause * Double.random(in: 0.5...1))
+      self.retry = self.loop.scheduleTask(in: pause) { if !bound.value.isOver { bound.value.connect() } }
+      self.pause = min(self.pause * 2, .seconds(1))
     }
   }
 

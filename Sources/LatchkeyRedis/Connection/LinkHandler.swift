@@ -16,7 +16,7 @@ final class LinkHandler: ChannelInboundHandler {
   }
 
   private let configuration: RedisConnection.Configuration
-  private var greeted: ((Result<RedisServerIdentity?, RedisError>) -> Link.Listener?)?
+  private var greeted: ((Result<RedisServerIdentity?, Handshake.Failure>) -> Link.Listener?)?
   private var phase = Phase.fresh
   private var parser = RESPParser()
   private var unread = ByteBuffer()
@@ -33,26 +33,34 @@ final class LinkHandler: ChannelInboundHandler {
   /// - Parameter greeted: Called once, with the handshake's outcome; returns who takes the link, nil if nobody does.
   func begin(
     on channel: any Channel,
-    greeted: @escaping (Result<RedisServerIdentity?, RedisError>) -> Link.Listener?
+    greeted: @escaping (Result<RedisServerIdentity?, Handshake.Failure>) -> Link.Listener?
   ) {
     self.channel = channel
     self.greeted = greeted
     var handshake = Handshake(self.configuration)
     let step = handshake.start()
     self.phase = .greeting(handshake)
-    guard channel.isActive else { return self.end(DialError.hungUp(self.configuration)) }
-    self.perform(step)
+    if channel.isActive { self.perform(step) }
+    // A server that takes no client says so at once, and closes the connection.
+    if self.unread.readableBytes > 0 { self.read() }
+    if !channel.isActive { self.hungUp() }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var data = self.unwrapInboundIn(data)
-    if case .greeting = self.phase, self.greeting == nil {
-      self.greeting = ServerGreeting(data.readableBytesView)
-    }
     if self.unread.readableBytes == 0 {
       self.unread = data
     } else {
+      // What was read makes room as soon as it is more than what has to be moved for it.
+      if self.unread.readerIndex > self.unread.readableBytes { self.unread.discardReadBytes() }
       self.unread.writeBuffer(&data)
+    }
+    self.read()
+  }
+
+  private func read() {
+    if case .greeting = self.phase, self.greeting == nil {
+      self.greeting = ServerGreeting(self.unread.readableBytesView)
     }
     do throws(RedisError) {
       try self.readFrames()
@@ -78,7 +86,7 @@ final class LinkHandler: ChannelInboundHandler {
   private func perform(_ step: Handshake.Step) {
     switch step {
     case .wait: break
-    case .failed(let error): self.end(error)
+    case .failed(let failure): self.end(failure)
     case .send(let commands):
       var bytes = ByteBuffer()
       for command in commands { command.encode(into: &bytes) }
@@ -108,8 +116,8 @@ final class LinkHandler: ChannelInboundHandler {
     if let error = error as? NIOSSLError, case .uncleanShutdown = error { return }
     switch self.phase {
     case .fresh: context.close(promise: nil)
-    case .greeting:
-      self.end(DialError.greeting(error, self.configuration))
+    case .greeting where self.configuration.tls == nil: self.hungUp()
+    case .greeting: self.end(DialError.greeting(error, self.configuration))
     case .live, .over:
       self.end(
         RedisError(
@@ -123,7 +131,7 @@ final class LinkHandler: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     switch self.phase {
     case .fresh: break
-    case .greeting: self.end(DialError.hungUp(self.configuration))
+    case .greeting: self.hungUp()
     case .live, .over:
       self.end(
         RedisError(
@@ -134,16 +142,23 @@ final class LinkHandler: ChannelInboundHandler {
     }
   }
 
+  /// The server has closed the connection, or reset it.
+  private func hungUp() {
+    if case .greeting(let handshake) = self.phase { self.end(handshake.hungUp()) }
+  }
+
   /// Ends the connection with an error, unless it has ended.
-  func end(_ error: RedisError) {
+  func end(_ error: RedisError) { self.end(Handshake.Failure(error: error)) }
+
+  private func end(_ failure: Handshake.Failure) {
     let phase = self.phase
     self.phase = .over
     switch phase {
     case .greeting:
       let greeted = self.greeted
       self.greeted = nil
-      _ = greeted?(.failure(error))
-    case .live(let listener): listener.ended(error)
+      _ = greeted?(.failure(failure))
+    case .live(let listener): listener.ended(failure.error)
     case .fresh, .over: break
     }
     self.channel?.close(promise: nil)

@@ -36,10 +36,43 @@ struct HandshakeTests {
     #expect(words(handshake.received(Corpus.text("OK"))) == [["done"]])
   }
 
-  @Test("has nothing to say in RESP2 without password, database and run")
-  func silent() {
-    var handshake = Handshake(configuration { $0.protocolVersion = .resp2 })
-    #expect(words(handshake.start()) == [["done"]])
+  @Test("asks for a sign of life in RESP2 without password, database and run")
+  func bare() {
+    for (reply, isAccepted) in [
+      (Corpus.text("PONG"), true), (.error("NOPERM no permission to run the 'ping' command"), true),
+      (.error("ERR unknown command 'PING'"), true), (.error("LOADING dataset"), true),
+      (.error("NOAUTH Authentication required."), false), (.error("ERR max number of clients reached"), false),
+    ] as [(RedisValue, Bool)] {
+      var handshake = Handshake(configuration { $0.protocolVersion = .resp2 })
+      #expect(words(handshake.start()) == [["PING"]])
+      #expect((words(handshake.received(reply)) == [["done"]]) == isAccepted, "\(reply)")
+    }
+  }
+
+  @Test("says what helps against each end: another protocol, another try, or nothing")
+  func remedies() {
+    func remedy(
+      _ change: (inout RedisConnection.Configuration) -> Void = { _ in },
+      _ replies: RedisValue...
+    ) -> Handshake.Failure.Remedy? {
+      var handshake = Handshake(configuration(change))
+      _ = handshake.start()
+      for reply in replies {
+        if case .failed(let failure) = handshake.received(reply) { return failure.remedy }
+      }
+      return handshake.hungUp().remedy
+    }
+    #expect(remedy() == .olderProtocol)
+    #expect(remedy({ $0.protocolVersion = .resp2 }) == nil)
+    #expect(remedy({ _ in }, .error("ERR unknown command 'HELLO'")) == nil)
+    #expect(remedy({ $0.database = 1 }, .map([])) == nil)
+    #expect(remedy({ _ in }, .error("ERR max number of clients reached")) == .anotherTry)
+    let resp2 = { (configuration: inout RedisConnection.Configuration) in
+      configuration.protocolVersion = .resp2
+      configuration.credential = .init(password: "secret")
+    }
+    #expect(remedy(resp2, .error("ERR max number of clients reached")) == .anotherTry)
+    #expect(remedy({ _ in }, .error("DENIED Redis is running in protected mode: no command helps")) == nil)
   }
 
   @Test("names the user that was refused, and never the password", arguments: [true, false])
@@ -51,13 +84,53 @@ struct HandshakeTests {
       }
     )
     _ = handshake.start()
-    guard case .failed(let error) = handshake.received(.error("WRONGPASS no such pair ann secret")) else {
+    guard case .failed(let failure) = handshake.received(.error("WRONGPASS no such pair ann secret")) else {
       Issue.record("no error")
       return
     }
+    let error = failure.error
     #expect(error.code == .notAuthorized)
     #expect(error.message.contains("ann"))
     #expect(!error.message.contains("secret"))
+  }
+
+  @Test("leaves a short password alone where it is but a part of the server's words")
+  func shortPassword() {
+    for (password, text, expected) in [
+      ("p", "NOPERM this user has no permissions", "NOPERM this user has no permissions"),
+      ("p", "NOPERM user 'p' has no permissions", "NOPERM user '<hidden>' has no permissions"),
+      ("p", "NOPERM p", "NOPERM <hidden>"),
+      ("longer-secret", "NOPERM userlonger-secrets", "NOPERM user<hidden>s"),
+    ] {
+      var handshake = Handshake(
+        configuration {
+          $0.credential = .init(password: password)
+          $0.database = 1
+        }
+      )
+      _ = handshake.start()
+      _ = handshake.received(.map([]))
+      guard case .failed(let failure) = handshake.received(.error(text)) else {
+        Issue.record("no error for \(text)")
+        continue
+      }
+      #expect(failure.error.message.hasSuffix(expected), "\(failure.error)")
+    }
+  }
+
+  @Test("refuses a Sentinel, which has no keys")
+  func sentinel() {
+    var handshake = Handshake(configuration { _ in })
+    _ = handshake.start()
+    let hello: RedisValue = .map([
+      Corpus.text("server"), Corpus.text("redis"), Corpus.text("mode"), Corpus.text("sentinel"),
+    ])
+    guard case .failed(let failure) = handshake.received(hello) else {
+      Issue.record("no error")
+      return
+    }
+    #expect(failure.error.code == .invalidConfiguration)
+    #expect(failure.error.message.contains("Sentinel") && failure.error.message.contains("master"))
   }
 
   @Test("says that a database or the server's run cannot be had")
@@ -72,11 +145,11 @@ struct HandshakeTests {
       var handshake = Handshake(configuration(change))
       _ = handshake.start()
       _ = handshake.received(.map([]))
-      guard case .failed(let error) = handshake.received(.error(text)) else {
+      guard case .failed(let failure) = handshake.received(.error(text)) else {
         Issue.record("no error for \(text)")
         continue
       }
-      #expect(error.code == code, "\(text)")
+      #expect(failure.error.code == code, "\(text)")
     }
   }
 
@@ -93,7 +166,7 @@ struct HandshakeTests {
     case .send(let commands): commands.map { $0.words.map { String(decoding: $0, as: UTF8.self) } }
     case .wait: [["wait"]]
     case .done(let info): [["done"] + (info.map { [$0] } ?? [])]
-    case .failed(let error): [["failed", error.message]]
+    case .failed(let failure): [["failed", failure.error.message]]
     }
   }
 }
