@@ -20,26 +20,37 @@ extension RedisCommand {
 
   /// Why the command cannot be sent like others, or nil.
   ///
-  /// Every command must have one reply in its turn: what switches replies off, or turns the connection over to messages, would
-  /// leave those who wait for the next replies with those of others.
+  /// Every command must have one reply in its turn, and mean the same whatever others have sent before it: what switches replies
+  /// off, turns the connection over to messages, or changes its user, its database or its mode would be felt by everybody who
+  /// uses it, and last until it is made again.
   var problem: RedisError? {
     guard let name = self.words.first else {
       return RedisError(.invalidConfiguration, "A command has at least one word; this one has none.")
     }
-    // The names are 5 to 12 letters long; their length and first letter tell most frequent commands apart.
-    guard name.count >= 5, name.count <= 12, "CHMPRSU".utf8.contains(name[0] & 0xDF) else { return nil }
+    // The names are 4 to 12 letters long; their length and first letter tell most frequent commands apart.
+    guard name.count >= 4, name.count <= 12, "ACDEHMPQRSUW".utf8.contains(name[0] & 0xDF) else { return nil }
+    // The locks' own, most of all that are sent.
+    if name == Self.evaluate { return nil }
     let upper = String(decoding: name, as: UTF8.self).uppercased()
     if upper.hasSuffix("SUBSCRIBE") {
       return RedisError(.invalidConfiguration, "\(upper) cannot be sent as a command; use subscribe(to:).")
     }
     let second = self.words.count > 1 ? String(decoding: self.words[1], as: UTF8.self).uppercased() : ""
-    let isRefused = ["MONITOR", "RESET", "HELLO", "PSYNC"].contains(upper) || (upper == "CLIENT" && second == "REPLY")
-    guard isRefused else { return nil }
+    guard Self.refused.contains(upper) || Self.refused.contains("\(upper) \(second)") else { return nil }
     return RedisError(
       .invalidConfiguration,
-      "\(upper) changes what the server sends to a connection that others use too; make a connection of your own for it."
+      "\(upper) changes a connection that others use too; make a connection of your own for it"
+        + (["SELECT", "AUTH"].contains(upper) ? ", or name user and database in its configuration." : ".")
     )
   }
+
+  private static let evaluate = Array("EVALSHA".utf8)
+
+  /// What a connection that is shared cannot be asked for.
+  private static let refused: Set<String> = [
+    "ASKING", "AUTH", "CLIENT REPLY", "DISCARD", "EXEC", "HELLO", "MONITOR", "MULTI", "PSYNC", "QUIT", "READONLY",
+    "READWRITE", "RESET", "SCRIPT DEBUG", "SELECT", "SYNC", "UNWATCH", "WATCH",
+  ]
 
   private static func write(
     _ mark: UInt8,

@@ -34,6 +34,8 @@ struct RedisCommandTests {
     arguments: [
       ["SUBSCRIBE", "c"], ["psubscribe", "c"], ["SSUBSCRIBE", "c"], ["unsubscribe"], ["SUNSUBSCRIBE"], ["PUNSUBSCRIBE"],
       ["monitor"], ["HELLO", "2"], ["RESET"], ["PSYNC", "?", "-1"], ["client", "reply", "off"], [],
+      ["SELECT", "1"], ["multi"], ["EXEC"], ["DISCARD"], ["WATCH", "k"], ["AUTH", "p"], ["SYNC"], ["QUIT"], ["ASKING"],
+      ["READONLY"], ["READWRITE"], ["script", "debug", "yes"],
     ]
   )
   func refused(words: [String]) {
@@ -42,7 +44,9 @@ struct RedisCommandTests {
 
   @Test(
     "that others send all the time is not refused",
-    arguments: [["GET"], ["CLIENT", "ID"], ["PUBLISH"], ["EVALSHA"], ["SET"]]
+    arguments: [
+      ["GET"], ["CLIENT", "ID"], ["PUBLISH"], ["EVALSHA"], ["SET"], ["SCRIPT", "LOAD", "x"], ["PING"], ["AUTHOR"],
+    ]
   )
   func accepted(words: [String]) {
     #expect(RedisCommand(words: words.map { Array($0.utf8) }).problem == nil)
