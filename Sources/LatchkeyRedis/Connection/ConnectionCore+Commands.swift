@@ -45,7 +45,8 @@ extension ConnectionCore {
         }
       }
       let isDue = state.dueSocket != nil
-      return .sent(flush: flush, isDue: isDue, timer: state.setTimer(for: now + self.commandTimeout))
+      let look = now + min(self.commandTimeout, state.silenceLimit)
+      return .sent(flush: flush, isDue: isDue, timer: state.setTimer(for: look))
     }
     switch sent {
     case .refused(let error): self.refuse(answer, error)
@@ -131,11 +132,14 @@ extension ConnectionCore {
     }
     if let descriptor = link.descriptor { Lookout.current(of: self.loop).leave(descriptor) }
     if let dueSocket { self.lookOut(for: dueSocket) }
+    var misplacement: RedisError?
     for (index, (answer, value)) in answers.enumerated() {
       // Those who were answered first have more to send: the server need not be idle until all are answered.
       if index.isMultiple(of: Self.stride), index > 0, let number = self.flushAsked() { self.flush(number) }
       if case .error(let text) = value {
-        answer(.failure(.reply(text)), link.server)
+        let error = RedisError.reply(text)
+        if error.isOfReplica || error.isRedirection { misplacement = error }
+        answer(.failure(error), link.server)
       } else {
         answer(.success(value), link.server)
       }
@@ -144,6 +148,22 @@ extension ConnectionCore {
     if isOutOfOrder, !self.state.withLock({ $0.machine.isClosed }) {
       link.end(.malformed("a reply that nobody has asked for"))
     }
+    if let misplacement { self.leave(link, misplacement) }
+  }
+
+  /// Leaves a server that says that it is not the master any more: the address may lead to another one by now, and nothing else
+  /// would ever end the connection. One that is new leads to where the address leads.
+  private func leave(_ link: Link, _ reason: RedisError) {
+    let age = Duration(NIODeadline.now() - link.madeAt)
+    guard age > self.configuration.reconnectPause.upperBound else { return }
+    // A member of a cluster redirects what belongs to other slots than those that it has, which others ask for.
+    if reason.isRedirection, self.state.withLock({ $0.line.count > 0 }) { return }
+    let error = RedisError(
+      .connectionLost,
+      "The server at \(self.configuration.address) is not the one to ask any more (\(reason.message)). \(unknownOutcome)"
+    )
+    self.state.withLock { $0.misplaced }?(error)
+    link.end(error)
   }
 
   /// The connection to write to, if the event loop has been asked to.
@@ -155,29 +175,38 @@ extension ConnectionCore {
   /// the event loop.
   func checkTime() {
     let now = NIODeadline.now()
-    let silenceLimit = TimeAmount(self.configuration.silenceLimit)
-    let (expired, silent, timer) = self.state.withLock { state -> ([Answer], Link?, NIODeadline?) in
+    let (expired, silent, timer, limit) = self.state.withLock { state in
       let expired = state.line.expire(after: self.commandTimeout, at: now)
       var next = state.line.nextExpiry(after: self.commandTimeout)
       var silent: Link?
       if let link = state.link, let since = state.line.silentSince {
-        let end = since + silenceLimit
+        let end = since + state.silenceLimit
         if end <= now { silent = link }
         next = min(end, next ?? end)
       }
       if let at = state.timerAt, at <= now { state.timerAt = nil }
       let timer = silent == nil ? next.flatMap { state.setTimer(for: $0) } : nil
-      return (expired, silent, timer)
+      return (expired, silent, timer, state.silenceLimit)
     }
     for answer in expired { answer(.failure(self.timedOut), nil) }
     if let timer { self.loop.scheduleTask(deadline: timer) { self.checkTime() } }
     silent?.end(
       RedisError(
         .connectionLost,
-        "The server at \(self.configuration.address) has said nothing for \(self.configuration.silenceLimit). "
+        "The server at \(self.configuration.address) has said nothing for \(Duration(limit)). "
           + unknownOutcome
       )
     )
+  }
+
+  /// Has a server that says nothing given up after `limit`, if that is sooner than the configuration says.
+  func limitSilence(to limit: Duration) {
+    let isNews = self.state.withLock { state in
+      defer { state.silenceLimit = min(state.silenceLimit, TimeAmount(limit)) }
+      return TimeAmount(limit) < state.silenceLimit
+    }
+    // It may be silent at this moment.
+    if isNews { self.loop.execute { self.checkTime() } }
   }
 
   private var timedOut: RedisError {

@@ -37,6 +37,12 @@ final class ConnectionCore: Sendable {
     var timerAt: NIODeadline?
     var ready: [@Sendable (Result<Void, RedisError>) -> Void] = []
     var dialer: NIOLoopBound<Dialer>?
+    /// How long the server may say nothing at all to commands that it owes replies to.
+    var silenceLimit: TimeAmount
+    /// Told, on the event loop, that the server is not the one to ask any more.
+    var misplaced: (@Sendable (RedisError) -> Void)?
+    /// Whether nobody else says in the log that there is no connection.
+    var announcesOutages = false
   }
 
   let configuration: RedisConnection.Configuration
@@ -54,7 +60,8 @@ final class ConnectionCore: Sendable {
     self.state = Locked(
       State(
         machine: ConnectionMachine(pause: configuration.reconnectPause),
-        pace: ReplyPace(limit: TimeAmount(configuration.busyPolling))
+        pace: ReplyPace(limit: TimeAmount(configuration.busyPolling)),
+        silenceLimit: TimeAmount(configuration.silenceLimit)
       )
     )
   }
@@ -103,7 +110,7 @@ final class ConnectionCore: Sendable {
       if let descriptor = link.descriptor { closeDescriptor(descriptor) }
       return nil
     }
-    self.configuration.logger.debug("connected", metadata: self.metadata)
+    self.configuration.logger.debug("connected to Redis", metadata: self.metadata)
     self.flush(number)
     if self.state.withLock({ $0.line.count > 0 }) { self.checkTime() }
     self.tellReady(.success(()))
@@ -120,7 +127,7 @@ final class ConnectionCore: Sendable {
       state.out.clear()
       return (pause, state.line.removeAll())
     }
-    self.configuration.logger.info("no connection: \(error)", metadata: self.metadata)
+    self.log(error)
     for answer in answers { answer(.failure(error), nil) }
     self.tellReady(.failure(error))
     self.dial(after: pause)
@@ -148,6 +155,22 @@ final class ConnectionCore: Sendable {
     self.loop.scheduleTask(in: TimeAmount(pause)) {
       if self.state.withLock({ $0.machine.pauseEnded() }) { self.dial() }
     }
+  }
+
+  /// Says that there is no connection: at the first failure in a row, the second, the fourth, and so on ever more rarely.
+  private func log(_ error: RedisError) {
+    let level = self.state.withLock { state -> Logger.Level in
+      let failures = state.machine.failures
+      guard failures & (failures - 1) == 0 else { return .debug }
+      guard state.announcesOutages else { return .info }
+      return error.code == .notAuthorized || error.code == .invalidConfiguration ? .error : .warning
+    }
+    self.configuration.logger.log(level: level, "no connection: \(error)", metadata: self.metadata)
+  }
+
+  /// Has outages said in the log as what somebody should look at.
+  func announceOutages() {
+    self.state.withLock { $0.announcesOutages = true }
   }
 
   // MARK: Waiting for a connection

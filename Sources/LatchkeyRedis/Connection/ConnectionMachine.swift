@@ -1,13 +1,5 @@
 /// Whether there is a connection, and when to make another: no I/O, no clock, no chance of its own.
 struct ConnectionMachine {
-  /// What may be changed, so that tests can show that they notice.
-  struct Rules: Hashable, Sendable {
-    /// Whether the pause before the next attempt is spread by chance.
-    var jitters = true
-    /// Whether the pause grows with each failure.
-    var growsPause = true
-  }
-
   private enum State {
     case dialing
     /// Before the next attempt; the error of the last one, or nil if a connection was lost just now.
@@ -26,18 +18,18 @@ struct ConnectionMachine {
     case refuse(RedisError)
   }
 
-  private let pause: ClosedRange<Duration>
-  private let rules: Rules
   private var state = State.dialing
-  private var failures = 0
+  private var backoff: Backoff
   /// How many connections there were; the number of the present one.
   private(set) var number = 0
 
   /// A machine whose first attempt is under way.
-  init(pause: ClosedRange<Duration>, rules: Rules = Rules()) {
-    self.pause = pause
-    self.rules = rules
+  init(pause: ClosedRange<Duration>, rules: Backoff.Rules = Backoff.Rules()) {
+    self.backoff = Backoff(pause: pause, rules: rules)
   }
+
+  /// How many attempts in a row have failed, or have led to connections that broke soon.
+  var failures: Int { self.backoff.failures }
 
   var admission: Admission {
     switch self.state {
@@ -68,9 +60,8 @@ struct ConnectionMachine {
   /// - Returns: How long to pause before the next attempt; nil if there is none.
   mutating func failed(_ error: RedisError, chance: Double) -> Duration? {
     guard case .dialing = self.state else { return nil }
-    self.failures += 1
     self.state = .pausing(error)
-    return self.nextPause(chance)
+    return self.backoff.failed(chance: chance)
   }
 
   /// A connection was lost.
@@ -82,9 +73,8 @@ struct ConnectionMachine {
   /// - Returns: How long to pause before the next attempt; nil if the loss means nothing.
   mutating func lost(_ number: Int, age: Duration, chance: Double) -> Duration? {
     guard case .live(number) = self.state else { return nil }
-    self.failures = age > self.pause.upperBound ? 1 : self.failures + 1
     self.state = .pausing(nil)
-    return self.nextPause(chance)
+    return self.backoff.lost(age: age, chance: chance)
   }
 
   /// The pause is over.
@@ -102,12 +92,6 @@ struct ConnectionMachine {
   mutating func close() -> Bool {
     defer { self.state = .closed }
     return !self.isClosed
-  }
-
-  private func nextPause(_ chance: Double) -> Duration {
-    let doublings = self.rules.growsPause ? min(self.failures - 1, 20) : 0
-    let longest = min(self.pause.upperBound, self.pause.lowerBound * (1 << doublings))
-    return self.rules.jitters ? longest * (0.5 + 0.5 * min(max(chance, 0), 1)) : longest
   }
 }
 

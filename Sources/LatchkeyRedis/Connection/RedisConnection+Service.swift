@@ -1,21 +1,16 @@
 public import ServiceLifecycle
 
 extension RedisConnection: Service {
-  /// Waits for the connection, and keeps it open until the service group shuts down or the task is cancelled; then closes it.
+  /// Waits until the service group shuts down or the task is cancelled; then closes the connection.
+  ///
+  /// A connection is made from its creation on, and works without this. A server that is not there, or refuses the client, is
+  /// tried again until the end, ever more rarely; while this runs, the log says so (`warning`, or `error` where nothing but
+  /// another configuration helps). Whoever would rather end than wait calls ``waitUntilReady()`` first.
   ///
   /// A service group shuts down in the reverse order of its services: name the connection first, then the ``RedisLocks`` or
   /// ``RedlockLocks`` that use it, then what works under the locks.
-  ///
-  /// - Throws: ``RedisError`` if the first attempt to connect fails.
-  public func run() async throws {
-    do {
-      try await cancelWhenGracefulShutdown { try await self.waitUntilConnected() }
-    } catch {
-      await self.close()
-      // Shut down before there was a connection: that is what was asked for.
-      if (error as? RedisError)?.code == .cancelled { return }
-      throw error
-    }
+  public func run() async {
+    self.core.announceOutages()
     await Self.waitForShutdown()
     await self.close()
   }

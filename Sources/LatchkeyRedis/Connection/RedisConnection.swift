@@ -21,7 +21,7 @@ public final class RedisConnection: RedisExecutor {
   /// holds up everybody who shares the event loop.
   public var taskExecutor: any TaskExecutor { self.core.executor }
 
-  private let core: ConnectionCore
+  let core: ConnectionCore
   private let hub: SubscriptionHub
 
   /// Begins to connect, and does not wait for it: commands do.
@@ -42,7 +42,7 @@ public final class RedisConnection: RedisExecutor {
   public static func connect(_ configuration: Configuration) async throws(RedisError) -> RedisConnection {
     let connection = try RedisConnection(configuration)
     do throws(RedisError) {
-      try await connection.waitUntilConnected()
+      try await connection.waitUntilReady()
     } catch {
       await connection.close()
       throw error
@@ -57,8 +57,10 @@ public final class RedisConnection: RedisExecutor {
 
   /// Waits until there is a connection, or the attempt to make it that is under way has failed.
   ///
+  /// Nothing need wait for it: commands do by themselves.
+  ///
   /// - Throws: ``RedisError``: why there is none.
-  public func waitUntilConnected() async throws(RedisError) {
+  public func waitUntilReady() async throws(RedisError) {
     let answer = SingleAnswer<Result<Void, RedisError>>()
     self.core.whenReady { answer.answer($0) }
     try await answer.wait(cancelled: .failure(.cancelledWait)).get()
@@ -144,6 +146,10 @@ public final class RedisConnection: RedisExecutor {
   ) -> RedisSubscription {
     self.hub.subscribe(to: channel, .init(confirmed: confirmed, message: message, ended: ended))
   }
+
+  /// Has a server that owes replies and says nothing given up after `limit`, if that is sooner than the configuration says:
+  /// whoever uses the connection may have less time than that.
+  func limitSilence(to limit: Duration) { self.core.limitSilence(to: limit) }
 
   /// Closes the connection, and waits until it is closed. Commands that wait fail; what was sent is not called back.
   public func close() async {

@@ -18,18 +18,19 @@ final class ConnectionPort: RedisPort {
   func listen(
     to channel: String,
     confirmed: @escaping @Sendable () -> Void,
-    told: @escaping @Sendable (String?) -> Void
+    told: @escaping @Sendable () -> Void,
+    ended: @escaping @Sendable (RedisError?) -> Void
   ) -> Listening {
     let subscription = self.connection.subscribe(
       to: channel,
       confirmed: { result in
         switch result {
         case .success: confirmed()
-        case .failure: told(nil)
+        case .failure(let error): ended(error)
         }
       },
-      message: { told($0) },
-      ended: { told(nil) }
+      message: { _ in told() },
+      ended: { ended(nil) }
     )
     return Listening { subscription.cancel() }
   }

@@ -36,6 +36,7 @@ final class LockServers: Sendable {
   /// Which servers have granted something at any time.
   private let granting: Locked<[Bool]>
   private let warnedAt = Locked<ContinuousClock.Instant?>(nil)
+  private let hasWarnedOfSubscription = Atomic(false)
   private let probations: [Probation]
   private let grants = Atomic<UInt64>(0)
 
@@ -97,6 +98,17 @@ final class LockServers: Sendable {
     self.settings.logger.warning(
       "locks cannot be granted at present; they are asked for again until the waits end",
       metadata: ["lock.backend": "\(self.settings.backend.kind)", "error": "\(outage)"]
+    )
+  }
+
+  /// Says in the log, once, that the server lets nobody be told of releases: the locks do without, and nothing else would show
+  /// it.
+  func warn(ofSubscription error: RedisError) {
+    guard error.code == .notAuthorized || error.code == .server else { return }
+    guard !self.hasWarnedOfSubscription.exchange(true, ordering: .relaxed) else { return }
+    self.settings.logger.warning(
+      "releases are found by asking again and again: the server refuses to tell of them; let the user subscribe to the channels",
+      metadata: ["lock.backend": "\(self.settings.backend.kind)", "error": "\(error)"]
     )
   }
 

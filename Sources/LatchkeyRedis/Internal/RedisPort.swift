@@ -22,12 +22,13 @@ protocol RedisPort: AnyObject, Sendable {
   /// Sends a command. The bytes are handed over before this returns, in the order of the calls, where the client can do that.
   func send(_ command: RedisCommand, then: @escaping @Sendable (PortReply) -> Void)
 
-  /// Listens to a channel: `told` is called for every message, and once with nil when the subscription could not be made or is
-  /// lost. `confirmed` is called when the server has confirmed it.
+  /// Listens to a channel: `confirmed` is called when the server has confirmed it, `told` for every message, and `ended` once:
+  /// with the reason if the subscription could not be made, with nil if it is lost.
   func listen(
     to channel: String,
     confirmed: @escaping @Sendable () -> Void,
-    told: @escaping @Sendable (String?) -> Void
+    told: @escaping @Sendable () -> Void,
+    ended: @escaping @Sendable (RedisError?) -> Void
   ) -> Listening
 }
 
@@ -78,17 +79,18 @@ final class ExecutorPort: RedisPort {
   func listen(
     to channel: String,
     confirmed: @escaping @Sendable () -> Void,
-    told: @escaping @Sendable (String?) -> Void
+    told: @escaping @Sendable () -> Void,
+    ended: @escaping @Sendable (RedisError?) -> Void
   ) -> Listening {
     let task = Task.detached { [executor] in
       do throws(RedisError) {
         let messages = try await executor.subscribe(to: channel)
         confirmed()
-        for await message in messages { told(message) }
+        for await _ in messages { told() }
+        ended(nil)
       } catch {
-        // Told below like a subscription that is lost: the poll goes on, and another is tried.
+        ended(error)
       }
-      told(nil)
     }
     return Listening { task.cancel() }
   }

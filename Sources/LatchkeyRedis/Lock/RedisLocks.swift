@@ -66,6 +66,7 @@ public final class RedisLocks: LockProvider {
       pollCeiling: configuration.pollCeiling
     )
     let (port, address) = Self.port(of: executor, named: configuration.server)
+    (executor as? RedisConnection)?.limitSilence(to: LeaseTime.patience(timeToLive: configuration.timeToLive))
     var turns = TurnMachine.Rules()
     turns.pollCeiling = configuration.pollCeiling
     var renewal = RenewalMachine.Rules(timeToLive: configuration.timeToLive)

@@ -68,6 +68,9 @@ public final class RedlockLocks: LockProvider {
     let ports = servers.enumerated().map { index, server in
       RedisLocks.port(of: server, named: server is RedisConnection ? nil : "server \(index + 1)")
     }
+    for case let connection as RedisConnection in servers {
+      connection.limitSilence(to: LeaseTime.patience(timeToLive: timeToLive))
+    }
     var turns = TurnMachine.Rules()
     turns.usesWakeUps = false
     turns.repeatsOwner = false

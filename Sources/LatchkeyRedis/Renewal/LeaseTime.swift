@@ -11,6 +11,10 @@ package enum LeaseTime {
   /// What is taken off a TTL.
   package static func drift(_ timeToLive: Duration) -> Duration { timeToLive / 100 + .milliseconds(2) }
 
+  /// How long a server may owe a reply and say nothing, until another connection is tried. A renewal is sent when a third of the
+  /// TTL has gone by: a third later it is sent again, with another third to go.
+  static func patience(timeToLive: Duration) -> Duration { max(.seconds(1), timeToLive / 3) }
+
   /// The shortest TTL that leaves any time after a round trip.
   package static let shortest = Duration.milliseconds(10)
 }

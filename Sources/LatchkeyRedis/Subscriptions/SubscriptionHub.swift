@@ -15,7 +15,8 @@ package struct RedisSubscription: Sendable {
 /// The shell of a connection's subscriptions, which have a connection of their own: with RESP2 it could do nothing else, and so
 /// a flood of messages does not hold up replies.
 ///
-/// It is made when somebody subscribes, and not again by itself: a lost connection ends all subscriptions.
+/// It is made when somebody subscribes, and not again by itself: a lost connection ends all subscriptions. Those who subscribe
+/// again wait for a pause that grows with each connection that breaks soon, so that one which always does costs little.
 final class SubscriptionHub: Sendable {
   /// Who is told about one subscription, on the event loop.
   struct Reader: Sendable {
@@ -26,6 +27,8 @@ final class SubscriptionHub: Sendable {
 
   fileprivate enum Phase {
     case none
+    /// Before another attempt may be made, if somebody wants one by then.
+    case pausing
     case dialing(NIOLoopBound<Dialer>)
     case live(Link)
     case closed
@@ -33,6 +36,7 @@ final class SubscriptionHub: Sendable {
 
   fileprivate struct State {
     var phase = Phase.none
+    var backoff: Backoff
     var table = SubscriptionTable()
     var readers: [SubscriptionTable.ID: Reader] = [:]
     /// Those whose confirmation is awaited.
@@ -41,13 +45,17 @@ final class SubscriptionHub: Sendable {
     var out = ByteBuffer()
     /// Whether nothing was heard since the last look.
     var isSilent = false
+
+    var isClosed: Bool { if case .closed = self.phase { true } else { false } }
   }
 
   private let core: ConnectionCore
-  private let state = Locked(State())
+  private let state: Locked<State>
 
   init(_ core: ConnectionCore) {
     self.core = core
+    self.state = Locked(State(backoff: Backoff(pause: core.configuration.reconnectPause)))
+    core.state.withLock { $0.misplaced = { [weak self] in self?.leave($0) } }
   }
 
   // MARK: Subscribing
@@ -80,7 +88,7 @@ final class SubscriptionHub: Sendable {
         state.readers[id] = nil
         return .refused(reader)
       }
-      let addition = state.table.add(id, to: channel)
+      let addition = state.table.add(id, to: ChannelName(channel))
       if addition.isConfirmed { return .confirmed(reader) }
       state.unconfirmed.insert(id)
       switch state.phase {
@@ -88,7 +96,7 @@ final class SubscriptionHub: Sendable {
         if let question = addition.question { state.ask(question) }
         return .wait
       case .none: return .dial
-      case .dialing, .closed: return .wait
+      case .pausing, .dialing, .closed: return .wait
       }
     }
     switch next {
@@ -125,7 +133,7 @@ final class SubscriptionHub: Sendable {
   private func dial() {
     let dialer = self.core.makeDialer(
       established: { self.established($0) },
-      failed: { self.ended($0) }
+      failed: { self.ended($0, madeAt: nil) }
     )
     let bound = NIOLoopBound(dialer, eventLoop: self.core.loop)
     // Since it was found that a connection is wanted, it may have been closed, or somebody else may have begun.
@@ -135,9 +143,23 @@ final class SubscriptionHub: Sendable {
     }
     switch before {
     case .none: dialer.start()
-    case .closed: self.ended(.closedByOwner)
-    case .dialing, .live: break
+    case .closed: self.ended(.closedByOwner, madeAt: nil)
+    case .pausing, .dialing, .live: break
     }
+  }
+
+  private func pauseEnded() {
+    let isWanted = self.state.withLock { state in
+      guard case .pausing = state.phase else { return false }
+      state.phase = .none
+      return !state.table.isEmpty
+    }
+    if isWanted { self.dial() }
+  }
+
+  /// The server is not the one to ask any more, and may be silent about what is published at another.
+  private func leave(_ error: RedisError) {
+    if let link = self.state.withLock({ if case .live(let link) = $0.phase { link } else { nil } }) { link.end(error) }
   }
 
   private func established(_ link: Link) -> Link.Listener? {
@@ -155,21 +177,28 @@ final class SubscriptionHub: Sendable {
     self.lookAgain(link)
     return Link.Listener(
       received: { self.received($0, from: link) },
-      ended: { self.ended($0) }
+      ended: { self.ended($0, madeAt: link.madeAt) }
     )
   }
 
-  private func ended(_ error: RedisError) {
-    let (confirmed, unconfirmed) = self.state.withLock { state -> ([Reader], [Reader]) in
-      if case .closed = state.phase {} else { state.phase = .none }
+  private func ended(_ error: RedisError, madeAt: NIODeadline?) {
+    let (confirmed, unconfirmed, pause) = self.state.withLock { state -> ([Reader], [Reader], Duration?) in
+      var pause: Duration?
+      if !state.isClosed {
+        state.phase = .pausing
+        let chance = Double.random(in: 0...1)
+        let age = madeAt.map { Duration(NIODeadline.now() - $0) }
+        pause = age.map { state.backoff.lost(age: $0, chance: chance) } ?? state.backoff.failed(chance: chance)
+      }
       state.out.clear()
       let all = state.table.removeAll()
       let confirmed = all.filter { !state.unconfirmed.contains($0.id) }.compactMap { state.readers[$0.id] }
       let unconfirmed = all.filter { state.unconfirmed.contains($0.id) }.compactMap { state.readers[$0.id] }
       for (id, _) in all { state.readers[id] = nil }
       state.unconfirmed = []
-      return (confirmed, unconfirmed)
+      return (confirmed, unconfirmed, pause)
     }
+    if let pause { self.core.loop.scheduleTask(in: TimeAmount(pause)) { self.pauseEnded() } }
     for reader in confirmed { reader.ended() }
     for reader in unconfirmed { reader.confirmed(.failure(error)) }
   }
@@ -184,7 +213,7 @@ final class SubscriptionHub: Sendable {
       switch phase {
       case .dialing(let dialer): dialer.value.abandon(.closedByOwner)
       case .live(let link): link.end(.closedByOwner)
-      case .none, .closed: break
+      case .none, .pausing, .closed: break
       }
     }
   }
@@ -249,8 +278,8 @@ extension SubscriptionHub.State {
     self.table.ask(question)
     let command =
       switch question {
-      case .subscribe(let name): RedisCommand("SUBSCRIBE", name)
-      case .unsubscribe(let name): RedisCommand("UNSUBSCRIBE", name)
+      case .subscribe(let name): RedisCommand(words: [Array("SUBSCRIBE".utf8), name.bytes])
+      case .unsubscribe(let name): RedisCommand(words: [Array("UNSUBSCRIBE".utf8), name.bytes])
       case .ping: RedisCommand("PING")
       }
     command.encode(into: &self.out)

@@ -1,3 +1,5 @@
+internal import NIOCore
+
 /// Who listens to which channel, and what the server has been asked and not answered yet: no I/O.
 ///
 /// Answers come in the order of the questions. A channel counts as confirmed with the answer to the last question about it, so
@@ -8,8 +10,8 @@ struct SubscriptionTable {
 
   /// What to ask the server.
   enum Question: Hashable, Sendable {
-    case subscribe(String)
-    case unsubscribe(String)
+    case subscribe(ChannelName)
+    case unsubscribe(ChannelName)
     case ping
   }
 
@@ -40,9 +42,14 @@ struct SubscriptionTable {
     var isConfirmed = false
   }
 
-  private var channels: [String: Channel] = [:]
-  private var names: [ID: String] = [:]
-  private var asked: [Question] = []
+  private var channels: [ChannelName: Channel] = [:]
+  private var names: [ID: ChannelName] = [:]
+  private var asked = CircularBuffer<Question>()
+  /// How often each channel was asked for without an answer.
+  private var unanswered: [ChannelName: Int] = [:]
+
+  /// Whether nobody listens.
+  var isEmpty: Bool { self.channels.isEmpty }
 
   /// Whether the server owes an answer.
   var isWaiting: Bool { !self.asked.isEmpty }
@@ -53,10 +60,11 @@ struct SubscriptionTable {
   /// Notes that a question was sent.
   mutating func ask(_ question: Question) {
     self.asked.append(question)
+    if case .subscribe(let name) = question { self.unanswered[name, default: 0] += 1 }
   }
 
   /// Adds a reader.
-  mutating func add(_ id: ID, to name: String) -> Addition {
+  mutating func add(_ id: ID, to name: ChannelName) -> Addition {
     let isNew = self.channels[name] == nil
     self.channels[name, default: Channel()].readers.append(id)
     self.names[id] = name
@@ -97,20 +105,18 @@ struct SubscriptionTable {
       guard values.count == 3, case .string(let name) = values[1], case .string(let text) = values[2] else {
         return .violation
       }
-      guard let channel = self.channels[String(decoding: name, as: UTF8.self)], channel.isConfirmed else {
-        return .nothing
-      }
+      guard let channel = self.channels[ChannelName(bytes: name)], channel.isConfirmed else { return .nothing }
       return .message(channel.readers, String(decoding: text, as: UTF8.self))
     case "subscribe":
       guard values.count == 3, case .string(let bytes) = values[1] else { return .violation }
-      let name = String(decoding: bytes, as: UTF8.self)
+      let name = ChannelName(bytes: bytes)
       guard self.answered(.subscribe(name)) else { return .violation }
-      guard !self.asked.contains(.subscribe(name)), self.channels[name] != nil else { return .nothing }
+      guard self.unanswered[name] == nil, self.channels[name] != nil else { return .nothing }
       self.channels[name]?.isConfirmed = true
       return .confirmed(self.channels[name]?.readers ?? [])
     case "unsubscribe":
       guard values.count == 3, case .string(let name) = values[1] else { return .violation }
-      return self.answered(.unsubscribe(String(decoding: name, as: UTF8.self))) ? .nothing : .violation
+      return self.answered(.unsubscribe(ChannelName(bytes: name))) ? .nothing : .violation
     case "pong":
       return self.answered(.ping) ? .nothing : .violation
     // Other pushes are none of ours.
@@ -119,8 +125,9 @@ struct SubscriptionTable {
   }
 
   private mutating func refused(_ text: String) -> Outcome {
-    guard !self.asked.isEmpty else { return .violation }
-    guard case .subscribe(let name) = self.asked.removeFirst() else { return .nothing }
+    guard let question = self.asked.first else { return .violation }
+    _ = self.answered(question)
+    guard case .subscribe(let name) = question else { return .nothing }
     let readers = self.channels.removeValue(forKey: name)?.readers ?? []
     for id in readers { self.names[id] = nil }
     return .refused(readers, text)
@@ -129,6 +136,9 @@ struct SubscriptionTable {
   private mutating func answered(_ question: Question) -> Bool {
     guard self.asked.first == question else { return false }
     self.asked.removeFirst()
+    if case .subscribe(let name) = question, let count = self.unanswered[name] {
+      self.unanswered[name] = count > 1 ? count - 1 : nil
+    }
     return true
   }
 }

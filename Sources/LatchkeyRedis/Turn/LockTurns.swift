@@ -286,8 +286,11 @@ final class LockTurns: Sendable {
   private func subscribe(_ number: UInt64) {
     let listening = self.servers.ports[0].listen(to: self.keys.channel) {
       self.handle(.subscribed, ofSubscription: number)
-    } told: { message in
-      self.handle(message == nil ? .unsubscribed : .woken, ofSubscription: number)
+    } told: {
+      self.handle(.woken, ofSubscription: number)
+    } ended: { error in
+      if let error { self.servers.warn(ofSubscription: error) }
+      self.handle(.unsubscribed, ofSubscription: number)
     }
     let isStale = self.state.withLock { state -> Bool in
       guard state.subscription == number else { return true }

@@ -14,6 +14,8 @@ package struct TurnMachine: Sendable {
     package var repeatsOwner = true
     /// The lock is asked for again after a subscription was confirmed: the release may have been published before.
     package var asksAfterSubscribing = true
+    /// After subscriptions that have ended as soon as they were confirmed, the poll is waited for.
+    package var doubtsSubscriptions = true
     /// A word that comes while we ask may be newer than the answer.
     package var remembersWakeUps = true
     /// What an attempt in doubt may hold is released when nobody wants it any more.
@@ -53,6 +55,9 @@ package struct TurnMachine: Sendable {
     case idle(alarm: UInt64)
   }
 
+  /// So many subscriptions may end at once before their successors count for less: a lost connection ends one.
+  private static let believable = 2
+
   private let rules: Rules
   private(set) var phase = Phase.idle
   private(set) var subscription = Subscription.none
@@ -64,6 +69,8 @@ package struct TurnMachine: Sendable {
   /// The release that is under way.
   private(set) var departing: UInt64?
   private(set) var mustAskAgain = false
+  /// How many subscriptions in a row have ended before anything came of them; counted no further than it matters.
+  private(set) var brokenSubscriptions = 0
   /// The error of the last answer, if it was one.
   private(set) var outage: UInt64?
   /// How many answers in a row have not come in time.
@@ -118,15 +125,23 @@ package struct TurnMachine: Sendable {
       self.departing = nil
       guard self.phase == .leaving else { return [] }
       return self.continueAfterRelease(told)
-    case .woken: return self.wake(isNews: self.rules.remembersWakeUps)
+    case .woken:
+      self.brokenSubscriptions = 0
+      return self.wake(isNews: self.rules.remembersWakeUps)
     case .subscribed:
       guard self.subscription == .opening else { return [] }
       self.subscription = .open
       switch self.phase {
       case .idle, .held: return self.retireSubscription()
-      case .asking, .resting, .leaving, .yielding: return self.wake(isNews: self.rules.asksAfterSubscribing)
+      case .asking, .resting, .leaving, .yielding:
+        // One that ends with each confirmation would have the lock asked for without a pause.
+        let isBelieved = self.brokenSubscriptions < Self.believable || !self.rules.doubtsSubscriptions
+        return self.wake(isNews: self.rules.asksAfterSubscribing && isBelieved)
       }
     case .unsubscribed:
+      if self.subscription == .open {
+        self.brokenSubscriptions = min(self.brokenSubscriptions + 1, Self.believable)
+      }
       self.subscription = .none
       return []
     case .alarm(let alarm): return self.ring(alarm)
@@ -293,6 +308,7 @@ package struct TurnMachine: Sendable {
       return []
     }
     guard self.phase == .resting(alarm: alarm) || self.phase == .yielding(alarm: alarm) else { return [] }
+    if self.subscription == .open { self.brokenSubscriptions = 0 }
     return self.ask()
   }
 

@@ -78,7 +78,7 @@ struct ConnectionMachineTests {
     #expect(machine.kind == RedisError.closedByOwner.message)
   }
 
-  private func pauses(chance: Double, _ rules: ConnectionMachine.Rules) -> [Duration?] {
+  private func pauses(chance: Double, _ rules: Backoff.Rules) -> [Duration?] {
     var machine = ConnectionMachine(pause: self.pause, rules: rules)
     return (0..<8).map { _ in
       defer { _ = machine.pauseEnded() }

@@ -226,6 +226,7 @@ private struct ClientDigest {
     case .open: self.words.add(2)
     case .idle: self.words.add(3)
     }
+    self.words.add(turn.brokenSubscriptions)
     self.words.add(turn.isOpen)
     self.words.add(turn.isDoubtful)
     self.words.add(turn.departing != nil)

@@ -19,6 +19,21 @@ struct RedisLockTests {
     }
   }
 
+  @Test("outlives a connection that is silently dead while new ones work, however short its TTL")
+  func silentlyDead() async throws {
+    try await LockClient.with([try await SharedRedis.value]) { client in
+      let lease = try await client.lock(try uniqueName()).acquire()
+      let held = lease.held
+      let proxy = client.proxies[0]
+      let dead = await proxy.counters.accepted
+      let granted = try #require(held.deadline)
+      await proxy.onFrame { $0.connection <= dead ? .hold : .pass }
+      try await eventuallyTrue { !held.isHeld || held.deadline.map { $0 > granted + .seconds(1) } ?? true }
+      #expect(held.isHeld)
+      try await lease.release()
+    }
+  }
+
   @Test("hands over within the process with two requests each")
   func localRequests() async throws {
     try await LockClient.with([try await SharedRedis.value]) { client in

@@ -96,6 +96,31 @@ struct RedisObservabilityTests {
     }
   }
 
+  @Test("a server that lets nobody subscribe is named in the log once, in its own words")
+  func refusedSubscription() async throws {
+    try await withRedis { server in
+      try await server.command("ACL", "SETUSER", "ann", "on", ">anns", "~*", "+@all", "resetchannels")
+      var credentials = RedisConnection.Configuration(port: server.port)
+      credentials.credential = .init(user: "ann", password: "anns")
+      let connection = try await RedisConnection.connect(credentials)
+      var settings = RedisLocks.Configuration()
+      settings.pollCeiling = .milliseconds(20)
+      settings.logger = Logger(label: "test") { _ in self.lines }
+      let locks = try RedisLocks(executor: connection, configuration: settings)
+      for _ in 0..<2 {
+        let name = try uniqueName()
+        try await server.command("SET", "\(name)", "somebody else", "PX", "100")
+        // Long enough for some polls, each of which subscribes again.
+        try await locks.lock(name).acquire(within: .seconds(30)).release()
+      }
+      await connection.close()
+      let warnings = self.lines.entries.filter { $0.level == .warning }
+      #expect(warnings.count == 1)
+      #expect(warnings.first.map { "\($0.message)".contains("subscribe") } == true)
+      #expect(warnings.first?.metadata["error"].map { "\($0)".contains("NOPERM") } == true)
+    }
+  }
+
   @Test("a wait that ends without the lock is told by its outcome, and nobody is counted as waiting any more")
   func waits() async throws {
     try await self.withLock { server, lock in

@@ -88,12 +88,40 @@ struct RedisServiceTests {
     for connection in others { await connection.close() }
   }
 
-  @Test("a connection that cannot be made ends the group with its error")
-  func unreachable() async throws {
-    var configuration = RedisConnection.Configuration(host: "127.0.0.1", port: 1)
-    configuration.connectTimeout = .seconds(1)
-    let group = ServiceGroup(services: [try RedisConnection(configuration)], logger: self.logger)
-    let error = try await redisError { try await group.run() }
-    #expect(error.code == .unreachable)
+  @Test("a connection waits for a server that is not there yet, and its group goes on")
+  func startsBeforeTheServer() async throws {
+    try await withRedis { server in
+      await server.kill()
+      let connection = try RedisConnection(.init(port: server.port))
+      let group = ServiceGroup(services: [connection], logger: self.logger)
+      let running = Task { try await group.run() }
+      let error = try await redisError { _ = try await connection.send(RedisCommand("PING")) }
+      #expect(error.code == .unreachable)
+      try server.launch()
+      try await eventuallyTrue { (try? await connection.send(RedisCommand("PING"))) == Corpus.text("PONG") }
+      await group.triggerGracefulShutdown()
+      try await running.value
+      expectEqual(try await redisError { _ = try await connection.send(RedisCommand("PING")) }.code, .closed)
+    }
+  }
+
+  @Test("a quorum's group starts with a minority of its servers down")
+  func minorityIsDown() async throws {
+    let servers = try await QuorumOfRedis.five.value
+    try await withRedis { down in
+      await down.kill()
+      let connections = try (servers.prefix(2).map(\.port) + [down.port]).map { port in
+        try RedisConnection(.init(port: port) { $0.tracksServer = true })
+      }
+      let locks = try RedlockLocks(servers: connections)
+      let group = ServiceGroup(services: connections + [locks], logger: self.logger)
+      let running = Task { try await group.run() }
+      for connection in connections.prefix(2) {
+        try await eventuallyTrue { (try? await connection.send(RedisCommand("PING"))) == Corpus.text("PONG") }
+      }
+      try await locks.lock(try uniqueName()).acquire(within: .seconds(10)).release()
+      await group.triggerGracefulShutdown()
+      try await running.value
+    }
   }
 }

@@ -62,6 +62,28 @@ struct RefusalTests {
     }
   }
 
+  @Test("that became a replica is left for the master that its address leads to by now, by subscribers too")
+  func anotherMaster() async throws {
+    try await withRedis { old in
+      try await withRedis { new in
+        try await LockClient.with([old]) { client in
+          let lock = client.lock(try uniqueName())
+          try await lock.acquire(within: .seconds(5)).release()
+          let stream = try await client.connections[0].subscribe(to: "c")
+          let subscriber = Task { await stream.first { _ in true } }
+          // Nothing ends the connections to the old one.
+          await client.proxies[0].retarget(to: new.port)
+          try await old.command("REPLICAOF", "127.0.0.1", "1")
+          try await lock.acquire(within: .seconds(20)).release()
+          #expect(await subscriber.value == nil)
+          let again = try await client.connections[0].subscribe(to: "c")
+          expectEqual(try await new.command("PUBSUB", "NUMSUB", "c").last ?? nil, "1")
+          withExtendedLifetime(again) {}
+        }
+      }
+    }
+  }
+
   @Test("a replica that was never a master in our time is refused by a real server's words too")
   func replica() async throws {
     try await withRedis(RedisConfiguration { $0.settings = ["replicaof": "127.0.0.1 1"] }) { server in

@@ -164,6 +164,37 @@ struct TurnMachineTests {
     #expect(Self.alarm(actions) != nil)
   }
 
+  @Test("subscriptions that end with each confirmation have the lock asked for no more often than the poll does")
+  func brokenSubscriptions() {
+    /// How often the lock is asked for without the poll, while subscriptions end at once.
+    func requests(_ change: (inout TurnMachine.Rules) -> Void = { _ in }) -> (Int, TurnMachine, alarm: UInt64) {
+      var (machine, alarm) = self.waiting(change)
+      for round in 0..<10 {
+        let asked = machine.handle(.subscribed)
+        _ = machine.handle(.unsubscribed)
+        guard asked == [.ask(attempt: 1, isNew: false)] else { return (round, machine, alarm) }
+        let actions = machine.handle(.answered(attempt: 1, .busy(remaining: nil)))
+        expectEqual(actions.first, .subscribe)
+        alarm = Self.alarm(actions) ?? 0
+      }
+      return (10, machine, alarm)
+    }
+    var (count, machine, alarm) = requests()
+    #expect(count == 2)
+    #expect(requests { $0.doubtsSubscriptions = false }.0 == 10, "the rule is what ends it")
+    expectEqual(machine.handle(.alarm(alarm)), [.ask(attempt: 1, isNew: false)])
+    // One that brings a word, or lasts for a pause, is believed again.
+    for isWord in [true, false] {
+      let actions = machine.handle(.answered(attempt: 1, .busy(remaining: nil)))
+      expectEqual(machine.handle(.subscribed), [])
+      let next = isWord ? TurnEvent.woken : .alarm(Self.alarm(actions) ?? 0)
+      expectEqual(machine.handle(next), [.ask(attempt: 1, isNew: false)])
+      #expect(machine.brokenSubscriptions == 0)
+      (_, machine, alarm) = requests()
+      _ = machine.handle(.alarm(alarm))
+    }
+  }
+
   @Test("a reply that is lost is asked for again by the same owner")
   func lostReply() {
     var machine = self.machine()

@@ -44,13 +44,28 @@ struct SubscriptionTableTests {
   @Test("tells the right readers that the server has refused their channel")
   func refusal() {
     var table = SubscriptionTable()
-    for (id, name) in [(1, "a"), (2, "b")] {
+    for (id, name) in [(1, "a"), (2, "b")] as [(Int, ChannelName)] {
       _ = table.add(id, to: name)
       table.ask(.subscribe(name))
     }
     expectEqual(table.received(.reply(.error("NOPERM"))), .refused([1], "NOPERM"))
     expectEqual(table.received(self.push("subscribe", "b", "1")), .confirmed([2]))
     expectEqual(table.removeAll().map(\.id), [2])
+  }
+
+  @Test("tells channels apart by their bytes, also where their names mean the same text")
+  func bytewise() {
+    var table = SubscriptionTable()
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    #expect(table.add(1, to: .init(composed)).question != nil)
+    table.ask(.subscribe(.init(composed)))
+    expectEqual(table.received(self.push("subscribe", composed, "1")), .confirmed([1]))
+    let addition = table.add(2, to: .init(decomposed))
+    #expect(addition.question != nil && !addition.isConfirmed)
+    table.ask(.subscribe(.init(decomposed)))
+    expectEqual(table.received(self.push("message", composed, "hi")), .message([1], "hi"))
+    expectEqual(table.received(self.push("subscribe", decomposed, "1")), .confirmed([2]))
+    expectEqual(table.received(self.push("message", decomposed, "hi")), .message([2], "hi"))
   }
 
   @Test("knows the answers to a ping of both protocols")

@@ -1,3 +1,4 @@
+import Latchkey
 import LatchkeyTesting
 import Testing
 
@@ -118,6 +119,36 @@ extension RealRedisTests {
           try await server.command("PUBLISH", "c", "hi")
           #expect(await stream.first { _ in true } == "hi")
         }
+      }
+    }
+
+    @Test(
+      "whose connection ends after each confirmation make another ever more rarely, and ask for the lock no more often"
+    )
+    func endsAfterConfirmation() async throws {
+      let server = try await SharedRedis.value
+      let name = try uniqueName()
+      // Held by somebody else, who publishes nothing.
+      try await server.command("SET", "\(name)", "somebody", "PX", "60000")
+      try await LockClient.with([server]) { client in
+        let proxy = client.proxies[0]
+        let confirmations = await proxy.onFrame {
+          $0.direction == .serverToClient && String(decoding: $0.bytes, as: UTF8.self).contains("subscribe")
+            ? .passThenReset : .pass
+        }
+        let requests = await proxy.watch(.clientToServer) { $0.runs(.acquire) }
+        let begin = ContinuousClock.now
+        let waiter = Task { try await client.lock(name).acquire().release() }
+        try await confirmations.struck(5)
+        try await Task.sleep(until: begin + .seconds(2))
+        let (connections, asked) = (await confirmations.strikes, await requests.strikes)
+        // The longest pause between two connections is 100 ms here, of which half is left to chance.
+        let most = Int((ContinuousClock.now - begin) / .milliseconds(50)) + 10
+        #expect(connections <= most, "\(connections) connections")
+        // By the poll, which is a second, and a few times for what might have been published before a confirmation.
+        #expect(asked <= Int((ContinuousClock.now - begin) / .seconds(1)) * 2 + 6, "\(asked) requests")
+        try await server.command("DEL", "\(name)")
+        try await waiter.value
       }
     }
 

@@ -16,7 +16,7 @@ struct RedisBackend: Backend {
     if let timeToLive = url.timeToLive { locking.timeToLive = timeToLive }
     do {
       return try await withConnections(to: url) { connections in
-        try await connections[0].waitUntilConnected()
+        try await connections[0].waitUntilReady()
         let locks = try RedisLocks(executor: connections[0], configuration: locking)
         return try await withCleanEnd({ await locks.releaseAll() }) { try await body(locks) }
       }

@@ -26,7 +26,7 @@ struct RedlockBackend: Backend {
         var failures: [RedisError] = []
         for connection in connections {
           do throws(RedisError) {
-            try await connection.waitUntilConnected()
+            try await connection.waitUntilReady()
           } catch {
             failures.append(error)
           }
