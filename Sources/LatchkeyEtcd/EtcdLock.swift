@@ -25,7 +25,8 @@ public struct EtcdLock: FencedLock {
   /// Takes the lock if nobody has it: one round trip, which writes nothing if somebody has.
   ///
   /// - Returns: The lease, or nil if somebody else holds the lock.
-  /// - Throws: `LockError`: `unreachable` if the cluster cannot be asked, `notAuthorized`.
+  /// - Throws: `LockError`: `unreachable` if the cluster does not answer within
+  ///   ``EtcdLocks/Configuration/answerTimeout``, `notAuthorized`.
   public func tryAcquire() async throws(LockError) -> Lease? {
     try await self.locks.observer.tryAcquire(self.name) { () async throws(LockError) in
       if Task.isCancelled { throw .cancelled(self.name) }
@@ -36,8 +37,9 @@ public struct EtcdLock: FencedLock {
 
   /// Waits for the lock, first come, first served among all contenders.
   ///
-  /// An outage meanwhile is ridden out; a session that expires costs the place in the queue, not the wait. Only a first
-  /// connection that cannot be made within the client's connect timeout ends a wait without a budget.
+  /// An outage meanwhile is ridden out; a session that expires costs the place in the queue, not the wait. Only a cluster that
+  /// does not answer anything at first, for as long as ``EtcdLocks/Configuration/answerTimeout``, ends a wait before its
+  /// budget is over, or without one.
   ///
   /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The lease.
@@ -60,9 +62,11 @@ public struct EtcdLock: FencedLock {
         throw .timedOut(self.name, wait)
       }
     }
-    try await self.awaitFirstSession(within: timeout)
+    let patience = self.locks.configuration.answerTimeout
+    try await self.awaitFirstSession(within: timeout.map { min($0, patience) } ?? patience)
     let deadline = timeout.map { start.advanced(by: $0) }
-    switch await self.wait(from: start, until: deadline, isPatient: true) {
+    let firstAnswer = start.advanced(by: patience)
+    switch await self.wait(from: start, until: deadline, firstAnswer: firstAnswer, isPatient: true) {
     case .granted(let lease):
       guard Task.isCancelled else { return lease }
       // The grant crossed the cancellation: nobody would release it.
@@ -84,9 +88,10 @@ public struct EtcdLock: FencedLock {
 
   private func tryOnce() async throws(LockError) -> Attempt {
     let start = ContinuousClock.now
-    let patience = self.locks.client.configuration.connectTimeout
+    let patience = self.locks.configuration.answerTimeout
+    let deadline = start.advanced(by: patience)
     try await self.awaitSession(within: patience)
-    switch await self.wait(from: start, until: start.advanced(by: patience), isPatient: false) {
+    switch await self.wait(from: start, until: deadline, firstAnswer: deadline, isPatient: false) {
     case .granted(let lease):
       guard Task.isCancelled else { return .leased(lease) }
       await self.releaseUnwanted(lease)
@@ -99,23 +104,31 @@ public struct EtcdLock: FencedLock {
   }
 
   /// Stands in the local line until granted, dismissed, timed out or cancelled.
+  ///
+  /// - Parameter firstAnswer: When a wait ends in which the servers have not answered anything.
   private func wait(
     from start: ContinuousClock.Instant,
     until deadline: ContinuousClock.Instant?,
+    firstAnswer: ContinuousClock.Instant,
     isPatient: Bool
   ) async -> LockQueue.Answer {
-    let (queue, id) = self.locks.withQueue(self.name) { queue in
+    let (queue, place) = self.locks.withQueue(self.name) { queue in
       queue.join(for: self.locks, isPatient: isPatient).map { (queue, $0) }
     }
     // The client may have been closed since we looked, and its queues been told before we joined one.
     if let error = self.locks.client.keeper.closed { queue.observe(.closed(error)) }
+    let isFirst = deadline.map { firstAnswer < $0 } ?? true
     return await withDeadline(deadline) {
-      queue.timeOut(id, waited: .now - start)
+      queue.timeOut(place.id, waited: .now - start)
     } wait: {
-      await withTaskCancellationHandler {
-        await withCheckedContinuation { continuation in queue.suspend(id, continuation) }
-      } onCancel: {
-        queue.cancel(id)
+      await withDeadline(isFirst ? firstAnswer : nil) {
+        queue.timeOutIfUnanswered(place)
+      } wait: {
+        await withTaskCancellationHandler {
+          await withCheckedContinuation { continuation in queue.suspend(place.id, continuation) }
+        } onCancel: {
+          queue.cancel(place.id)
+        }
       }
     }
   }
@@ -129,12 +142,11 @@ public struct EtcdLock: FencedLock {
   }
 
   /// A wait without end must not hang on servers that were never there.
-  private func awaitFirstSession(within timeout: Duration?) async throws(LockError) {
+  private func awaitFirstSession(within timeout: Duration) async throws(LockError) {
     let client = self.locks.client
     if let error = client.keeper.closed { throw LockError(self.name, error) }
     guard !client.hasHadSession else { return }
-    let patience = client.configuration.connectTimeout
-    try await self.awaitSession(within: min(timeout ?? patience, patience))
+    try await self.awaitSession(within: timeout)
   }
 
   private func awaitSession(within timeout: Duration) async throws(LockError) {
@@ -146,14 +158,22 @@ public struct EtcdLock: FencedLock {
   }
 
   private func outage(waited: Duration) -> LockError {
-    LockError(
-      .unreachable,
-      name: self.name,
-      message: """
+    let trouble = self.locks.client.transactions.trouble
+    let message =
+      if let trouble, trouble.isTransient {
+        "\(self.locks.backend.instance) refused all requests of the wait for a reason that can pass; see the servers' words"
+      } else {
+        """
         \(self.locks.backend.instance) did not answer within the wait; \
         check the endpoints, and that a majority of the members runs, or wait longer
-        """,
-      wait: LockError.Wait(waited: waited)
+        """
+      }
+    return LockError(
+      .unreachable,
+      name: self.name,
+      message: message,
+      wait: LockError.Wait(waited: waited),
+      underlying: trouble
     )
   }
 }

@@ -21,6 +21,11 @@ public final class EtcdLocks: LockProvider {
     /// What all keys begin with; nothing by default. The keys of the lock `orders` are `<prefix>orders/…`.
     public var prefix = ""
 
+    /// How long a try (`tryAcquire`, `withLockIfAvailable`, a budget of zero) waits for the servers' answer, and how long any
+    /// wait waits for the servers' first answer, connecting included; two seconds by default. A wait that has been answered
+    /// once rides out what comes later, as long as its budget lasts.
+    public var answerTimeout = Duration.seconds(2)
+
     /// A word about this contender that is shown to people who look at the lock.
     public var label: String?
 
@@ -38,6 +43,8 @@ public final class EtcdLocks: LockProvider {
   let value: [UInt8]
   let number: UInt64
   let lateWatches: LateWatches
+  /// After how many sweeps in vain a request without an answer counts as lost: five minutes, and three sweeps at least.
+  let sweeps: Int
   private let registry = Locked(Registry())
 
   private struct Registry {
@@ -71,6 +78,7 @@ public final class EtcdLocks: LockProvider {
     self.observer = LockObserver(configuration.observability, kind: self.backend.kind)
     self.value = value
     self.lateWatches = LateWatches(loop: client.loop)
+    self.sweeps = max(3, Int((Duration.seconds(300) / client.configuration.recheckInterval).rounded(.up)))
     let observer = client.keeper.addObserver { [weak self] event in self?.observe(event) }
     let ticker = client.every(client.configuration.recheckInterval) { [weak self] in self?.recheck() }
     self.registry.withLock { registry in

@@ -11,12 +11,14 @@ extension LockQueue {
     switch action {
     case .enter(let attempt, let generation, let slot, let onlyIfEmpty):
       guard let session, session.generation == generation else {
-        return self.handle(.entered(attempt: attempt, .failure(.sessionOver), inDoubt: nil))
+        return self.handle(.entered(attempt: attempt, .failure(.sessionOver), node: nil, copies: 0))
       }
       transactions.append(self.enter(attempt, slot, session, onlyIfEmpty: onlyIfEmpty))
     case .check(let attempt, let node):
       transactions.append(
-        self.check(node) { result in self.handle(.checked(attempt: attempt, self.reduced(result))) }
+        self.check(node) { result in
+          self.handle(.checked(attempt: attempt, result.mapError { self.failure($0) }))
+        }
       )
     case .confirm(let node):
       self.look(for: node) { result in
@@ -42,61 +44,59 @@ extension LockQueue {
       then: [.put(key, self.value, lease: session.lease), .range(.prefix(self.prefix, .newest, limit: 2))],
       else: [.range(.key(key)), .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true))]
     )
-    return Entry(request: request, session: session.generation, creates: self.prefix, onDelay: {}) {
-      answer,
-      isDoubtful in
-      let done = { @Sendable (result: Result<QueueEntry, EtcdError>) in
-        if case .failure(let error) = result, error.code == .leaseNotFound { self.client.keeper.leaseGone(session) }
-        let node = QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session.generation)
-        self.handle(.entered(attempt: attempt, self.reduced(result), inDoubt: isDoubtful ? node : nil))
-      }
-      switch answer {
-      case .failure(let error): done(.failure(error))
-      case .success(let response):
-        let retry = { @Sendable in
-          self.client.transactions.submit([self.enter(attempt, slot, session, onlyIfEmpty: false)])
-        }
-        self.entered(key, slot, session, response, retry: retry, done)
+    var entry = Entry(request, .creates, below: self.prefix, session: session.generation) { reply in
+      self.answered(attempt, key, slot, session, reply) {
+        self.client.transactions.submit([self.enter(attempt, slot, session, onlyIfEmpty: false)])
       }
     }
+    entry.isWanted = { self.state.withLock { $0.machine.attempt?.number == attempt } }
+    return entry
   }
 
-  private func entered(
+  /// - Parameter retry: Enters whoever is in the queue.
+  private func answered(
+    _ attempt: UInt64,
     _ key: [UInt8],
     _ slot: UInt64,
     _ session: EtcdSession,
-    _ response: EtcdTxnResponse,
-    retry: @escaping @Sendable () -> Void,
-    _ done: @escaping @Sendable (Result<QueueEntry, EtcdError>) -> Void
+    _ reply: TransactionQueue.Reply,
+    retry: @escaping @Sendable () -> Void
   ) {
-    let own = response.read(response.succeeded ? 1 : 0).kvs.first { $0.keyBytes == key }
-    let others = response.read(1).kvs.filter { $0.keyBytes != key }.map(\.keyBytes)
-    guard let own else {
-      // Somebody was there, unless all that was there contends for another lock, whose name begins with ours.
-      let first = response.read(1).kvs.first
-      guard let first, LockKeys.isContender(first.keyBytes, prefix: self.prefix) else {
-        return self.list(session) { result in
-          switch result {
-          case .success((let contenders, _)) where contenders.isEmpty: retry()
-          case .success((let contenders, _)): done(.success(.busy(QueueView(ahead: contenders.count))))
-          case .failure(let error): done(.failure(error))
-          }
-        }
-      }
-      return done(.success(.busy(QueueView(ahead: Int(response.read(1).count), holder: Self.description(of: first)))))
+    let unknown = QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session.generation)
+    let done = { @Sendable (result: Result<QueueEntry, QueueFailure>, node: QueueNode?, copies: Int) in
+      self.handle(.entered(attempt: attempt, result, node: node ?? unknown, copies: copies))
     }
-    let node = QueueNode(key: key, slot: slot, revision: own.createRevision, session: session.generation)
-    guard response.succeeded, others.allSatisfy({ LockKeys.isContender($0, prefix: self.prefix) }) else {
+    let response: EtcdTxnResponse
+    switch reply.result {
+    case .success(let success): response = success
+    case .failure(let error):
+      if error.code == .leaseNotFound { self.client.keeper.leaseGone(session) }
+      return done(.failure(self.failure(error)), nil, reply.copies)
+    }
+    guard let revision = Self.revision(of: key, in: response) else {
+      return self.refused(session, response, retry: retry) { result in
+        done(result.mapError { self.failure($0) }, nil, reply.copies)
+      }
+    }
+    let node = QueueNode(key: key, slot: slot, revision: revision, session: session.generation)
+    // One that found the key: an earlier copy has been carried out.
+    let copies = reply.copies - (response.succeeded || reply.copies == 0 ? 0 : 1)
+    let newest = response.read(1).kvs.map(\.keyBytes)
+    let others = newest.filter { $0 != key }
+    guard
+      response.succeeded, newest.contains(key), others.allSatisfy({ LockKeys.isContender($0, prefix: self.prefix) })
+    else {
       // It was created by an earlier request, and others may have come since; or nested names are in the way.
       let check = self.check(node) { result in
-        done(
-          result.map { check in
-            switch check {
-            case .standing(let view): .entered(node, view)
-            case .gone: .gone
-            }
-          }
-        )
+        switch result {
+        case .success(.standing(let view)): done(.success(.entered(node, view)), node, copies)
+        case .success(.gone): done(.success(.gone), node, copies)
+        case .failure(let error):
+          // Whatever the error: the key was seen.
+          let failure = self.failure(error)
+          if case .rejected(let number) = failure { return done(.failure(.failed(number)), node, copies) }
+          done(.failure(failure), node, copies)
+        }
       }
       return self.client.transactions.submit([check])
     }
@@ -105,9 +105,40 @@ extension LockQueue {
       predecessor: others.first,
       isNext: count == 2,
       ahead: others.isEmpty ? 0 : count - 1,
-      revision: node.revision
+      revision: reply.date(node.revision)
     )
-    done(.success(.entered(node, view)))
+    done(.success(.entered(node, view)), node, copies)
+  }
+
+  /// The revision at which our key was created, by this request or an earlier one; nil if it was not.
+  private static func revision(of key: [UInt8], in response: EtcdTxnResponse) -> Int64? {
+    let read = response.read(response.succeeded ? 1 : 0)
+    if let own = read.kvs.first(where: { $0.keyBytes == key }) { return own.createRevision }
+    // Among the newest below the prefix there may be keys of nested names that were created at the same revision.
+    guard response.succeeded, let put = response.responses.first?.responsePut.header.revision, put > 0 else {
+      return nil
+    }
+    return put
+  }
+
+  /// Nothing was written, since the queue was not empty: by what the attempt read, or because of keys of nested names.
+  private func refused(
+    _ session: EtcdSession,
+    _ response: EtcdTxnResponse,
+    retry: @escaping @Sendable () -> Void,
+    _ done: @escaping @Sendable (Result<QueueEntry, EtcdError>) -> Void
+  ) {
+    let first = response.read(1).kvs.first
+    guard let first, LockKeys.isContender(first.keyBytes, prefix: self.prefix) else {
+      return self.list(session) { result in
+        switch result {
+        case .success((let contenders, _)) where contenders.isEmpty: retry()
+        case .success((let contenders, _)): done(.success(.busy(QueueView(ahead: contenders.count))))
+        case .failure(let error): done(.failure(error))
+        }
+      }
+    }
+    done(.success(.busy(QueueView(ahead: Int(response.read(1).count), holder: Self.description(of: first)))))
   }
 
   // MARK: Reading
@@ -133,12 +164,13 @@ extension LockQueue {
         .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true)),
       ].map { isLocal ? $0.local : $0 }
     )
-    return Entry(request: request, session: node.session, creates: nil, onDelay: {}) { answer, _ in
-      switch answer {
+    return Entry(request, .reads, below: self.prefix, session: node.session) { reply in
+      switch reply.result {
       case .failure(let error): done(.failure(error))
       case .success(let response):
-        let revision = response.read(0).header.revision
-        guard !isLocal || revision >= known else {
+        let read = response.read(0).header.revision
+        let revision = reply.date(read)
+        guard !isLocal || read >= known else {
           return self.client.transactions.submit([self.check(node, isLocal: false, done)])
         }
         guard response.read(0).kvs.first?.createRevision == node.revision else { return done(.success(.gone)) }
@@ -188,14 +220,14 @@ extension LockQueue {
     _ done: @escaping @Sendable (Result<([QueueNode], Int64), EtcdError>) -> Void
   ) {
     let request = EtcdTxnRequest(then: [.range(.prefix(self.prefix, .oldest))])
-    let entry = Entry(request: request, session: session.generation, creates: nil, onDelay: {}) { answer, _ in
+    let entry = Entry(request, .reads, below: self.prefix, session: session.generation) { reply in
       done(
-        answer.map { response in
+        reply.result.map { response in
           let read = response.read(0)
           let contenders = self.contenders(read).map {
             QueueNode(key: $0.keyBytes, slot: 0, revision: $0.createRevision, session: 0)
           }
-          return (contenders, read.header.revision)
+          return (contenders, reply.date(read.header.revision))
         }
       )
     }
@@ -209,8 +241,8 @@ extension LockQueue {
   /// Whether a key of ours stands.
   func look(for node: QueueNode, _ done: @escaping @Sendable (Result<Bool, EtcdError>) -> Void) {
     let request = EtcdTxnRequest(then: [.range(.key(node.key))])
-    let entry = Entry(request: request, session: node.session, creates: nil, onDelay: {}) { answer, _ in
-      done(answer.map { $0.read(0).kvs.first?.createRevision == node.revision })
+    let entry = Entry(request, .reads, below: self.prefix, session: node.session) { reply in
+      done(reply.result.map { $0.read(0).kvs.first?.createRevision == node.revision })
     }
     self.client.transactions.submit([entry])
   }
@@ -223,33 +255,34 @@ extension LockQueue {
       if: isGuarded ? [.created(node.key, at: node.revision)] : [],
       then: [.delete(node.key)]
     )
-    return Entry(
-      request: request,
-      session: node.session,
-      creates: nil,
-      onDelay: { self.handle(.deleteDelayed(node)) }
-    ) { answer, _ in
-      var isGone = true
-      if case .failure(let error) = answer, error.code != .leaseNotFound, error.code != .closed {
-        isGone = false
+    var entry = Entry(request, .deletes, below: self.prefix, session: node.session) { reply in
+      switch reply.result {
+      case .success(let response):
+        let wasThere = response.responses.first.map { $0.responseDeleteRange.deleted > 0 } ?? false
+        self.handle(.deleted(node, isGone: true, wasThere: wasThere))
+      case .failure(let error) where error.code == .leaseNotFound || error.code == .closed:
+        self.handle(.deleted(node, isGone: true, wasThere: false))
+      case .failure(let error):
         self.client.logger.warning(
           "a lock's key could not be deleted; it stands in the way until the session ends",
           metadata: .lock(self.name, self.backend)
             .and(["etcd.key": "\(LockKeys.text(node.key))", "error": "\(error)"])
         )
+        self.handle(.deleted(node, isGone: false, wasThere: false))
       }
-      self.handle(.deleted(node, isGone: isGone))
     }
+    entry.onDelay = { self.handle(.deleteDelayed(node)) }
+    return entry
   }
 
   // MARK: Results
 
-  func reduced<Value>(_ result: Result<Value, EtcdError>) -> Result<Value, QueueFailure> {
-    result.mapError { error in
-      switch error.code {
-      case .leaseNotFound, .closed: .sessionOver
-      default: .permanent(self.state.withLock { $0.keep(LockError(self.name, error)) })
-      }
+  func failure(_ error: EtcdError) -> QueueFailure {
+    switch error.code {
+    case .leaseNotFound, .closed: return .sessionOver
+    default:
+      let number = self.state.withLock { $0.keep(LockError(self.name, error)) }
+      return error.provesRejection || error.isUnsent ? .rejected(number) : .failed(number)
     }
   }
 

@@ -31,6 +31,8 @@ final class LockQueue: TermLeaseOwner {
     var releases: [QueueNode: CheckedContinuation<Void, Never>] = [:]
     var errors: [UInt64: LockError] = [:]
     var nextError: UInt64 = 1
+    /// How often an event has shown, or found known, what state the lock is in at the servers.
+    var answers: UInt64 = 0
     var predecessorWatch: KeyWatch?
     var ownWatch: KeyWatch?
     var nextParking: UInt64 = 1
@@ -58,24 +60,32 @@ final class LockQueue: TermLeaseOwner {
     self.value = locks.value
     self.owner = locks.number
     self.lateWatches = locks.lateWatches
-    self.state = Locked(State(machine: QueueMachine(session: session?.generation), session: session))
+    let machine = QueueMachine(session: session?.generation, sweeps: locks.sweeps)
+    self.state = Locked(State(machine: machine, session: session))
   }
 
   var logger: Logger { self.client.logger }
 
   // MARK: Callers
 
+  /// A place in the local line.
+  struct Place: Sendable {
+    let id: Line.ID
+    /// How many answers had come when it was taken.
+    fileprivate let answers: UInt64
+  }
+
   /// Takes a place in the local line; nil if the queue has been swept and another must be taken.
-  func join(for locks: EtcdLocks, isPatient: Bool) -> Line.ID? {
-    let (id, steps) = self.state.withLock { state -> (Line.ID?, [Step]) in
+  func join(for locks: EtcdLocks, isPatient: Bool) -> Place? {
+    let (place, steps) = self.state.withLock { state -> (Place?, [Step]) in
       guard !state.isRetired else { return (nil, []) }
       state.anchor = locks
-      let id = state.line.join()
-      if !isPatient { state.impatient.insert(id) }
-      return (id, self.apply(.joined(patient: isPatient), &state))
+      let place = Place(id: state.line.join(), answers: state.answers)
+      if !isPatient { state.impatient.insert(place.id) }
+      return (place, self.apply(.joined(patient: isPatient), &state))
     }
     self.perform(steps)
-    return id
+    return place
   }
 
   func suspend(_ id: Line.ID, _ continuation: Line.Continuation) {
@@ -95,8 +105,20 @@ final class LockQueue: TermLeaseOwner {
     }
   }
 
-  private func leave(_ id: Line.ID, _ answer: @Sendable (State) -> Answer) {
+  /// Ends the wait of a caller if the servers have not answered anything since it came.
+  func timeOutIfUnanswered(_ place: Place) {
+    self.leave(place.id, if: { $0.machine.isUnanswered && $0.answers == place.answers }) { state in
+      .timedOut(state.knownOfWait, isOutage: true)
+    }
+  }
+
+  private func leave(
+    _ id: Line.ID,
+    if isMeant: @Sendable (State) -> Bool = { _ in true },
+    _ answer: @Sendable (State) -> Answer
+  ) {
     let steps = self.state.withLock { state -> [Step] in
+      guard isMeant(state) else { return [] }
       let answer = answer(state)
       let departure = state.line.leave(id, with: answer)
       guard departure.isDelivered else { return [] }
@@ -128,15 +150,19 @@ final class LockQueue: TermLeaseOwner {
   }
 
   /// Asks the servers whether a key of ours still stands. The deadline itself moves with the session's heartbeats alone: an answer
-  /// to a read proves nothing about the session.
+  /// to a read proves nothing about the session. Ends with the lease, or when the task is cancelled.
   func extend(_ lease: EtcdLease) async throws(LockError) {
     let node = lease.node
-    let result: Result<Bool, EtcdError> = await withCheckedContinuation { continuation in
-      self.look(for: node) { continuation.resume(returning: $0) }
-    }
+    let answer = SingleAnswer<Result<Bool, EtcdError>>()
+    let handler = lease.onEnding(of: lease.grant) { _ in answer.answer(.failure(.sessionOver)) }
+    self.look(for: node) { answer.answer($0) }
+    let result = await answer.wait(cancelled: .failure(EtcdError(.cancelled, "the call was cancelled")))
+    if let handler { lease.removeEndingHandler(handler, of: lease.grant) }
     switch result {
     case .success(true): return
     case .success(false): self.handle(.ownGone(node))
+    case .failure(let error) where error.code == .cancelled: throw .cancelled(self.name)
+    case .failure(let error) where error.code == .leaseNotFound: lease.lose(because: "its session is over")
     case .failure(let error): throw LockError(self.name, error)
     }
   }
@@ -197,6 +223,7 @@ final class LockQueue: TermLeaseOwner {
     for action in state.machine.handle(event, termIsLive: termIsLive) {
       self.resolve(action, &state, &steps)
     }
+    if !state.machine.isUnanswered { state.answers += 1 }
     if state.machine.isIdle {
       state.errors = [:]
       if state.lease == nil { state.anchor = nil }

@@ -8,30 +8,58 @@
 ///
 /// A request that was sent twice may be carried out twice, the second time after its key was deleted: a server that was
 /// stopped for a while does that. The key would stand in everybody's way until the session ends, so such keys are deleted
-/// again from time to time, as long as the session lives.
+/// again from time to time, until as many copies have shown up as there can be, or for so long that none can be on its way
+/// any more.
 struct QueueLitter: Sendable {
+  /// A key that may come back.
+  struct Doubt: Sendable {
+    let node: QueueNode
+    /// How many copies of the request that creates it may still be carried out.
+    var copies: Int
+    /// How many more sweeps that find nothing end the doubt.
+    var sweepsLeft: Int
+    /// Whether the servers have refused to delete it, so that it may stand.
+    var isRefused = false
+    var isBeingSwept = false
+  }
+
   private(set) var deletes: Set<QueueNode> = []
   /// Abandoned attempts by their numbers.
   private(set) var entries: [UInt64: QueueMachine.Attempt] = [:]
-  private(set) var doubtful: [QueueNode] = []
+  private(set) var doubtful: [Doubt] = []
+  /// How many sweeps that find nothing end a doubt.
+  let sweeps: Int
+
+  init(sweeps: Int) {
+    self.sweeps = sweeps
+  }
 
   var isEmpty: Bool { self.deletes.isEmpty && self.entries.isEmpty && self.doubtful.isEmpty }
 
   func contains(_ node: QueueNode) -> Bool { self.deletes.contains(node) }
 
+  /// Whether the key may come back, or may never have gone.
+  func doubts(_ key: [UInt8]) -> Bool { self.doubtful.contains { $0.node.key == key } }
+
   mutating func delete(_ node: QueueNode) -> [QueueAction] {
     self.deletes.insert(node).inserted ? [.delete(node)] : []
   }
 
-  mutating func deleted(_ node: QueueNode, isGone: Bool) -> [QueueAction] {
+  mutating func deleted(_ node: QueueNode, isGone: Bool, wasThere: Bool) -> [QueueAction] {
     guard self.deletes.remove(node) != nil else { return [] }
-    if !isGone { self.doubt(node) }
+    if isGone {
+      self.swept(node, wasThere: wasThere)
+    } else {
+      self.doubt(node, copies: 0, isRefused: true)
+    }
     return [.releaseSettled(node)]
   }
 
   /// The first of the session's keys of which nothing is left and nothing can come back.
   var freeSlot: UInt64 {
-    let occupied = Set(self.deletes.map(\.slot) + self.entries.values.map(\.slot) + self.doubtful.map(\.slot))
+    let occupied = Set(
+      self.deletes.map(\.slot) + self.entries.values.map(\.slot) + self.doubtful.map(\.node.slot)
+    )
     var slot: UInt64 = 0
     while occupied.contains(slot) { slot += 1 }
     return slot
@@ -43,29 +71,78 @@ struct QueueLitter: Sendable {
   }
 
   /// Deals with the answer to an attempt that is no longer waited for.
-  mutating func lateEntry(_ number: UInt64, _ result: Result<QueueEntry, QueueFailure>) -> [QueueAction] {
+  ///
+  /// - Parameter written: The key to delete if the servers failed to carry the attempt out, or only said so.
+  mutating func lateEntry(
+    _ number: UInt64,
+    _ result: Result<QueueEntry, QueueFailure>,
+    written: QueueNode?
+  ) -> [QueueAction] {
     guard self.entries.removeValue(forKey: number) != nil else { return [] }
-    guard case .success(.entered(let node, _)) = result else { return [] }
-    return self.delete(node)
+    switch result {
+    case .success(.entered(let node, _)): return self.delete(node)
+    case .failure(.failed): return written.map { self.delete($0) } ?? []
+    default: return []
+    }
   }
 
-  mutating func doubt(_ node: QueueNode) {
-    guard !self.doubtful.contains(where: { $0.key == node.key }) else { return }
-    self.doubtful.append(node)
+  // MARK: Doubt
+
+  /// - Parameters:
+  ///   - node: A key that may come back.
+  ///   - copies: How many copies of the request that creates it may still be carried out.
+  ///   - isRefused: Whether the servers have refused to delete it.
+  mutating func doubt(_ node: QueueNode, copies: Int, isRefused: Bool = false) {
+    if let index = self.doubtful.firstIndex(where: { $0.node.key == node.key }) {
+      self.doubtful[index].copies += copies
+      self.doubtful[index].isRefused = self.doubtful[index].isRefused || isRefused
+      self.doubtful[index].isBeingSwept = false
+    } else {
+      self.doubtful.append(Doubt(node: node, copies: copies, sweepsLeft: self.sweeps, isRefused: isRefused))
+    }
   }
 
   /// Deletes once more what may have come back, whatever its revision, except a key that is in use.
   mutating func sweep(except node: QueueNode?) -> [QueueAction] {
-    self.doubtful.filter { $0.key != node?.key }.flatMap { node in
-      self.delete(QueueNode(key: node.key, slot: node.slot, revision: QueueNode.anyRevision, session: node.session))
+    self.doubtful.indices.flatMap { index -> [QueueAction] in
+      let doubtful = self.doubtful[index].node
+      guard doubtful.key != node?.key else { return [] }
+      let actions = self.delete(
+        QueueNode(
+          key: doubtful.key,
+          slot: doubtful.slot,
+          revision: QueueNode.anyRevision,
+          session: doubtful.session
+        )
+      )
+      if !actions.isEmpty { self.doubtful[index].isBeingSwept = true }
+      return actions
     }
   }
+
+  /// A key is gone that may have been in doubt.
+  private mutating func swept(_ node: QueueNode, wasThere: Bool) {
+    guard
+      node.revision == QueueNode.anyRevision,
+      let index = self.doubtful.firstIndex(where: { $0.node.key == node.key && $0.isBeingSwept })
+    else { return }
+    var doubt = self.doubtful[index]
+    doubt.isBeingSwept = false
+    // What the servers had refused to delete was no copy.
+    if wasThere, !doubt.isRefused { doubt.copies -= 1 }
+    if !wasThere { doubt.sweepsLeft -= 1 }
+    doubt.isRefused = false
+    self.doubtful[index] = doubt
+    if doubt.copies <= 0 || doubt.sweepsLeft <= 0 { self.doubtful.remove(at: index) }
+  }
+
+  // MARK: The end
 
   mutating func sessionEnded(_ session: UInt64) -> [QueueAction] {
     let settled = self.deletes.filter { $0.session == session }
     self.deletes.subtract(settled)
     for (number, of) in self.entries where of.session == session { self.entries[number] = nil }
-    self.doubtful.removeAll { $0.session == session }
+    self.doubtful.removeAll { $0.node.session == session }
     return settled.map { .releaseSettled($0) }
   }
 

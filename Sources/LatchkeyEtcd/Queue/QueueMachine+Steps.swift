@@ -76,7 +76,8 @@ extension QueueMachine {
     }
     if !attempt.isOwnWatchAsked {
       attempt.isOwnWatchAsked = true
-      actions.append(.watchOwn(attempt: attempt.number, node, asOf: view.revision))
+      // Whenever the place was read: the key stood at its own revision.
+      actions.append(.watchOwn(attempt: attempt.number, node, asOf: max(view.revision, node.revision)))
     }
     self.phase = .watching(attempt, node, view)
     return actions

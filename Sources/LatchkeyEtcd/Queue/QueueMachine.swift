@@ -21,6 +21,8 @@ package struct QueueMachine: Sendable {
     package var needsLiveTerm = true
     /// What an abandoned attempt has left is deleted.
     package var cleansUpAfterAbandonedEntries = true
+    /// What an attempt may have written that was answered with an error is deleted.
+    package var cleansUpAfterFailedEntries = true
     /// A key whose request may be carried out once more is deleted once more, and is not used again.
     package var sweepsDoubtfulKeys = true
     /// A key is used again only when it is known to be gone.
@@ -62,7 +64,7 @@ package struct QueueMachine: Sendable {
   }
 
   var phase = Phase.idle
-  var litter = QueueLitter()
+  var litter: QueueLitter
   var patient = 0
   var impatient = 0
   var session: UInt64?
@@ -70,8 +72,13 @@ package struct QueueMachine: Sendable {
   var nextGrant: UInt64 = 1
   let rules: Rules
 
-  package init(session: UInt64?, rules: Rules = Rules()) {
+  /// - Parameters:
+  ///   - session: The session to contend in, if there is one.
+  ///   - sweeps: How many sweeps in vain prove that a request without an answer will not be carried out any more.
+  ///   - rules: The rules to keep.
+  package init(session: UInt64?, sweeps: Int = 20, rules: Rules = Rules()) {
     self.session = session
+    self.litter = QueueLitter(sweeps: sweeps)
     self.rules = rules
   }
 
@@ -129,8 +136,8 @@ package struct QueueMachine: Sendable {
       return []
     case .sessionEnded(let session): return self.sessionEnded(session)
     case .closed(let error): return self.closed(error)
-    case .entered(let number, let result, let inDoubt):
-      return self.entered(number, result, inDoubt: inDoubt, termIsLive: termIsLive)
+    case .entered(let number, let result, let node, let copies):
+      return self.entered(number, result, node, copies: copies, termIsLive: termIsLive)
     case .checked(let number, let result): return self.checked(number, result, termIsLive: termIsLive)
     case .predecessorWatched(let number, let key, let isGapless):
       return self.predecessorWatched(number, key, isGapless: isGapless)
@@ -142,7 +149,8 @@ package struct QueueMachine: Sendable {
       return self.giveUp(node, error)
     case .confirmed(let node, let exists): return exists ? [] : self.ownGone(node)
     case .deleteDelayed(let node): return self.litter.contains(node) ? [.releaseSettled(node)] : []
-    case .deleted(let node, let isGone): return self.litter.deleted(node, isGone: isGone)
+    case .deleted(let node, let isGone, let wasThere):
+      return self.litter.deleted(node, isGone: isGone, wasThere: wasThere)
     case .recheck: return self.recheck()
     }
   }
@@ -184,13 +192,17 @@ package struct QueueMachine: Sendable {
   private mutating func entered(
     _ number: UInt64,
     _ result: Result<QueueEntry, QueueFailure>,
-    inDoubt: QueueNode?,
+    _ node: QueueNode?,
+    copies: Int,
     termIsLive: Bool
   ) -> [QueueAction] {
     // When the session is over, no copy can create anything any more.
-    if let inDoubt, inDoubt.session == self.session, self.rules.sweepsDoubtfulKeys { self.litter.doubt(inDoubt) }
+    if let node, copies > 0, node.session == self.session, self.rules.sweepsDoubtfulKeys {
+      self.litter.doubt(node, copies: copies)
+    }
+    let written = self.rules.cleansUpAfterFailedEntries ? node : nil
     guard case .entering(let attempt) = self.phase, attempt.number == number else {
-      return self.litter.lateEntry(number, result)
+      return self.litter.lateEntry(number, result, written: written)
     }
     switch result {
     case .success(.entered(let node, let view)): return self.placed(attempt, node, view, termIsLive: termIsLive)
@@ -200,9 +212,12 @@ package struct QueueMachine: Sendable {
       return self.answerImpatient(view) + self.startIfWanted()
     case .success(.gone): return self.restart()
     case .failure(.sessionOver): return self.sessionOver()
-    case .failure(.permanent(let error)):
+    case .failure(.rejected(let error)):
       self.phase = .idle
       return self.failAll(error)
+    case .failure(.failed(let error)):
+      self.phase = .idle
+      return (written.map { self.litter.delete($0) } ?? []) + self.failAll(error)
     }
   }
 
@@ -225,7 +240,7 @@ package struct QueueMachine: Sendable {
       if again, self.rules.readsOnceWatched, case .held = self.phase { return actions + [.confirm(node)] }
       return actions
     case .failure(.sessionOver): return self.sessionOver()
-    case .failure(.permanent(let error)): return self.giveUp(node, error)
+    case .failure(.rejected(let error)), .failure(.failed(let error)): return self.giveUp(node, error)
     }
   }
 
@@ -272,8 +287,9 @@ package struct QueueMachine: Sendable {
   private mutating func predecessorGone(_ number: UInt64, _ key: [UInt8], termIsLive: Bool) -> [QueueAction] {
     switch self.phase {
     case .watching(let attempt, let node, let view) where attempt.number == number && attempt.watched == key:
-      // Nobody can have come between: whoever enters after our key stands behind it. Our own deletion would have been told
-      // before this one: both are watched on one stream, and it tells in the order of revisions.
+      // Nobody can have come between: contenders that enter after our key stand behind it. The deletion of our own key, which
+      // somebody else would have to delete by hand, is mostly reported first: both are watched on one stream. A server that
+      // has to catch up with one of the watches may report it a tenth of a second later; the grant is then lost as soon.
       if attempt.isOwnWatched, view.isNext || !self.rules.readsBehindSeveral {
         return self.ripen(attempt, node, termIsLive: termIsLive)
       }

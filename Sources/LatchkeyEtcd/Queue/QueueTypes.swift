@@ -67,8 +67,11 @@ package enum QueueCheck: Hashable, Sendable {
 package enum QueueFailure: Error, Hashable, Sendable {
   /// The session is over, and with it all its keys.
   case sessionOver
-  /// Asking again will not help; the shell keeps the error that belongs to the number.
-  case permanent(UInt64)
+  /// The servers rejected the request before they carried out any part of it, and asking again will not help; the shell
+  /// keeps the error that belongs to the number.
+  case rejected(UInt64)
+  /// The servers answered with an error, which does not prove that nothing was written.
+  case failed(UInt64)
 }
 
 /// What happens to the queue of one lock within one client.
@@ -83,9 +86,12 @@ package enum QueueEvent: Sendable {
   case sessionEnded(UInt64)
   /// No session will come any more.
   case closed(UInt64)
-  /// The attempt to enter was answered. If a copy of the request may still be on its way, whatever the answer was, the key
-  /// that it would create is in doubt.
-  case entered(attempt: UInt64, Result<QueueEntry, QueueFailure>, inDoubt: QueueNode?)
+  /// The attempt to enter was answered.
+  ///
+  /// - `node`: the key that it meant to create, with its revision where the servers have shown that it stands; nil if nothing was
+  ///   sent.
+  /// - `copies`: how many copies of the request may still be carried out, whatever the answer was: each can create the key.
+  case entered(attempt: UInt64, Result<QueueEntry, QueueFailure>, node: QueueNode?, copies: Int)
   /// Our place was read.
   case checked(attempt: UInt64, Result<QueueCheck, QueueFailure>)
   /// The watch on the predecessor is set. It tells what was deleted since our place was read if it has no gap; otherwise not
@@ -101,8 +107,8 @@ package enum QueueEvent: Sendable {
   case confirmed(QueueNode, exists: Bool)
   /// A delete got no answer at first; it goes on in the background.
   case deleteDelayed(QueueNode)
-  /// A delete was answered; if the key is not gone, the servers refused.
-  case deleted(QueueNode, isGone: Bool)
+  /// A delete was answered; if the key is not gone, the servers refused. Otherwise it says whether there was a key to delete.
+  case deleted(QueueNode, isGone: Bool, wasThere: Bool)
   /// From time to time: an event may have been lost.
   case recheck
 }

@@ -32,11 +32,11 @@ struct ModelClient {
     let isDeletion: Bool
   }
 
-  /// A transaction: one goes after the other, and one without an answer goes again.
+  /// A transaction: one goes after the other, or several go together, and one without an answer goes again.
   struct Request {
     var action: QueueAction
-    /// Whether a copy of it may be carried out beside it.
-    var isDoubtful = false
+    /// How many copies of it were sent and got no answer.
+    var copies = 0
   }
 
   struct Hold {
@@ -72,7 +72,7 @@ struct ModelClient {
     self.session = session
     self.callers = callers
     self.comesBack = callers.count > 1
-    self.machine = QueueMachine(session: session, rules: rules)
+    self.machine = QueueMachine(session: session, sweeps: 1, rules: rules)
   }
 
   func watch(isOwn: Bool) -> Int? { self.watches.firstIndex { $0.isOwn == isOwn } }

@@ -9,10 +9,12 @@ struct ModelServer {
     let session: UInt64
   }
 
-  /// Oldest first.
+  /// By revision, and keys of one revision in the order of their names.
   private(set) var keys: [Key] = []
   private(set) var sessions: [UInt64]
   private(set) var revision: Int64 = 1
+  /// While several transactions are carried out as one: what was there before, and the revision that they share.
+  private var shared: (before: [Key], revision: Int64)?
 
   init(sessions: [UInt64]) {
     self.sessions = sessions
@@ -37,41 +39,62 @@ struct ModelServer {
     return gone
   }
 
+  /// What follows is carried out as one transaction: all conditions are evaluated first, each operation sees what those before it have
+  /// done, and all that is written has one revision, which is also what reads report from the first write on.
+  mutating func beginTogether() { self.shared = (self.keys, self.revision + 1) }
+
+  mutating func endTogether() { self.shared = nil }
+
+  private mutating func write() { self.revision = self.shared?.revision ?? self.revision + 1 }
+
+  /// - Returns: The answer, and whether it was this request that created the key.
   mutating func enter(
     _ name: [UInt8],
     slot: UInt64,
     session: UInt64,
     onlyIfEmpty: Bool
-  ) -> Result<QueueEntry, QueueFailure> {
-    guard self.sessions.contains(session) else { return .failure(.sessionOver) }
-    if self.place(of: name) == nil {
-      guard self.keys.isEmpty || !onlyIfEmpty else { return .success(.busy(QueueView(ahead: self.keys.count))) }
-      self.revision += 1
+  ) -> (Result<QueueEntry, QueueFailure>, isCreated: Bool) {
+    guard self.sessions.contains(session) else { return (.failure(.sessionOver), false) }
+    let before = self.shared?.before ?? self.keys
+    var isCreated = false
+    if !before.contains(where: { $0.name == name }) {
+      guard before.isEmpty || !onlyIfEmpty else { return (.success(.busy(QueueView(ahead: before.count))), false) }
+      self.write()
       self.keys.append(Key(name: name, revision: self.revision, session: session))
+      self.keys.sort { ($0.revision, $0.name[0], $0.name[2]) < ($1.revision, $1.name[0], $1.name[2]) }
+      isCreated = true
     }
-    guard let place = self.place(of: name) else { return .success(.gone) }
+    guard let place = self.place(of: name) else { return (.success(.gone), false) }
     let node = QueueNode(key: name, slot: slot, revision: self.keys[place].revision, session: session)
-    return .success(.entered(node, self.view(of: place)))
+    let others = self.keys.indices.filter { isCreated ? $0 != place : self.keys[$0].revision < node.revision }
+    return (.success(.entered(node, self.view(behind: others))), isCreated)
   }
 
   func check(_ node: QueueNode) -> Result<QueueCheck, QueueFailure> {
     guard self.sessions.contains(node.session) else { return .failure(.sessionOver) }
-    guard self.has(node), let place = self.place(of: node.key) else { return .success(.gone) }
-    return .success(.standing(self.view(of: place)))
+    guard self.has(node) else { return .success(.gone) }
+    return .success(.standing(self.view(behind: self.keys.indices.filter { self.keys[$0].revision < node.revision })))
   }
 
   /// - Returns: Whether there was something to delete.
   mutating func delete(_ name: [UInt8], revision: Int64) -> Bool {
-    guard let place = self.place(of: name) else { return false }
-    guard revision == QueueNode.anyRevision || self.keys[place].revision == revision else { return false }
-    self.revision += 1
+    let before = self.shared?.before ?? self.keys
+    guard let key = before.first(where: { $0.name == name }), let place = self.place(of: name) else { return false }
+    guard revision == QueueNode.anyRevision || key.revision == revision else { return false }
+    self.write()
     self.keys.remove(at: place)
     return true
   }
 
-  private func view(of place: Int) -> QueueView {
-    let predecessor = place > 0 ? self.keys[place - 1].name : nil
-    return QueueView(predecessor: predecessor, isNext: place == 1, ahead: place, revision: self.revision)
+  /// - Parameter others: The keys that stand before, by their places.
+  private func view(behind others: [Int]) -> QueueView {
+    let predecessor = others.last.map { self.keys[$0].name }
+    return QueueView(
+      predecessor: predecessor,
+      isNext: others.count == 1,
+      ahead: others.count,
+      revision: self.revision
+    )
   }
 }
 #endif

@@ -15,6 +15,7 @@ struct QueueExplorationTests {
   private static let three = [patient, patient, patient]
   /// One client that comes back, so that keys are used again.
   private static let returning = [[true, true], patient]
+  private static let tries = [[true, false], [false]]
 
   private func expectSound(
     _ what: String,
@@ -29,7 +30,7 @@ struct QueueExplorationTests {
 
   /// Faults after which a client goes on with what it has.
   private static let common: [QueueModel.Fault] = [
-    .cancel, .loseAnswer, .loseEvent, .breakStream, .deleteByHand, .restart,
+    .cancel, .loseAnswer, .failEntry, .loseEvent, .breakStream, .deleteByHand, .restart,
   ]
 
   @Test("hold in every state of three clients")
@@ -50,6 +51,23 @@ struct QueueExplorationTests {
     guard isDeep else { return }
     let cancelled = QueueModel(callers: Self.returning, faults: 1, of: [.cancel])
     self.expectSound("a client that comes back, one cancellation", cancelled)
+  }
+
+  @Test("hold in every state of two sets of locks of one client, whose requests share transactions")
+  func sharedTransactions() {
+    let small = [[[true, true]], Self.two, Self.tries]
+    for callers in isDeep ? small + [Self.returning] : small {
+      var shared = QueueModel(callers: callers, faults: 1, of: [.cancel])
+      shared.sharesFlights = true
+      shared.hasNestedNeighbours = true
+      self.expectSound("two sets of locks of one client, one cancellation", shared)
+      // Either of two rules is enough.
+      shared.scheduling.deletesFirst = false
+      self.expectSound("the same, if deletes come in any order", shared)
+      shared.scheduling.deletesFirst = true
+      shared.shell.datesSharedReads = false
+      self.expectSound("the same, if reads are dated by the whole transaction", shared)
+    }
   }
 
   @Test("hold in every state of three clients with any fault", .enabled(if: isDeep))
@@ -150,7 +168,7 @@ struct QueueExplorationTests {
     _ = machine.handle(.joined(patient: true), termIsLive: true)
     let node = QueueNode(key: [1], slot: 0, revision: 7, session: 1)
     let behind = QueueEntry.entered(node, QueueView(predecessor: [2], isNext: true, ahead: 1))
-    _ = machine.handle(.entered(attempt: 1, .success(behind), inDoubt: nil), termIsLive: true)
+    _ = machine.handle(.entered(attempt: 1, .success(behind), node: nil, copies: 0), termIsLive: true)
     _ = machine.handle(.predecessorWatched(attempt: 1, key: [2], isGapless: false), termIsLive: true)
     let check = machine.handle(.predecessorGone(attempt: 1, key: [2]), termIsLive: true)
     #expect(check == [.check(attempt: 1, node)])
@@ -210,6 +228,36 @@ struct QueueExplorationTests {
     mistake("a key is used again before it is gone for good", by: returning, after: .delayRequest, leadsTo: "at once") {
       $0.rules.sparesOccupiedSlots = false
       $0.shell.comparesOnDelete = false
+    },
+    mistake(
+      "what an entry that was answered with an error has left is forgotten",
+      after: .failEntry,
+      leadsTo: "nothing more"
+    ) {
+      $0.rules.cleansUpAfterFailedEntries = false
+    },
+    mistake(
+      "deletes that share a transaction with a read behind it count as known",
+      by: returning,
+      after: .cancel,
+      leadsTo: "nothing more happens"
+    ) {
+      $0.sharesFlights = true
+      $0.scheduling.deletesFirst = false
+      $0.shell.datesSharedReads = false
+    },
+    mistake("two keys of one queue are created in one transaction", leadsTo: "is not greater than the last") {
+      $0.sharesFlights = true
+      $0.scheduling.separatesKeysOfOnePrefix = false
+    },
+    mistake(
+      "a key among those of nested names is written and forgotten",
+      by: [[false]],
+      leadsTo: "nothing more happens"
+    ) {
+      $0.hasNestedNeighbours = true
+      $0.scheduling.separatesNestedNames = false
+      $0.shell.knowsOwnRevision = false
     },
     mistake("an event that was lost is not made up for", after: .loseEvent, leadsTo: "nothing more happens") {
       $0.rules.rechecks = false

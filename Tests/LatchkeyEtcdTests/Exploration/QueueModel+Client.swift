@@ -29,7 +29,11 @@ extension QueueModel {
     case .lose(let grant):
       if state.clients[index].hold?.grant == grant { state.clients[index].hold = nil }
     case .answerImpatient: state.clients[index].waiting.removeAll { !$0 }
-    case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
+    case .fail(let error):
+      guard error == Self.failure else {
+        throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
+      }
+      state.clients[index].waiting = []
     case .releaseSettled: break
     }
   }
@@ -123,24 +127,38 @@ extension QueueModel {
 
   // MARK: The server
 
-  func carryOut(_ action: QueueAction, _ index: Int, isDoubtful: Bool, _ state: inout State) -> QueueEvent? {
+  /// - Parameter copies: How many copies of the request were sent before and got no answer.
+  func carryOut(_ action: QueueAction, _ index: Int, copies: Int, _ state: inout State) -> QueueEvent? {
     switch action {
     case .enter(let attempt, let session, let slot, let onlyIfEmpty):
-      let key = [UInt8(index), UInt8(session), UInt8(slot)]
-      let entry = state.server.enter(key, slot: slot, session: session, onlyIfEmpty: onlyIfEmpty)
-      let node = QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session)
-      return .entered(attempt: attempt, entry, inDoubt: isDoubtful ? node : nil)
+      guard let node = self.node(of: action, index) else { return nil }
+      let (entry, isCreated) = state.server.enter(node.key, slot: slot, session: session, onlyIfEmpty: onlyIfEmpty)
+      var copies = copies
+      // A copy has been carried out before.
+      if copies > 0, !isCreated, case .success(.entered) = entry { copies -= 1 }
+      return .entered(attempt: attempt, entry, node: node, copies: copies)
     case .check(let attempt, let node): return .checked(attempt: attempt, state.server.check(node))
     case .confirm(let node): return .confirmed(node, exists: state.server.has(node))
     case .delete(let node):
-      self.delete(node.key, revision: self.shell.comparesOnDelete ? node.revision : QueueNode.anyRevision, &state)
-      return .deleted(node, isGone: true)
+      let revision = self.shell.comparesOnDelete ? node.revision : QueueNode.anyRevision
+      return .deleted(node, isGone: true, wasThere: self.delete(node.key, revision: revision, &state))
     default: return nil
     }
   }
 
-  func delete(_ key: [UInt8], revision: Int64, _ state: inout State) {
-    if state.server.delete(key, revision: revision) { self.tell(key, &state) }
+  /// The key that an entry is about, whatever its revision.
+  func node(of action: QueueAction, _ index: Int) -> QueueNode? {
+    guard case .enter(_, let session, let slot, _) = action else { return nil }
+    let key = [UInt8(index), UInt8(session), UInt8(slot)]
+    return QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session)
+  }
+
+  /// - Returns: Whether there was something to delete.
+  @discardableResult
+  func delete(_ key: [UInt8], revision: Int64, _ state: inout State) -> Bool {
+    guard state.server.delete(key, revision: revision) else { return false }
+    self.tell(key, &state)
+    return true
   }
 
   func tell(_ key: [UInt8], _ state: inout State) {
@@ -193,9 +211,9 @@ extension QueueAction {
   /// What the client hears of a request when its session is over.
   fileprivate var answerWithoutSession: QueueEvent? {
     switch self {
-    case .enter(let attempt, _, _, _): .entered(attempt: attempt, .failure(.sessionOver), inDoubt: nil)
+    case .enter(let attempt, _, _, _): .entered(attempt: attempt, .failure(.sessionOver), node: nil, copies: 0)
     case .check(let attempt, _): .checked(attempt: attempt, .failure(.sessionOver))
-    case .delete(let node): .deleted(node, isGone: true)
+    case .delete(let node): .deleted(node, isGone: true, wasThere: false)
     default: nil
     }
   }
@@ -218,7 +236,7 @@ extension QueueMachine {
   /// nor while a key is in use that may come back later.
   var heedsRecheck: Bool {
     switch self.phase {
-    case .idle, .watching, .held: !self.litter.doubtful.contains { $0.key == self.node?.key }
+    case .idle, .watching, .held: !(self.node.map { self.litter.doubts($0.key) } ?? false)
     default: false
     }
   }

@@ -82,7 +82,7 @@ private struct ClientDigest {
     self.words.add(client.requests.count)
     for request in client.requests {
       self.add(request.action)
-      self.words.add(request.isDoubtful)
+      self.words.add(request.copies)
     }
     self.words.add(client.answers.count)
     for answer in client.answers { self.add(answer) }
@@ -206,7 +206,12 @@ private struct ClientDigest {
     self.words.add(litter.entries.count)
     for (_, attempt) in litter.entries.sorted(by: { $0.key < $1.key }) { self.add(attempt) }
     self.words.add(litter.doubtful.count)
-    for node in litter.doubtful { self.add(mention: node) }
+    for doubt in litter.doubtful {
+      self.add(mention: doubt.node)
+      self.words.add(doubt.copies)
+      self.words.add(doubt.sweepsLeft)
+      self.words.add(doubt.isBeingSwept)
+    }
   }
 
   private mutating func add(_ attempt: QueueMachine.Attempt) {
@@ -285,11 +290,11 @@ private struct ClientDigest {
 
   private mutating func add(_ event: QueueEvent) {
     switch event {
-    case .entered(let attempt, let result, let inDoubt):
+    case .entered(let attempt, let result, let node, let copies):
       self.words.add(1)
       self.attempt(attempt)
-      self.words.add(inDoubt != nil)
-      if let inDoubt { self.add(mention: inDoubt) }
+      self.words.add(copies)
+      if let node { self.add(mention: node) }
       switch result {
       case .success(.entered(let node, let view)):
         self.words.add(1)
@@ -297,7 +302,8 @@ private struct ClientDigest {
         self.add(view)
       case .success(.busy): self.words.add(2)
       case .success(.gone): self.words.add(3)
-      case .failure: self.words.add(4)
+      case .failure(.sessionOver): self.words.add(4)
+      case .failure: self.words.add(5)
       }
     case .checked(let attempt, let result):
       self.words.add(2)
@@ -312,8 +318,8 @@ private struct ClientDigest {
     case .confirmed(let node, let exists):
       self.words.add(exists ? 7 : 8)
       self.add(mention: node)
-    case .deleted(let node, _):
-      self.words.add(9)
+    case .deleted(let node, _, let wasThere):
+      self.words.add(wasThere ? 9 : 10)
       self.add(mention: node)
     default: preconditionFailure("no message")
     }
@@ -323,7 +329,7 @@ private struct ClientDigest {
 extension ModelServer {
   /// The revision of the key that an entry will find, if it was carried out before.
   fileprivate func revision(foundBy request: ModelClient.Request) -> Int64? {
-    guard request.isDoubtful, case .enter(_, let session, let slot, _) = request.action else { return nil }
+    guard request.copies > 0, case .enter(_, let session, let slot, _) = request.action else { return nil }
     return self.keys.first { $0.session == session && UInt64($0.name[2]) == slot }?.revision
   }
 }
@@ -332,14 +338,14 @@ extension QueueEvent {
   /// The place that a read has found.
   fileprivate var view: QueueView? {
     switch self {
-    case .entered(_, .success(.entered(_, let view)), _), .checked(_, .success(.standing(let view))): view
+    case .entered(_, .success(.entered(_, let view)), _, _), .checked(_, .success(.standing(let view))): view
     default: nil
     }
   }
 
   /// The key that an entry has found or made.
   fileprivate var node: QueueNode? {
-    if case .entered(_, .success(.entered(let node, _)), _) = self { node } else { nil }
+    if case .entered(_, .success(.entered(let node, _)), _, _) = self { node } else { nil }
   }
 }
 #endif

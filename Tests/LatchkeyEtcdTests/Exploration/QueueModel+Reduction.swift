@@ -16,6 +16,8 @@ import LatchkeyTesting
 extension QueueModel {
   /// Steps that are enough for now, if that is not all: one that may be taken alone, or all that concern one client alone.
   func sufficientSteps(from state: State, _ plan: [Int]) -> [Step]? {
+    // What may be carried out alone may also share a transaction with what comes later.
+    guard !self.sharesFlights else { return nil }
     for index in state.clients.indices {
       if let step = self.soleStep(of: index, state, plan) { return [step] }
     }

@@ -17,6 +17,12 @@ extension QueueModel {
     case .serve(let index):
       return
         "the server carries out \(Self.name(index))'s \(self.describe(state.clients[index].requests.first?.action))"
+    case .serveTogether(let first, let second):
+      let names = first == second ? Self.name(first) : "\(Self.name(first)) and then \(Self.name(second))"
+      return "the server carries out all that \(names) asked for, in one transaction"
+    case .serveAmongNested(let index):
+      let action = self.describe(state.clients[index].requests.first?.action)
+      return "the server carries out \(Self.name(index))'s \(action), in one transaction with those of nested names"
     case .hearAnswer(let index):
       return "\(Self.name(index)) hears \(self.describe(state.clients[index].answers.first))"
     case .hearEvent(let index):
@@ -37,6 +43,10 @@ extension QueueModel {
     case .delayRequest(let index):
       let action = self.describe(state.clients[index].requests.first?.action)
       return "FAULT: \(Self.name(index))'s \(action) gets stuck on its way; it is sent again"
+    case .failEntry(let index, let isWritten):
+      let action = self.describe(state.clients[index].requests.first?.action)
+      return
+        "FAULT: the server \(isWritten ? "carries out" : "drops") \(Self.name(index))'s \(action), and answers with an error"
     case .loseEvent(let index):
       return "FAULT: \(Self.name(index)) never hears \(self.describe(told: state.clients[index].events.first))"
     case .breakStream(let index): return "FAULT: \(Self.name(index))'s stream of watches breaks"
@@ -90,16 +100,17 @@ extension QueueModel {
 
   private func describe(_ event: QueueEvent?) -> String {
     switch event {
-    case .entered(_, .success(.entered(let node, let view)), _):
+    case .entered(_, .success(.entered(let node, let view)), _, _):
       "that it has entered at revision \(node.revision), \(view.predecessor.map { "behind \(self.text($0))" } ?? "first")"
-    case .entered(_, .success(.busy), _): "that somebody is there"
-    case .entered(_, .success(.gone), _): "that its key is gone again"
+    case .entered(_, .success(.busy), _, _): "that somebody is there"
+    case .entered(_, .success(.gone), _, _): "that its key is gone again"
+    case .entered(_, .failure(.failed), _, _): "of an error"
     case .entered: "that its session is over"
     case .checked(_, .success(.standing(let view))):
       view.predecessor.map { "that it stands behind \(self.text($0))" } ?? "that it is first"
     case .checked: "that its key is gone"
     case .confirmed(_, let exists): exists ? "that its key stands" : "that its key is gone"
-    case .deleted(let node, _): "that its key \(node.slot) is deleted"
+    case .deleted(let node, _, _): "that its key \(node.slot) is deleted"
     default: "something"
     }
   }

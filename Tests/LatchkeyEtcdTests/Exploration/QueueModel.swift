@@ -16,10 +16,14 @@ struct QueueModel: ExplorationModel {
     var trustsOldWatches = false
     /// The deadline passes before the server can end the session.
     var deadlineComesFirst = true
+    /// What is read in one transaction with deletes counts as read a revision earlier.
+    var datesSharedReads = true
+    /// The revision of a new key is known though it is not among the newest that were read.
+    var knowsOwnRevision = true
   }
 
   enum Fault: CaseIterable {
-    case cancel, loseAnswer, delayRequest, loseEvent, breakStream, pause, deleteByHand, restart
+    case cancel, loseAnswer, delayRequest, failEntry, loseEvent, breakStream, pause, deleteByHand, restart
   }
 
   enum Step: Hashable {
@@ -28,6 +32,10 @@ struct QueueModel: ExplorationModel {
     case join(Int)
     case release(Int)
     case serve(Int)
+    /// What two clients, or one, have asked for is carried out in one transaction, the first one's before the second one's.
+    case serveTogether(Int, Int)
+    /// An entry is carried out in one transaction with entries into the queues of nested names.
+    case serveAmongNested(Int)
     case hearAnswer(Int)
     case hearEvent(Int)
     case setWatch(Int, Int)
@@ -42,6 +50,8 @@ struct QueueModel: ExplorationModel {
     case cancel(Int)
     case loseAnswer(Int)
     case delayRequest(Int)
+    /// The server answers an entry with an error, whether or not it has carried it out.
+    case failEntry(Int, isWritten: Bool)
     case loseEvent(Int)
     case breakStream(Int)
     case pause(Int)
@@ -62,6 +72,14 @@ struct QueueModel: ExplorationModel {
 
   var rules = QueueMachine.Rules()
   var shell = Shell()
+  /// The rules for what shares a transaction.
+  var scheduling = TransactionSchedule<ModelTransaction>.Rules()
+  /// Whether the clients are sets of locks of one process, whose requests may share a transaction.
+  var sharesFlights = false
+  /// Whether others of the process contend for nested names.
+  var hasNestedNeighbours = false
+  /// The number of the error that stands for an entry which the server has failed.
+  static let failure: UInt64 = 77
   /// For each client, who asks: whether each caller is patient.
   let callers: [[Bool]]
   let budget: Int
@@ -121,6 +139,7 @@ struct QueueModel: ExplorationModel {
     if !client.callers.isEmpty { steps.append(.join(index)) }
     if client.hold != nil { steps.append(.release(index)) }
     if !client.requests.isEmpty { steps.append(.serve(index)) }
+    self.addSharedFlights(of: index, state, &steps)
     if !client.answers.isEmpty { steps.append(.hearAnswer(index)) }
     if !client.events.isEmpty { steps.append(.hearEvent(index)) }
     for position in client.watches.indices where !client.watches[position].isSet {
@@ -142,6 +161,9 @@ struct QueueModel: ExplorationModel {
     if let request = client.requests.first, !request.action.isRead {
       if self.faults.contains(.loseAnswer) { steps.append(.loseAnswer(index)) }
       if self.faults.contains(.delayRequest) { steps.append(.delayRequest(index)) }
+      if self.faults.contains(.failEntry), case .enter = request.action {
+        steps += [.failEntry(index, isWritten: false), .failEntry(index, isWritten: true)]
+      }
     }
     if self.faults.contains(.loseEvent), let event = client.events.first, event.isDeletion {
       steps.append(.loseEvent(index))
@@ -159,8 +181,8 @@ struct QueueModel: ExplorationModel {
   /// Whom a step strikes, if it is a fault: a client, or else the server.
   private func target(of step: Step, in state: State) -> Int? {
     switch step {
-    case .cancel(let index), .loseAnswer(let index), .delayRequest(let index), .loseEvent(let index),
-      .breakStream(let index), .pause(let index), .deleteByHand(let index):
+    case .cancel(let index), .loseAnswer(let index), .delayRequest(let index), .failEntry(let index, _),
+      .loseEvent(let index), .breakStream(let index), .pause(let index), .deleteByHand(let index):
       index
     case .restart: state.clients.count
     case .expire(let index, let session):
@@ -186,8 +208,29 @@ struct QueueModel: ExplorationModel {
       try self.feed(.released(grant: hold.grant), index, &state)
     case .serve(let index):
       let request = state.clients[index].requests.removeFirst()
-      let answer = self.carryOut(request.action, index, isDoubtful: request.isDoubtful, &state)
+      let answer = self.carryOut(request.action, index, copies: request.copies, &state)
       if let answer { state.clients[index].answers.append(answer) }
+    case .serveTogether(let first, let second):
+      self.serveTogether(first == second ? [first] : [first, second], &state)
+    case .serveAmongNested(let index):
+      let request = state.clients[index].requests.removeFirst()
+      let before = state.server.keys.count
+      var answer = self.carryOut(request.action, index, copies: request.copies, &state)
+      if !self.shell.knowsOwnRevision, state.server.keys.count > before,
+        case .entered(let attempt, .success, let node, let copies) = answer
+      {
+        let busy = QueueEntry.busy(QueueView(ahead: state.server.keys.count))
+        answer = .entered(attempt: attempt, .success(busy), node: node, copies: copies)
+      }
+      if let answer { state.clients[index].answers.append(answer) }
+    case .failEntry(let index, let isWritten):
+      let request = state.clients[index].requests.removeFirst()
+      guard case .enter(let attempt, _, _, _) = request.action else { return }
+      if isWritten { _ = self.carryOut(request.action, index, copies: 0, &state) }
+      let node = self.node(of: request.action, index)
+      state.clients[index].answers.append(
+        .entered(attempt: attempt, .failure(.failed(Self.failure)), node: node, copies: request.copies)
+      )
     case .hearAnswer(let index): try self.feed(state.clients[index].answers.removeFirst(), index, &state)
     case .hearEvent(let index): try self.hear(index, &state)
     case .setWatch(let index, let position): self.setWatch(index, position, &state)
@@ -202,13 +245,13 @@ struct QueueModel: ExplorationModel {
     case .ghost(let index, let position):
       let action = state.clients[index].ghosts.remove(at: position)
       let before = state.server.keys.count
-      _ = self.carryOut(action, index, isDoubtful: true, &state)
+      _ = self.carryOut(action, index, copies: 0, &state)
       if state.server.keys.count > before { state.clients[index].needsRecheck = true }
     case .loseAnswer(let index):
-      state.clients[index].requests[0].isDoubtful = true
-      _ = self.carryOut(state.clients[index].requests[0].action, index, isDoubtful: true, &state)
+      state.clients[index].requests[0].copies += 1
+      _ = self.carryOut(state.clients[index].requests[0].action, index, copies: 0, &state)
     case .delayRequest(let index):
-      state.clients[index].requests[0].isDoubtful = true
+      state.clients[index].requests[0].copies += 1
       state.clients[index].ghosts.append(state.clients[index].requests[0].action)
     case .loseEvent(let index):
       state.clients[index].events.removeFirst()

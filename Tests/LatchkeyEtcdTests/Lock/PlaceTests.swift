@@ -39,7 +39,7 @@ struct PlaceTests {
     _ = machine.handle(.joined(patient: true), termIsLive: true)
     let node = QueueNode(key: [1], slot: 0, revision: 300, session: 1)
     let entry = QueueEntry.entered(node, QueueView(predecessor: [2], ahead: 200, revision: 300))
-    _ = machine.handle(.entered(attempt: 1, .success(entry), inDoubt: nil), termIsLive: true)
+    _ = machine.handle(.entered(attempt: 1, .success(entry), node: nil, copies: 0), termIsLive: true)
     #expect(machine.view?.ahead == 200)
     #expect(machine.handle(.recheck, termIsLive: true) == [.check(attempt: 1, node)])
     let check = QueueCheck.standing(QueueView(predecessor: [2], revision: 301))
