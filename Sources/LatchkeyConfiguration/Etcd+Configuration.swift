@@ -43,6 +43,7 @@ extension EtcdLocks.Configuration {
   /// | key | value |
   /// |---|---|
   /// | `prefix` | what all keys begin with |
+  /// | `answerTimeout` | duration: `500ms`, `10s`, `2m` |
   /// | `label` | a word about this contender |
   /// | `namesAreDimensions` | whether metrics have the lock's name |
   ///
@@ -51,6 +52,7 @@ extension EtcdLocks.Configuration {
   public init(config: ConfigReader) throws(LockError) {
     self.init()
     self.prefix = config.string(forKey: "prefix", default: self.prefix)
+    self.answerTimeout = try config.duration(forKey: "answerTimeout") ?? self.answerTimeout
     self.label = config.string(forKey: "label")
     self.observability.namesAreDimensions = try config.flag(forKey: "namesAreDimensions") ?? false
   }

@@ -68,7 +68,7 @@ extension EtcdClient {
     /// After how long without a sign of life the cluster deletes this client's keys. Whole seconds; what is given is rounded
     /// up, and the servers raise it to their minimum, one and a half election timeouts.
     public var sessionTimeout = Duration.seconds(15)
-    /// How long the first connection may take, and how long a try waits for an answer.
+    /// How long the first connection may take. How long a try waits is the locks' ``EtcdLocks/Configuration/answerTimeout``.
     public var connectTimeout = Duration.seconds(10)
     /// How long one request waits for its answer before it is sent to another member.
     public var requestTimeout = Duration.seconds(5)

@@ -92,11 +92,21 @@ struct ConnectionTests {
         try await lock.acquire(within: .seconds(5)).release()
         #expect(await failure(of: client.lock(try LockName("other")), within: .seconds(5))?.code == .notAuthorized)
         // What is allowed is not refused for the sake of others that are asked for at the same time, nor the other way round:
-        // the server does not look into a transaction inside a transaction.
-        async let allowed: Void = lock.acquire(within: .seconds(5)).release()
-        async let denied = failure(of: client.lock(try LockName("another")), within: .seconds(5))
-        try await allowed
-        #expect(try await denied?.code == .notAuthorized)
+        // the server does not look into a transaction inside a transaction. So they go side by side.
+        let isTxn: @Sendable (FaultProxy.Frame) -> Bool = { $0.grpcMethod == EtcdMethods.txn.path }
+        let held = await client.proxies[0].holdReply(matching: isTxn)
+        let sent = await client.proxies[0].watch(.clientToServer) { frame in
+          isTxn(frame) && RequestBytes.entersQueue(frame.bytes)
+        }
+        let first = Task { try await client.lock(try LockName("app/first")).acquire(within: .seconds(10)).release() }
+        try await held.struck()
+        let allowed = Task { try await lock.acquire(within: .seconds(10)).release() }
+        let denied = Task { await failure(of: client.lock(try LockName("another")), within: .seconds(10)) }
+        try await sent.struck(3)
+        await held.remove()
+        try await first.value
+        try await allowed.value
+        #expect(try await denied.value?.code == .notAuthorized)
       }
     }
   }

@@ -59,10 +59,11 @@ struct TransactionQueueTests {
     error.isUnsent = true
     return error
   }
-  private static let full = EtcdError(
-    CallStatus(.resourceExhausted, "etcdserver: mvcc: database space exceeded"),
-    endpoint: EtcdEndpoint("localhost:1")!  // Constant and valid.
-  )
+  private static var full: EtcdError {
+    var error = EtcdError(.refused, "database space exceeded")
+    error.isTransient = true
+    return error
+  }
 
   private func queue(hasIdentity: Bool = false) -> TransactionQueue {
     let executor = LoopExecutor(MultiThreadedEventLoopGroup.singleton.next())

@@ -8,10 +8,15 @@ import Testing
 
 @Suite("An etcd lock, when something goes wrong", .serialized, .timeLimit(.minutes(10)))
 struct FaultTests {
+  /// A re-check would find what an event should have told.
+  private static func withoutRecheck(_ configuration: inout EtcdClient.Configuration) {
+    configuration.recheckInterval = .seconds(3600)
+  }
+
   @Test("a holder whose lease is revoked is told at once, long before its deadline")
   func revokedWhileHolding() async throws {
     let servers = try await TestServers.shared.value
-    try await TestClient.with(servers, sessionTimeout: .seconds(30)) { client in
+    try await TestClient.with(servers, sessionTimeout: .seconds(30), change: Self.withoutRecheck) { client in
       let lease = try await client.lock(try uniqueName()).acquire(within: .seconds(5))
       let held = lease.held
       // The watch on our own key is set a moment after the grant, and what happened before is looked for.
@@ -25,7 +30,7 @@ struct FaultTests {
   @Test("a holder whose key is deleted by another is told, and says why that may be")
   func deletedByHand() async throws {
     let servers = try await TestServers.shared.value
-    try await TestClient.with(servers, sessionTimeout: .seconds(30)) { client in
+    try await TestClient.with(servers, sessionTimeout: .seconds(30), change: Self.withoutRecheck) { client in
       let name = try uniqueName()
       let lease = try await client.lock(name).acquire(within: .seconds(5))
       let held = lease.held
@@ -102,8 +107,11 @@ struct FaultTests {
   func pausedForLong() async throws {
     try await withEtcd { server in
       let servers = TestServers(members: [server])
-      try await TestClient.with(servers, sessionTimeout: .seconds(2), change: { $0.connectTimeout = .seconds(1) }) {
-        client in
+      try await TestClient.with(
+        servers,
+        sessionTimeout: .seconds(2),
+        changeLocks: { $0.answerTimeout = .seconds(1) }
+      ) { client in
         let lock = client.lock(try uniqueName())
         let lease = try await lock.acquire(within: .seconds(5))
         let held = lease.held
@@ -114,7 +122,8 @@ struct FaultTests {
         await expectLost(lease)
         #expect(await failure(of: lock, within: .zero)?.code == .unreachable)
         try server.resume()
-        try await lock.acquire(within: .seconds(20)).release()
+        try await waitUntil(within: .seconds(20)) { client.client.keeper.session != nil }
+        try await EtcdLocks(client: client.client).lock(lock.name).acquire(within: .seconds(20)).release()
       }
     }
   }
@@ -240,7 +249,7 @@ struct FaultTests {
   func compaction() async throws {
     let servers = try await TestServers.shared.value
     try await TestClient.with(servers) { first in
-      try await TestClient.with(servers) { second in
+      try await TestClient.with(servers, sessionTimeout: .seconds(30), change: Self.withoutRecheck) { second in
         let name = try uniqueName()
         let holder = try await first.lock(name).acquire(within: .seconds(5))
         // The answer to the first read waits in the proxy while the history goes.
@@ -271,6 +280,30 @@ struct FaultTests {
       #expect(await failure(of: others.lock(name), within: .milliseconds(200))?.code == .timedOut)
       try await lease.release()
       try await others.lock(name).acquire(within: .seconds(5)).release()
+    }
+  }
+
+  @Test("a release deletes no key that another has put in the place of the holder's")
+  func guardedDelete() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers) { other in
+      try await TestClient.with(servers, sessionTimeout: .seconds(30), change: Self.withoutRecheck) { client in
+        let name = try uniqueName()
+        let lease = try await client.lock(name).acquire(within: .seconds(5))
+        // The holder hears nothing of it, as if the event were still on its way.
+        for proxy in client.proxies {
+          await proxy.onFrame { frame in
+            let isEvent = frame.direction == .serverToClient && frame.grpcMethod == EtcdMethods.watch.path
+            return isEvent ? .drop : .pass
+          }
+        }
+        let key = try #require(try await other.keys("\(name)/").first)
+        try await other.delete(key)
+        let put = EtcdTxnRequest(then: [.put(Array(key.utf8), Array("another".utf8), lease: try other.lease)])
+        _ = try await other.client.connections.call(EtcdMethods.txn, put, timeout: .seconds(5))
+        try await lease.release()
+        #expect(try await other.keys("\(name)/") == [key])
+      }
     }
   }
 

@@ -39,6 +39,8 @@ final class TestClient: LockProvider {
     client.begin()
     try await client.waitUntilReady()
     var locksConfiguration = EtcdLocks.Configuration()
+    // Servers that were stopped a moment ago, on a busy machine.
+    locksConfiguration.answerTimeout = .seconds(10)
     changeLocks(&locksConfiguration)
     let locks = EtcdLocks(client: client, configuration: locksConfiguration)
     return TestClient(client: client, locks: locks, proxies: proxies)
@@ -49,9 +51,15 @@ final class TestClient: LockProvider {
     _ servers: TestServers,
     sessionTimeout: Duration = .seconds(3),
     change: (inout EtcdClient.Configuration) -> Void = { _ in },
+    changeLocks: (inout EtcdLocks.Configuration) -> Void = { _ in },
     _ body: (TestClient) async throws -> R
   ) async throws -> R {
-    let client = try await Self.open(servers, sessionTimeout: sessionTimeout, change: change)
+    let client = try await Self.open(
+      servers,
+      sessionTimeout: sessionTimeout,
+      change: change,
+      changeLocks: changeLocks
+    )
     do {
       let result = try await body(client)
       await client.close()
