@@ -26,7 +26,7 @@ struct ConfigurationTests {
     arguments: [
       ("", "no servers"), ("a", "no port"), (":2181", "no port"), ("a:", "port"), ("a:0", "port"), ("a:65536", "port"),
       ("a:-1", "port"), ("a:x", "port"), ("a:1,", "no port"), ("::1:2181", "brackets"), ("a b:1", "character"),
-      ("a:1/a//b", "/a//b"), ("a:1/a/", "/a/"), ("a:1/..", "/.."),
+      ("a:1/a//b", "\"//\""), ("a:1/a/", "end with \"/\""), ("a:1/..", "\"..\""),
     ]
   )
   func bad(connectString: String, reason: String) {

@@ -41,7 +41,11 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
   /// The name itself.
   public var description: String { self.rawValue }
 
-  private static func problem(with name: String) -> String? {
+  /// Which rule a text breaks as a name, if it does.
+  ///
+  /// - Parameter quotesName: Whether the name may be shown; not where it may be a piece of a password.
+  static func problem(with name: String, quotesName: Bool = true) -> String? {
+    let quoted = quotesName ? " \"\(name)\"" : ""
     if name.isEmpty { return "the lock name is empty" }
     let length = name.utf8.count
     if length > Self.maximumLength {
@@ -53,9 +57,9 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
     }
     // By scalars, as backends see it: a slash with a combining mark behind it is one `Character`, and yet a separator.
     for part in name.unicodeScalars.split(separator: "/", omittingEmptySubsequences: false) {
-      if part.isEmpty { return "the lock name \"\(name)\" has an empty part (a leading, trailing or doubled \"/\")" }
+      if part.isEmpty { return "the lock name\(quoted) has an empty part (a leading, trailing or doubled \"/\")" }
       if part.elementsEqual("..".unicodeScalars) || part.elementsEqual(".".unicodeScalars) {
-        return "the lock name \"\(name)\" has the part \"\(String(part))\""
+        return "the lock name\(quoted) has the part \"\(String(part))\""
       }
     }
     return nil

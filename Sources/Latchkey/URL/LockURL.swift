@@ -11,8 +11,9 @@
 ///
 /// `rediss://`, `redlocks://` and `etcds://` are the same over TLS; the query keys `ca`, `cert` and `key` name its files, and
 /// `servername` the name in the servers' certificates where they are reached by another. The name is all that follows the first
-/// `/`, percent-decoded. A user and a password stand before the hosts as in `redis://user:secret@host/orders`; neither is ever
-/// shown by ``description`` or in an error.
+/// `/`, percent-decoded; an `@` in it is written `%40`. A user and a password stand before the hosts as in
+/// `redis://user:secret@host/orders`; neither is ever shown by ``description`` or in an error, and an error quotes no piece of a URL
+/// that could be one.
 public struct LockURL: Hashable, Sendable {
   /// The backend that the URL names.
   public enum Scheme: String, CaseIterable, Hashable, Sendable {

@@ -1,7 +1,9 @@
 /// Takes the URL of a lock apart.
 ///
-/// A URL may hold a password, and a password with an unescaped `/`, `?` or `#` in it is torn apart at the wrong place. So an
-/// error quotes a piece of the URL only if no `@` follows the hosts: only then is it certain where the password ends.
+/// A URL may hold a password, and one with an unescaped `/`, `?` or `#` in it, or whose host was forgotten, is torn apart at the
+/// wrong place: a piece of it then passes for a port, a host, an option or the lock's name. So an error quotes nothing but the
+/// scheme. What would be accepted and still have a piece of a password where it is shown, an unescaped `@` behind the hosts, is
+/// refused.
 ///
 /// It reads scalars: a mark that combines with the `@` or the `/` before it makes one `Character` of both, and yet the URL goes on
 /// there.
@@ -10,7 +12,6 @@ struct LockURLParser {
 
   private let text: Text
   private var scheme: LockURL.Scheme?
-  private var mayQuote = true
 
   init(_ text: String) {
     self.text = text[...].unicodeScalars
@@ -33,7 +34,9 @@ struct LockURLParser {
     let word = String(self.text[..<colon])
     guard let scheme = LockURL.Scheme(rawValue: word.lowercased()) else {
       let known = LockURL.Scheme.allCases.map(\.rawValue).joined(separator: ", ")
-      throw self.error("the scheme \"\(word)\" is unknown (known: \(known))")
+      // Without slashes the word may be a user before its password.
+      let isCertain = self.text[colon...].dropFirst().starts(with: Self.slashes)
+      throw self.error("the scheme\(isCertain ? " \"\(word)\"" : "") is unknown (known: \(known))")
     }
     return scheme
   }
@@ -48,12 +51,17 @@ struct LockURLParser {
     return url
   }
 
-  private mutating func parseNetworked(_ scheme: LockURL.Scheme, _ rest: Text) throws(LockError) -> LockURL {
+  private func parseNetworked(_ scheme: LockURL.Scheme, _ rest: Text) throws(LockError) -> LockURL {
     guard rest.starts(with: Self.slashes) else { throw self.error("\"//\" is missing after \"\(scheme.rawValue):\"") }
     let afterSlashes = rest.dropFirst(2)
     let end = afterSlashes.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? afterSlashes.endIndex
     let authority = afterSlashes[..<end]
-    self.mayQuote = !afterSlashes[end...].contains("@")
+    guard !afterSlashes[end...].contains("@") else {
+      throw self.error(
+        "a \"@\" stands behind the hosts: write it as %40 in the name of a lock or an option, and in a password \"/\" as %2F, "
+          + "\"?\" as %3F, \"#\" as %23"
+      )
+    }
     let (path, query) = try self.splitQuery(afterSlashes[end...])
     guard path.first == "/", path.count > 1 else {
       throw self.error("the name of the lock is missing after the hosts")
@@ -84,12 +92,8 @@ struct LockURLParser {
     guard let decoded = PercentCoding.decode(Substring(text)) else {
       throw self.error("the name of the lock holds a \"%\" that is not followed by two hex digits of UTF-8")
     }
-    do {
-      return try LockName(decoded)
-    } catch {
-      // The message quotes the name, and ends with advice of its own.
-      throw self.error(self.mayQuote ? String(error.message.prefix { $0 != ";" }) : "the name of the lock is not valid")
-    }
+    if let problem = LockName.problem(with: decoded, quotesName: false) { throw self.error(problem) }
+    return try LockName(decoded)
   }
 
   private func parse(credentials: Text, into url: inout LockURL) throws(LockError) {
@@ -118,7 +122,9 @@ struct LockURLParser {
     var hosts: [LockURL.Host] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let host = try self.host(part, defaultPort: scheme.defaultPort ?? 0)
-      guard !hosts.contains(host) else { throw self.error("the server\(self.quote(part)) is listed twice") }
+      if let index = hosts.firstIndex(of: host) {
+        throw self.error("the servers number \(index + 1) and \(hosts.count + 1) are the same")
+      }
       hosts.append(host)
     }
     if hosts.count > 1, scheme == .redis || scheme == .rediss {
@@ -136,7 +142,7 @@ struct LockURLParser {
       name = text[text.index(after: text.startIndex)..<close]
       rest = text[text.index(after: close)...]
       let isAddress = name.contains(":") && name.allSatisfy { $0.properties.isASCIIHexDigit || $0 == ":" || $0 == "." }
-      guard isAddress else { throw self.error("\(self.quote(name, or: "what stands in brackets")) is no IPv6 address") }
+      guard isAddress else { throw self.error("what stands in brackets is no IPv6 address") }
     } else {
       name = text.prefix { $0 != ":" }
       rest = text[name.endIndex...]
@@ -145,7 +151,7 @@ struct LockURLParser {
       }
       guard !name.isEmpty else { throw self.error("a host in the list is empty") }
       guard name.allSatisfy(LockURL.isInHostName) else {
-        throw self.error("the host\(self.quote(name)) holds a character that no host name has")
+        throw self.error("a host holds a character that no host name has; user and password stand before an \"@\"")
       }
     }
     guard !rest.isEmpty else { return LockURL.Host(name: String(name), port: defaultPort) }
@@ -154,7 +160,9 @@ struct LockURLParser {
     guard digits.count <= 5, digits.allSatisfy(Self.isDigit), let port = Int(String(digits)),
       (1...65535).contains(port)
     else {
-      throw self.error("the port\(self.quote(digits)) is not a number from 1 to 65535")
+      throw self.error(
+        "what stands behind the \":\" of a host is no port, a number from 1 to 65535; user and password stand before an \"@\""
+      )
     }
     return LockURL.Host(name: String(name), port: port)
   }
@@ -164,13 +172,13 @@ struct LockURLParser {
   private func parse(_ query: Text?, into url: inout LockURL) throws(LockError) {
     guard let query else { return }
     var seen: Set<String> = []
-    for pair in query.split(separator: "&", omittingEmptySubsequences: false) {
+    for (index, pair) in query.split(separator: "&", omittingEmptySubsequences: false).enumerated() {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let key = String(parts[0])
       let allowed = Self.keys(of: url.scheme)
       guard allowed.contains(key) else {
         let known = allowed.joined(separator: ", ")
-        throw self.error("the option\(self.quote(parts[0])) is unknown for \(url.scheme.rawValue) (known: \(known))")
+        throw self.error("option number \(index + 1) is unknown for \(url.scheme.rawValue) (known: \(known))")
       }
       guard seen.insert(key).inserted else { throw self.error("the option \"\(key)\" is given twice") }
       guard parts.count == 2, let value = PercentCoding.decode(Substring(parts[1])), !value.isEmpty else {
@@ -227,13 +235,6 @@ struct LockURLParser {
   }
 
   // MARK: Errors
-
-  private func quote(_ piece: Text, or words: String = "") -> String {
-    guard self.mayQuote else { return words }
-    // As a string: a slice of scalars describes the whole text that it is a slice of.
-    let quoted = "\"\(String(piece))\""
-    return words.isEmpty ? " " + quoted : quoted
-  }
 
   private func error(_ problem: String) -> LockError {
     LockError(.invalidURL, message: "\(problem); write for example \((self.scheme ?? .zookeeper).example)")

@@ -20,7 +20,8 @@ enum PercentCoding {
   }
 
   /// Encodes every byte but letters, digits, `-._~` and those of `kept`, which by default are harmless in a path or a query value.
-  static func encode(_ text: String, keeping kept: String = "/:@") -> String {
+  /// An `@` is not: it would look as if a password ended there.
+  static func encode(_ text: String, keeping kept: String = "/:") -> String {
     var encoded = ""
     for byte in text.utf8 {
       switch byte {

@@ -109,9 +109,13 @@ extension EtcdClient {
         throw EtcdError(.invalidConfiguration, "no endpoints are given; name at least one, such as localhost:2379")
       }
       var parsed: [EtcdEndpoint] = []
-      for text in self.endpoints {
+      for (index, text) in self.endpoints.enumerated() {
         guard let endpoint = EtcdEndpoint(text) else {
-          throw EtcdError(.invalidConfiguration, "\"\(text)\" is no endpoint; write it as host:port")
+          // Not quoted: where user and password were written before a host, what is wrong is a piece of them.
+          throw EtcdError(
+            .invalidConfiguration,
+            "endpoint number \(index + 1) is none; write it as host:port, and give user and password as credentials"
+          )
         }
         parsed.append(endpoint)
       }

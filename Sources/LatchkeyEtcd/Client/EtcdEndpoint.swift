@@ -20,6 +20,12 @@ struct EtcdEndpoint: Hashable, Sendable, CustomStringConvertible {
       self.port = port
     }
     guard !self.host.isEmpty, (1...65535).contains(self.port) else { return nil }
+    // A password before the host is not taken for a piece of its name.
+    guard
+      !self.host.unicodeScalars.contains(where: { $0.properties.isWhitespace || "@/?#,".unicodeScalars.contains($0) })
+    else {
+      return nil
+    }
   }
 
   var description: String { self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)" }

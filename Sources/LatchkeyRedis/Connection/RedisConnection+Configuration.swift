@@ -96,6 +96,13 @@ extension RedisConnection {
       guard !self.host.isEmpty else {
         throw .invalid("There is no host; name the server, such as localhost.")
       }
+      let isName = !self.host.unicodeScalars.contains { scalar in
+        scalar.properties.isWhitespace || scalar == "\0" || "@/?#,".unicodeScalars.contains(scalar)
+      }
+      guard isName else {
+        // Not quoted: it may be a user and a password.
+        throw .invalid("The host holds a character that no host name has; give user and password as credential.")
+      }
       guard (1...65_535).contains(self.port) else {
         throw .invalid("The port is \(self.port); give a number from 1 to 65535.")
       }

@@ -132,12 +132,15 @@ extension ZooKeeperClient {
       guard !self.servers.isEmpty, self.servers != [""] else {
         throw Self.invalid("no servers are given; name at least one as host:port, such as localhost:2181")
       }
-      for server in self.servers {
-        if let problem = Self.problem(withServer: server) { throw Self.invalid(problem) }
+      for (index, server) in self.servers.enumerated() {
+        // Not quoted: where user and password were written before a host, what is wrong is a piece of them.
+        if let problem = Self.problem(withServer: server) {
+          throw Self.invalid("server number \(index + 1) \(problem)")
+        }
       }
       if !self.chroot.isEmpty {
         if let problem = self.chroot == "/" ? "\"/\" is no chroot" : NodePath.problem(with: self.chroot) {
-          throw Self.invalid("the chroot \"\(self.chroot)\" is not valid: \(problem); write it as /app/part")
+          throw Self.invalid("the chroot is not valid: \(problem); write it as /app/part")
         }
       }
       for (name, value) in [
@@ -167,19 +170,20 @@ extension ZooKeeperClient {
 
     private static func problem(withServer server: String) -> String? {
       guard let colon = server.lastIndex(of: ":"), colon != server.startIndex else {
-        return
-          "the server \"\(server)\" has no port; write it as host:port, such as \(server.isEmpty ? "localhost" : server):2181"
+        return "has no port; write it as host:port, such as localhost:2181"
       }
       let port = server[server.index(after: colon)...]
       guard let number = UInt16(port), number > 0, port.allSatisfy(\.isNumber) else {
-        return "the server \"\(server)\" has the port \"\(port)\"; give a number from 1 to 65535"
+        return "has a port that is no number from 1 to 65535; write it as host:port, such as localhost:2181"
       }
       let host = server[..<colon]
       if host.contains(":"), !(host.hasPrefix("[") && host.hasSuffix("]")) {
-        return "the server \"\(server)\" has an IPv6 address without brackets; write it as [address]:port"
+        return "has an IPv6 address without brackets; write it as [address]:port"
       }
-      if host.contains(where: { $0.isWhitespace || $0 == "," || $0 == "/" || $0 == "\0" }) {
-        return "the server \"\(server)\" holds a character that no host name has"
+      if host.unicodeScalars.contains(where: {
+        $0.properties.isWhitespace || $0 == "\0" || ",/@?#".unicodeScalars.contains($0)
+      }) {
+        return "holds a character that no host name has; give user and password as credentials"
       }
       return nil
     }

@@ -105,7 +105,7 @@ struct LockURLTests {
     arguments: [
       "local:orders", "channel:a/b%20c", "zookeeper://zk1:1,[::1]:2/app/orders?chroot=/x&ttl=10s",
       "redis://u:p%40%3A%2F%25@h:1/orders?db=3&label=a%26b", "etcds://:pw@h/%E2%82%AC?timeout=1500ms",
-      "redis://h/orders?ttl=1.5us", "redis://h/\u{301}orders",
+      "redis://h/orders?ttl=1.5us", "redis://h/\u{301}orders", "redis://:pw@h/orders%40eu?label=a%40b",
     ]
   )
   func roundTrip(text: String) throws {
@@ -126,25 +126,28 @@ struct LockURLTests {
       ("zookeeper://h/", "name of the lock is missing"), ("zookeeper:///orders", "host is missing"),
       ("zookeeper://a,,b/orders", "host in the list is empty"),
       ("zookeeper://:2181/orders", "host in the list is empty"),
-      ("zookeeper://h:0/orders", "port \"0\""), ("zookeeper://h:65536/orders", "port \"65536\""),
-      ("zookeeper://h:x/orders", "port \"x\""), ("zookeeper://h:/orders", "port \"\""),
-      ("zookeeper://h:+1/orders", "port \"+1\""), ("zookeeper://::1/orders", "must stand in brackets"),
+      ("zookeeper://h:0/orders", "is no port"), ("zookeeper://h:65536/orders", "is no port"),
+      ("zookeeper://h:x/orders", "is no port"), ("zookeeper://h:/orders", "is no port"),
+      ("zookeeper://h:+1/orders", "is no port"), ("zookeeper://::1/orders", "must stand in brackets"),
+      ("user:secret", "scheme is unknown"),
       ("zookeeper://[::1/orders", "\"]\""), ("zookeeper://[host]/orders", "no IPv6 address"),
       ("zookeeper://[::1]2181/orders", "only \":port\""), ("zookeeper://a b/orders", "holds a character"),
-      ("zookeeper://h,h:2181/orders", "listed twice"), ("redis://a,b/orders", "write redlock://"),
+      ("zookeeper://h,h:2181/orders", "number 1 and 2 are the same"), ("redis://a,b/orders", "write redlock://"),
       ("zookeeper://h/" + String(repeating: "a", count: 3_000), "3000 bytes long, more than 512"),
       ("zookeeper://h/a//b", "empty part"), ("zookeeper://h/a/../b", "part \"..\""),
       ("zookeeper://h/%0A", "control character"), ("zookeeper://h/%zz", "two hex digits"),
       ("zookeeper://h/%ff", "two hex digits"), ("zookeeper://h/orders#x", "%23"),
-      ("zookeeper://h/orders?nope=1", "option \"nope\" is unknown for zookeeper"),
-      ("redis://h/orders?chroot=/x", "option \"chroot\" is unknown for redis"),
-      ("etcd://h/orders?db=1", "option \"db\" is unknown for etcd"),
-      ("local:orders?ttl=1s", "option \"ttl\" is unknown for local"),
+      ("zookeeper://h/orders?nope=1", "option number 1 is unknown for zookeeper (known: chroot, "),
+      ("redis://h/orders?db=1&chroot=/x", "option number 2 is unknown for redis"),
+      ("etcd://h/orders?db=1", "option number 1 is unknown for etcd"),
+      ("local:orders?ttl=1s", "option number 1 is unknown for local"),
       ("redis://h/orders?db=1&db=2", "option \"db\" is given twice"), ("redis://h/orders?db=", "has no value"),
       ("redis://h/orders?db", "has no value"), ("redis://h/orders?db=-1", "must be a number"),
-      ("redis://h/orders?", "option \"\" is unknown"), ("zookeeper://h/orders?chroot=x", "must be a path"),
+      ("redis://h/orders?", "option number 1 is unknown"), ("zookeeper://h/orders?chroot=x", "must be a path"),
       ("etcd://h/orders?ttl=10", "is no time"), ("etcd://h/orders?ttl=0s", "is no time"),
       ("redis://a:b@c:d@h/orders", "%40"), ("redis://u%4:p@h/orders", "user or password"),
+      ("redis://:s3cr@t/x@h/orders", "write it as %40"), ("redis://u:1/x@h/orders", "in a password \"/\" as %2F"),
+      ("redis://h/orders?label=a@b", "write it as %40"),
     ]
   )
   func errors(text: String, problem: String) {
@@ -172,6 +175,42 @@ struct LockURLTests {
       _ = try LockURL(text)
     } catch {
       #expect(!"\(error)".contains("hunter2"))
+    }
+  }
+
+  @Test(
+    "a password that was written without its escapes, or without a host, is nowhere in an error, nor taken for something else"
+  )
+  func passwordAnywhere() {
+    let marker = "hunter2"
+    let cuts = [
+      "", "/", "?", "#", ":", ",", "@", "//", "&", "=", "%", "[", "]", "/x", "1/", "6379/", "!", ".", " ", "é",
+    ]
+    let passwords: [String] = cuts.flatMap { (cut: String) -> [String] in
+      ["\(cut)\(marker)", "\(marker)\(cut)", "1\(cut)\(marker)", "a\(cut)\(marker)\(cut)b"]
+    }
+    let users = ["", "u", "1", "u:1"]
+    let tails = [
+      "", "/", "/orders", "@zz/orders", "@zz:x/orders", "@zz", "@zz/a//b", "@zz/orders?db=x", "@zz,zz/orders", "@@zz/o",
+    ]
+    for scheme in LockURL.Scheme.allCases where !scheme.isInProcess {
+      for password in passwords {
+        let texts: [String] = users.flatMap { (user: String) -> [String] in
+          tails.map { "\(scheme.rawValue)://\(user):\(password)\($0)" }
+        }
+        for text in texts {
+          do throws(LockError) {
+            var url = try LockURL(text)
+            // Where it was taken for the password it is where it belongs; and a name with no `@` in the text may be one.
+            // An `@` in the password with no host behind it does look like the one before the host.
+            guard text.contains("@zz") else { continue }
+            url.password = nil
+            #expect(!"\(url)".contains(marker), "\(text) was read as \(url)")
+          } catch {
+            #expect(!"\(error)".contains(marker), "\(text): \(error)")
+          }
+        }
+      }
     }
   }
 
