@@ -22,11 +22,40 @@ extension ConfigReader {
     throw .misunderstood(key, text, "write true or false")
   }
 
-  /// A list that must not be empty; a single text is taken apart at its commas.
+  /// A list that must not be empty; a single text is taken apart at its commas. Spaces around an item are not part of it.
   func list(forKey key: ConfigKey) throws(LockError) -> [String] {
-    let list = self.stringArray(forKey: key) ?? self.string(forKey: key)?.split(separator: ",").map(String.init) ?? []
-    guard !list.isEmpty else { throw .missing(key) }
-    return list
+    let texts = self.stringArray(forKey: key) ?? self.string(forKey: key).map { [$0] } ?? []
+    let items = texts.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }.map(Self.trimmed)
+    guard !items.isEmpty, items != [""] else { throw .missing(key) }
+    guard !items.contains("") else {
+      throw LockError(
+        .invalidConfiguration,
+        message: "the list in the configuration for \"\(key)\" has an empty item; take out the comma that is too many"
+      )
+    }
+    return items
+  }
+
+  private static func trimmed(_ text: Substring) -> String {
+    let start = text.drop { $0.isWhitespace }
+    guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
+    return String(start[...last])
+  }
+
+  /// Whether to encrypt. What would only be used by an encrypted connection is refused without `enabled`: whoever names the
+  /// authority's file must not get plain text.
+  func usesTLS() throws(LockError) -> Bool {
+    if let isEnabled = try self.flag(forKey: "enabled") { return isEnabled }
+    for key in ["authorityFile", "certificateFile", "keyFile", "serverName"] as [ConfigKey] {
+      guard self.string(forKey: key) == nil else {
+        throw LockError(
+          .invalidConfiguration,
+          message:
+            "the configuration has \"tls.\(key)\" and does not say \"tls.enabled\", so nothing would be encrypted; set it to true or false"
+        )
+      }
+    }
+    return false
   }
 
   func secret(forKey key: ConfigKey) -> String? { self.string(forKey: key, isSecret: true) }

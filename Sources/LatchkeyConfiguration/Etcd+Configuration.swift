@@ -11,7 +11,7 @@ extension EtcdClient.Configuration {
   /// | `endpoints` | the members, each as `host:port`; must be there |
   /// | `sessionTimeout`, `connectTimeout`, `requestTimeout`, `recheckInterval` | durations: `500ms`, `10s`, `2m` |
   /// | `user`, `password` (secret) | who to log in as |
-  /// | `tls.enabled` | whether to encrypt |
+  /// | `tls.enabled` | whether to encrypt; must be there if another key of `tls` is |
   /// | `tls.authorityFile`, `tls.certificateFile`, `tls.keyFile`, `tls.serverName` | how |
   ///
   /// - Parameter config: What to read from, scoped to this client, such as `config.scoped(to: "etcd")`.
@@ -26,7 +26,7 @@ extension EtcdClient.Configuration {
       self.credentials = Credentials(user: user, password: password)
     }
     let tls = config.scoped(to: "tls")
-    if try tls.flag(forKey: "enabled") ?? false {
+    if try tls.usesTLS() {
       self.tls = TLS(
         authorityFile: tls.string(forKey: "authorityFile"),
         certificateFile: tls.string(forKey: "certificateFile"),

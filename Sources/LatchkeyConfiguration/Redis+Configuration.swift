@@ -12,7 +12,7 @@ extension RedisConnection.Configuration {
   /// | `port`, `database` | numbers; 6379 and 0 by default |
   /// | `user`, `password` (secret) | who the client says it is; the password alone is the default user's |
   /// | `connectTimeout`, `commandTimeout`, `silenceLimit` | durations: `500ms`, `10s`, `2m` |
-  /// | `tls.enabled` | whether to encrypt |
+  /// | `tls.enabled` | whether to encrypt; must be there if another key of `tls` is |
   /// | `tls.authorityFile`, `tls.certificateFile`, `tls.keyFile`, `tls.serverName` | how |
   ///
   /// - Parameter config: What to read from, scoped to this connection, such as `config.scoped(to: "redis")`.
@@ -30,7 +30,7 @@ extension RedisConnection.Configuration {
     self.commandTimeout = try config.duration(forKey: "commandTimeout") ?? self.commandTimeout
     self.silenceLimit = try config.duration(forKey: "silenceLimit") ?? self.silenceLimit
     let tls = config.scoped(to: "tls")
-    if try tls.flag(forKey: "enabled") ?? false {
+    if try tls.usesTLS() {
       self.tls = TLS(
         authorityFile: tls.string(forKey: "authorityFile"),
         certificateFile: tls.string(forKey: "certificateFile"),

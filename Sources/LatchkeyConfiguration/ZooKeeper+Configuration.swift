@@ -33,6 +33,8 @@ extension ZooKeeperClient.Configuration {
         keyFile: key,
         password: tls.secret(forKey: "password") ?? ""
       )
+    } else if tls.string(forKey: "certificateFile") != nil || tls.string(forKey: "keyFile") != nil {
+      throw .missing("tls.authorityFile")
     }
   }
 }

@@ -155,6 +155,73 @@ struct ConfigurationTests {
     #expect(noPassword.contains("\"password\""))
   }
 
+  @Test(
+    "files for an encrypted connection without a word on encryption are refused: nothing is sent in plain text by oversight"
+  )
+  func forgottenEncryption() throws {
+    for key in ["authorityFile", "certificateFile", "keyFile", "serverName"] {
+      let redis = try self.refusal {
+        _ = try RedisConnection.Configuration(
+          config: self.reader(["host": "r", AbsoluteConfigKey(["tls", key]): "file.pem"])
+        )
+      }
+      #expect(redis.contains("\"tls.\(key)\"") && redis.contains("\"tls.enabled\""), "\(redis)")
+      let etcd = try self.refusal {
+        _ = try EtcdClient.Configuration(
+          config: self.reader(["endpoints": list("e:1"), AbsoluteConfigKey(["tls", key]): "file.pem"])
+        )
+      }
+      #expect(etcd.contains("\"tls.\(key)\"") && etcd.contains("\"tls.enabled\""), "\(etcd)")
+    }
+    let off = self.reader(["host": "r", "tls.enabled": false, "tls.authorityFile": "ca.pem"])
+    #expect(try RedisConnection.Configuration(config: off).tls == nil)
+    let zooKeeper = try self.refusal {
+      _ = try ZooKeeperClient.Configuration(config: self.reader(["servers": list("z:1"), "tls.keyFile": "me.key"]))
+    }
+    #expect(zooKeeper.contains("\"tls.authorityFile\""), "\(zooKeeper)")
+  }
+
+  @Test("spaces around the items of a list are not part of them, and an empty item is refused")
+  func spacesInLists() throws {
+    let text = self.reader(["endpoints": "a:1, b:2 ,\tc:3\n"])
+    #expect(try EtcdClient.Configuration(config: text).endpoints == ["a:1", "b:2", "c:3"])
+    let items = self.reader(["endpoints": list(" a:1", "b:2 ")])
+    #expect(try EtcdClient.Configuration(config: items).endpoints == ["a:1", "b:2"])
+    let empty = try self.refusal {
+      _ = try EtcdClient.Configuration(config: self.reader(["endpoints": "a:1,,b:2"]))
+    }
+    #expect(empty.contains("\"endpoints\"") && empty.contains("empty item"), "\(empty)")
+  }
+
+  @Test("a password that was written into an address is refused, and shown by no error")
+  func passwordInAddress() throws {
+    let addresses = [
+      "user:hunter2@h:1", "user:hunter2", "hunter2@h:1", "user:hunter2/x@h:1", "user:1/hunter2@h:1", ":hunter2@h",
+      "h:hunter2",
+      "[hunter2]@h:1", "hunter2:x", "[hunter2", "hun ter:hunter2", "user:hunter2@", "redis://user:hunter2@h:1",
+    ]
+    for address in addresses {
+      let zooKeeper = #expect(throws: ZooKeeperError.self, "\(address)") {
+        try ZooKeeperClient.Configuration(servers: ["h:1", address]).validate()
+      }
+      // What follows a slash is the chroot there, which may hold anything.
+      let inOneText = #expect(throws: ZooKeeperError.self, "\(address)") {
+        try ZooKeeperClient.Configuration(connectString: address.replacing("/", with: ":")).validate()
+      }
+      let etcd = #expect(throws: EtcdError.self, "\(address)") {
+        try EtcdClient.Configuration(endpoints: [address]).validate()
+      }
+      let texts = [zooKeeper.map { "\($0)" }, inOneText.map { "\($0)" }, etcd.map { "\($0)" }].compactMap { $0 }
+      for text in texts { #expect(!text.contains("hunter2"), "\(address): \(text)") }
+    }
+    for address in addresses where address.contains("@") {
+      let redis = #expect(throws: RedisError.self, "\(address)") {
+        try RedisConnection.Configuration(host: address).validate()
+      }
+      #expect(!"\(redis.map { "\($0)" } ?? "")".contains("hunter2"), "\(address)")
+    }
+  }
+
   @Test("passwords are read as secrets, and nothing else is")
   func secrets() throws {
     final class Reporter: AccessReporter {
