@@ -25,7 +25,7 @@ struct Ledger {
     let token = token ?? FencingToken(major: 0)
     var fence = FenceState(newest: last.token)
     try fence.admit(token)
-    try handle.write(contentsOf: Data("\(last.number + 1) \(token.compactDescription) \(instance)\n".utf8))
+    try handle.write(contentsOf: Data("\(last.number + 1) \(token) \(instance)\n".utf8))
     return last.number + 1
   }
 

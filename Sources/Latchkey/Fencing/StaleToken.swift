@@ -5,22 +5,23 @@
 public struct StaleToken: Error, Hashable, Sendable, CustomStringConvertible {
   /// The token of the refused write.
   public let token: FencingToken
-  /// The greatest token that the resource has seen.
-  public let newest: FencingToken
+  /// The greatest token that the resource has seen; nil if it does not tell, as a statement does not that only says how many rows
+  /// it has changed.
+  public let newest: FencingToken?
 
   /// Pairs a refused token with the one that it came after.
   ///
   /// - Parameters:
   ///   - token: The token of the refused write.
-  ///   - newest: The greatest token that the resource has seen.
-  public init(token: FencingToken, newest: FencingToken) {
+  ///   - newest: The greatest token that the resource has seen; nil if it does not tell.
+  public init(token: FencingToken, newest: FencingToken? = nil) {
     self.token = token
     self.newest = newest
   }
 
   /// Both tokens, and what to do.
   public var description: String {
-    "the write under token \(self.token) was refused, since one under token \(self.newest) came before it: "
+    "the write under token \(self.token) was refused, since one under \(self.newest.map { "token \($0)" } ?? "a later token") came before it: "
       + "the lock has been somebody else's meanwhile; acquire it again and start over from what is stored now"
   }
 }

@@ -4,7 +4,7 @@ extension Logger.Metadata {
   /// What a log line that concerns a lock says of it.
   package static func lock(_ name: LockName, _ backend: LockBackend, _ token: FencingToken? = nil) -> Logger.Metadata {
     var metadata: Logger.Metadata = ["lock.name": "\(name)", "lock.backend": "\(backend.kind)"]
-    if let token { metadata["lock.token"] = "\(token.compactDescription)" }
+    if let token { metadata["lock.token"] = "\(token)" }
     return metadata
   }
 

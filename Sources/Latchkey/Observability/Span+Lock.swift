@@ -10,7 +10,7 @@ extension Span {
 
   func describe(_ token: FencingToken?) {
     guard let token else { return }
-    self.updateAttributes { $0["lock.token"] = token.compactDescription }
+    self.updateAttributes { $0["lock.token"] = token.description }
   }
 
   func fail(with error: any Error) {

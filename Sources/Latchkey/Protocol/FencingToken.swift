@@ -25,18 +25,15 @@ public struct FencingToken: Hashable, Comparable, Sendable, CustomStringConverti
     (left.major, left.minor) < (right.major, right.minor)
   }
 
-  /// `major.minor`, the form in which a token is shown to people.
-  public var description: String { "\(self.major).\(self.minor)" }
-
-  /// `major`, or `major.minor` where minor is not 0: the form in which a command gets it in `LATCHKEY_TOKEN`.
-  public var compactDescription: String { self.minor == 0 ? "\(self.major)" : self.description }
+  /// `major`, or `major.minor` where minor is not 0: the one form in which a token is written, for people and for programs.
+  public var description: String { self.minor == 0 ? "\(self.major)" : "\(self.major).\(self.minor)" }
 }
 
 extension FencingToken: LosslessStringConvertible {
   /// Reads a token back.
   ///
-  /// - Parameter description: `major` or `major.minor` in decimal digits, as ``description`` and ``compactDescription`` write
-  ///   them; anything else gives nil.
+  /// - Parameter description: `major` or `major.minor` in decimal digits, as ``description`` writes them, or with a minor of 0;
+  ///   anything else gives nil.
   public init?(_ description: String) {
     let parts = description.split(separator: ".", omittingEmptySubsequences: false)
     guard (1...2).contains(parts.count), parts.allSatisfy({ part in part.utf8.allSatisfy { (48...57).contains($0) } }),

@@ -42,7 +42,7 @@ struct Worker: Sendable {
     let asked = Uptime.nanoseconds
     var token: String?
     let attempt = await self.samples.attempt(ask, for: lock) { held in
-      if tells { token = held.token?.compactDescription }
+      if tells { token = held.token?.description }
       board.holder = index
       let kept = await Self.add(under: held, to: board, hold: hold)
       // After a loss it may be somebody else's.

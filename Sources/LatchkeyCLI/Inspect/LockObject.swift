@@ -25,7 +25,7 @@ struct LockObject: Encodable, Sendable {
       self.session = OrNull(contender.session)
       self.ageSeconds = OrNull(contender.age.map { $0 / .seconds(1) })
       self.remainingSeconds = OrNull(contender.remaining.map { $0 / .seconds(1) })
-      self.token = OrNull(contender.token?.compactDescription)
+      self.token = OrNull(contender.token?.description)
       self.caveat = OrNull(contender.caveat)
     }
   }

@@ -51,7 +51,7 @@ struct LockTable: Sendable {
       (self.report.backend.kind == "etcd" ? "lease" : "session", \.session),
       ("age", { $0.age.map(Self.time) }),
       ("left", { $0.remaining.map(Self.time) }),
-      ("token", { $0.token?.compactDescription }),
+      ("token", { $0.token?.description }),
       (Self.identityHeading(self.report.backend.kind), \.identity),
     ]
     let known = columns.filter { column in contenders.contains { column.cell($0) != nil } }

@@ -150,7 +150,7 @@ struct RunCommand: AsyncParsableCommand {
     try Task.checkCancellation()
     var settings: [String: String?] = [
       "LATCHKEY_NAME": held.name.rawValue,
-      "LATCHKEY_TOKEN": held.token?.compactDescription,
+      "LATCHKEY_TOKEN": held.token?.description,
       "LATCHKEY_DEADLINE_FILE": nil,
       "LATCHKEY_PASSWORD": nil,
     ]

@@ -21,10 +21,10 @@ struct HistoryEventTests {
 
   @Test("a line that was cut off, or is no event, is refused")
   func broken() {
-    let line = HistoryEvent(worker: 3, lock: "orders", .granted(FencingToken(major: 1)), at: .now).line
+    let line = HistoryEvent(worker: 3, lock: "orders", .granted(FencingToken(major: 1, minor: 2)), at: .now).line
     let cut = line.split(separator: "\t").dropLast().joined(separator: "\t")
     for text in [
-      "", "hello", cut, "x" + line, line.replacing("granted", with: "greeted"), line.replacing("1.0", with: "one"),
+      "", "hello", cut, "x" + line, line.replacing("granted", with: "greeted"), line.replacing("1.2", with: "one"),
     ] {
       #expect(HistoryEvent(line: text) == nil)
     }

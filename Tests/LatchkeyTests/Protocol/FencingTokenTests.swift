@@ -18,20 +18,18 @@ struct FencingTokenTests {
     }
   }
 
-  @Test("a token is written major.minor, and for commands without a minor of 0")
+  @Test("a token is written in one form: major, and a minor that is not 0")
   func descriptions() {
-    #expect(FencingToken(major: 7).description == "7.0")
-    #expect(FencingToken(major: 7).compactDescription == "7")
+    #expect("\(FencingToken(major: 7))" == "7")
     #expect(FencingToken(major: 7, minor: 3).description == "7.3")
-    #expect(FencingToken(major: 7, minor: 3).compactDescription == "7.3")
-    #expect(FencingToken(major: .max).compactDescription == "18446744073709551615")
+    #expect(FencingToken(major: .max).description == "18446744073709551615")
   }
 
-  @Test("a token is read back from both forms", arguments: [0, 7, UInt64.max], [0, 3, UInt64.max])
+  @Test("a token is read back, also with a minor of 0", arguments: [0, 7, UInt64.max], [0, 3, UInt64.max])
   func readBack(_ major: UInt64, _ minor: UInt64) {
     let token = FencingToken(major: major, minor: minor)
     #expect(FencingToken(token.description) == token)
-    #expect(FencingToken(token.compactDescription) == token)
+    #expect(FencingToken("\(major).\(minor)") == token)
   }
 
   @Test(
