@@ -38,6 +38,9 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   var order: [ID] = []
   @usableFromInline
   var first = 0
+  /// How many of each `blockSize` of `order` still wait: so a place is counted without a look at everybody before it.
+  @usableFromInline
+  var blocks: [Int] = []
   @usableFromInline
   var places: [ID: Place] = [:]
   /// Answers to those who left before they were suspended.
@@ -63,6 +66,8 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   public mutating func join() -> ID {
     let id = ID(number: self.nextNumber)
     self.nextNumber += 1
+    if self.order.count % Self.blockSize == 0 { self.blocks.append(0) }
+    self.blocks[self.order.count / Self.blockSize] += 1
     self.order.append(id)
     self.places[id] = .arriving
     return id
@@ -89,6 +94,7 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
         self.first += 1
       }
       self.order.removeAll(keepingCapacity: true)
+      self.blocks.removeAll(keepingCapacity: true)
       self.first = 0
       return nil
     }
@@ -98,7 +104,26 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   @inlinable
   public func countAhead(of id: ID) -> Int {
     guard self.places[id] != nil else { return 0 }
-    return self.order[self.first...].prefix { $0 != id }.count { self.places[$0] != nil }
+    let position = self.position(of: id)
+    let block = position / Self.blockSize
+    let inBlock = self.order[(block * Self.blockSize)..<position].count { self.places[$0] != nil }
+    return self.blocks[..<block].reduce(inBlock, +)
+  }
+
+  @inlinable
+  static var blockSize: Int { 64 }
+
+  /// Where somebody who waits stands in `order`, whose numbers ascend.
+  @inlinable
+  func position(of id: ID) -> Int {
+    // Most often it is the first who leaves.
+    if self.order[self.first] == id { return self.first }
+    var (low, high) = (self.first, self.order.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self.order[middle].number < id.number { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   /// How an attempt to answer somebody ended.
@@ -116,6 +141,7 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   @inlinable
   public mutating func leave(_ id: ID, with answer: Answer) -> Departure {
     guard let place = self.places.removeValue(forKey: id) else { return .alreadyGone }
+    self.blocks[self.position(of: id) / Self.blockSize] -= 1
     self.compact()
     switch place {
     case .arriving:
@@ -144,6 +170,9 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
     let dead = self.order.count - self.places.count
     guard dead > 64, dead > self.order.count / 2 else { return }
     self.order = self.order[self.first...].filter { self.places[$0] != nil }
+    self.blocks = stride(from: 0, to: self.order.count, by: Self.blockSize).map { start in
+      min(Self.blockSize, self.order.count - start)
+    }
     self.first = 0
   }
 }

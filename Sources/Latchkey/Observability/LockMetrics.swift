@@ -2,14 +2,15 @@ internal import CoreMetrics
 
 /// The metrics of one lock, or of all locks of a backend.
 ///
-/// Handlers are asked for at each call, as the dimensions ask for: factories know the ones that they have made.
+/// Counters and timers are asked for at each call: factories know the ones that they have made. Meters are kept, see
+/// ``LockMeters``.
 struct LockMetrics: Sendable {
   let factory: any MetricsFactory
   let dimensions: [(String, String)]
 
   /// Somebody has begun to wait, or is done with it.
   func waiting(isOver: Bool) {
-    let waiters = Meter(label: "lock.waiters", dimensions: self.dimensions, factory: self.factory)
+    let waiters = LockMeters.waiters(self.dimensions, self.factory)
     if isOver { waiters.decrement() } else { waiters.increment() }
   }
 

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTesting
 import Testing
 
 @Suite("Wait line", .timeLimit(.minutes(2)))
@@ -50,6 +51,30 @@ struct WaitLineTests {
     for waiter in 0..<2000 where waiter % 7 != 0 { #expect(run.perform(.leave(waiter))) }
     for _ in 0..<300 { #expect(run.perform(.serve)) }
     #expect(await run.finish())
+  }
+
+  @Test("everybody's place is right in a long line that many leave, from anywhere in it")
+  func places() {
+    var random = SplitMix(seed: 20_261_130)
+    var line = WaitLine<Int>()
+    var model: [WaitLine<Int>.ID] = []
+    for step in 0..<6000 {
+      // It grows, shrinks to nothing, and grows again.
+      let isGrowing = step % 3000 < 1800
+      if model.isEmpty || random.next() % 4 < (isGrowing ? 3 : 1) {
+        model.append(line.join())
+      } else {
+        let index = random.next() % 3 == 0 ? 0 : Int(random.next() % UInt64(model.count))
+        let id = model.remove(at: index)
+        #expect(line.leave(id, with: 0).isDelivered)
+        #expect(line.countAhead(of: id) == 0)
+      }
+      guard step % 50 == 0 else { continue }
+      #expect(line.head == model.first)
+      #expect(line.count == model.count)
+      let wrong = model.enumerated().filter { line.countAhead(of: $1) != $0 }
+      #expect(wrong.isEmpty, "\(wrong.count) of \(model.count) after \(step) steps")
+    }
   }
 
   /// All orders in which a waiter joins before it suspends or leaves; two equal steps are not told apart.
