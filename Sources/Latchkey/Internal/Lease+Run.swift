@@ -39,6 +39,16 @@ extension Lease {
       : try await held.runInPlace(body)
   }
 
+  /// The task executor that the caller has chosen: an inner task does not inherit it.
+  private static var preferredExecutor: (any TaskExecutor)? {
+    #if compiler(>=6.3)
+    if #available(macOS 26.4, iOS 26.4, tvOS 26.4, watchOS 26.4, visionOS 26.4, *) {
+      return withUnsafeCurrentTask { $0?.unownedTaskExecutor?.asTaskExecutor() }
+    }
+    #endif
+    return nil
+  }
+
   private static func runWatched<R>(
     _ held: HeldLock,
     isolation: isolated (any Actor)?,
@@ -51,7 +61,7 @@ extension Lease {
       // Safe: the caller is suspended until the inner task has ended, and the inner task runs on the caller's actor, so the
       // body is never used from two places at once.
       nonisolated(unsafe) let body = escapingBody
-      let task = Task.immediate {
+      let task = Task.immediate(executorPreference: Self.preferredExecutor) {
         _ = isolation
         try await HoldMarker.storage.withValue(
           held.marker(caller: caller),

@@ -2,7 +2,7 @@ extension DistributedLock {
   /// Runs a body under the lock.
   ///
   /// Waits for the lock, lends the body a view of the lease, and releases when the body has ended, whichever way. The body
-  /// keeps the caller's actor and task-local values. If the lock is lost while the body runs, the body's task is cancelled.
+  /// keeps the caller's actor, task executor and task-local values. If the lock is lost while the body runs, the body's task is cancelled.
   /// Its cancellation handlers (`withTaskCancellationHandler`) then run on a thread of the library that serves other locks as
   /// well: like all cancellation handlers they must not wait, least of all for a lock or an answer of the same client.
   ///

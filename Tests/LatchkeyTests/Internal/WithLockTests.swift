@@ -1,3 +1,4 @@
+import Dispatch
 import Latchkey
 import LatchkeyTesting
 import Testing
@@ -46,6 +47,21 @@ struct WithLockTests {
       count += 1
     }
     #expect(count == 1)
+  }
+
+  @Test("the body stays on the task executor that its caller prefers")
+  func taskExecutor() async throws {
+    let lock = try FakeLock()
+    let executor = OneQueue()
+    let seen = await withTaskExecutorPreference(executor) { () async -> [Bool] in
+      let seen: [Bool]? = try? await lock.withLock { _ in
+        let before = executor.isCurrent
+        await Task.yield()
+        return [before, executor.isCurrent]
+      }
+      return seen ?? []
+    }
+    #expect(seen == [true, true])
   }
 
   @Test("a loss cancels the body; its CancellationError becomes lockLost")
@@ -216,5 +232,22 @@ struct WithLockTests {
   private static func drop(_ lock: FakeLock) async throws {
     let lease = try await lock.acquire()
     #expect(lease.held.isHeld)
+  }
+}
+
+/// An executor whose tasks know that they run on it.
+private final class OneQueue: TaskExecutor {
+  private static let key = DispatchSpecificKey<ObjectIdentifier>()
+  private let queue = DispatchQueue(label: "latchkey.tests")
+
+  init() {
+    self.queue.setSpecific(key: Self.key, value: ObjectIdentifier(self))
+  }
+
+  var isCurrent: Bool { DispatchQueue.getSpecific(key: Self.key) == ObjectIdentifier(self) }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    self.queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
