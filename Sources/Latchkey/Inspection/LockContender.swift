@@ -54,11 +54,7 @@ public struct LockContender: Hashable, Sendable {
 extension LockContender: CustomStringConvertible {
   /// Who it is, in a few words: host, process and label where they are known, else the identity.
   public var description: String {
-    var parts: [String] = []
-    if let host { parts.append(host) }
-    if let pid { parts.append("process \(pid)") }
-    if let label { parts.append(label) }
-    return parts.isEmpty ? self.identity : parts.joined(separator: ", ")
+    ContenderDescription.name(host: self.host, pid: self.pid, label: self.label) ?? self.identity
   }
 }
 

@@ -1,5 +1,32 @@
-/// Who holds or wants a lock, on one line, for people who look: `host=… pid=… label=…`.
+/// Who holds or wants a lock: what is written at the backend, `host=… pid=… label=…` on one line, and how errors and reports
+/// name a contender, `host, process 7, label`.
 package enum ContenderDescription {
+  /// A contender's name, for people.
+  package static func name(host: String?, pid: Int32?, label: String?) -> String? {
+    var parts: [String] = []
+    if let host { parts.append(host) }
+    if let pid { parts.append("process \(pid)") }
+    if let label { parts.append(label) }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// A contender's name by what it has left at the backend.
+  ///
+  /// - Parameters:
+  ///   - note: What it has left.
+  ///   - identity: What the backend knows it by, for those that have left nothing of ours.
+  package static func name(note: String, identity: String) -> String {
+    guard let (host, pid, label) = self.parse(note) else { return self.onOneLine(identity) }
+    return self.name(host: host, pid: pid, label: label) ?? identity
+  }
+
+  /// This process's name, as others see it.
+  ///
+  /// - Parameter label: The word that it gives itself.
+  package static func thisProcess(label: String?) -> String {
+    self.name(host: ThisProcess.host, pid: ThisProcess.id, label: label) ?? ""
+  }
+
   /// - Parameter label: A word that the contender gave itself.
   package static func text(label: String?) -> String {
     var text = "host=\(Self.quoted(ThisProcess.host)) pid=\(ThisProcess.id)"

@@ -254,7 +254,8 @@ final class LocalLockCore: LeaseDriver {
   }
 
   private func timedOut(since start: ContinuousClock.Instant, place: Int) -> LockError {
-    .timedOut(self.name, LockError.Wait(place: place, waited: ContinuousClock.now - start))
+    let holder = ContenderDescription.thisProcess(label: nil)
+    return .timedOut(self.name, LockError.Wait(holder: holder, place: place, waited: ContinuousClock.now - start))
   }
 
   // MARK: LeaseDriver

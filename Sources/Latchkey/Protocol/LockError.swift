@@ -40,9 +40,11 @@ public struct LockError: Error, Sendable {
 
   /// What is known about the wait that ended without a grant.
   public struct Wait: Hashable, Sendable {
-    /// Who holds the lock, as far as the backend tells (host, process, label, session).
+    /// Who holds the lock, written alike by all backends: `host, process 7, label` for a client of Latchkey, this process included,
+    /// and what the backend knows it by for any other.
     public var holder: String?
-    /// How many contenders stood before this one.
+    /// How many contenders stood before this one, the holder included. Where the backend keeps no queue, those that are known of:
+    /// the holder and the callers of this client.
     public var place: Int?
     /// How long the call waited.
     public var waited: Duration?

@@ -40,8 +40,7 @@ final class OwnerIdentity: Sendable {
   /// Who holds the lock, for people: ours without its number, another client's value as it is.
   static func describe(_ value: [UInt8]) -> String {
     guard let parts = self.parse(value) else { return "\"\(self.text(value))\"" }
-    let label = parts.label.map { ", \($0)" } ?? ""
-    return "\(parts.host), process \(parts.pid)\(label)"
+    return ContenderDescription.name(host: parts.host, pid: parts.pid, label: parts.label) ?? self.text(value)
   }
 
   /// The parts of a value of ours; nil for another client's.

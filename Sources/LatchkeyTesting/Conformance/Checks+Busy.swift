@@ -55,6 +55,27 @@ extension LockConformance {
       try trial.expect(error.code == .unreachable, "code unreachable", seen: "\(error.code): \(error)")
     },
 
+    Check(
+      5,
+      "timedOut names the holder and the place, whether this client holds the lock or another does",
+      needs: [.namedHolders]
+    ) { trial in
+      let client = try await trial.client()
+      for holding in [client.lock(trial.name), try await trial.lock()] {
+        let holder = try await trial.holder(holding)
+        trial.step("waiting for a lock that \(holding.backend) has granted")
+        try await trial.expectHolder(place: 1, of: client.lock(trial.name))
+        try await holder.release()
+      }
+      let holder = try await trial.holder(client.lock(trial.name))
+      let ahead = try await trial.queue(client.lock(trial.name), count: 2)
+      trial.step("waiting behind another caller of the same client")
+      try await trial.expectHolder(place: 2, of: client.lock(trial.name))
+      try await holder.release()
+      _ = try await ahead.granted()
+      try await ahead.release()
+    },
+
     Check(5, "timedOut says how long the wait was, which lock was meant, and what to do") { trial in
       let holder = try await trial.holder(try await trial.lock())
       let budget = Duration.milliseconds(200)
@@ -80,4 +101,18 @@ extension LockConformance {
       try await holder.release()
     },
   ]
+}
+
+extension Trial {
+  /// Expects that a wait for a lock that a client of this process holds says so, and how many stood before it.
+  fileprivate func expectHolder(place: Int, of lock: any DistributedLock) async throws {
+    let error = await self.contend(lock, within: .milliseconds(400)).error()
+    try self.expect(error?.code == .timedOut, "timedOut", seen: "\(String(describing: error))")
+    let holder = error?.wait?.holder ?? "nobody"
+    let known = ContenderDescription.thisProcess(label: nil)
+    // With a label where the client gives itself one.
+    try self.expect(holder.hasPrefix(known), "the holder as \(known)", seen: holder)
+    let seen = error?.wait?.place.map { "\($0)" } ?? "nil"
+    try self.expect(error?.wait?.place == place, "place \(place)", seen: "place \(seen)")
+  }
 }

@@ -28,7 +28,7 @@ extension LockSubject {
     }
     return LockSubject(
       label: label,
-      traits: [.fenced, .fair],
+      traits: [.fenced, .fair, .namesHolder],
       faults: faults,
       makeClient: { LocalClient(make: lock) },
       close: { _ in }

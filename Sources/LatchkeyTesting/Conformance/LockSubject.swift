@@ -32,6 +32,8 @@ public struct LockSubject: Sendable {
     public static let fair = Traits(rawValue: 2)
     /// Its leases have a deadline.
     public static let deadline = Traits(rawValue: 4)
+    /// A wait that timed out says who holds the lock, as host and process, and how many stood before it.
+    public static let namesHolder = Traits(rawValue: 8)
   }
 
   /// What a check may need from its subject.
@@ -44,6 +46,8 @@ public struct LockSubject: Sendable {
     case fairness = "fairness among clients"
     /// The trait ``Traits/deadline``.
     case deadlines = "leases with a deadline"
+    /// The trait ``Traits/namesHolder``.
+    case namedHolders = "waits that say who holds the lock"
     /// The hook ``LockFaults/expireSession``.
     case expireSession = "a way to expire a session"
     /// The hooks ``LockFaults/cutOff`` and ``LockFaults/heal``.
@@ -108,6 +112,7 @@ public struct LockSubject: Sendable {
     var needs: Set<Need> = [traits.contains(.fenced) ? .fencingTokens : .noFencingTokens]
     if traits.contains(.fair) { needs.insert(.fairness) }
     if traits.contains(.deadline) { needs.insert(.deadlines) }
+    if traits.contains(.namesHolder) { needs.insert(.namedHolders) }
     if faults.expireSession != nil { needs.insert(.expireSession) }
     if faults.cutOff != nil, faults.heal != nil { needs.insert(.cutOff) }
     if faults.dropNextReply != nil { needs.insert(.dropNextReply) }

@@ -95,8 +95,8 @@ func explain(_ lock: any DistributedLock) async -> String {
   do {
     return try await lock.withLock(within: .seconds(1)) { held in "done under \(held.token?.description ?? "no token")"
     }
-  } catch LockError.Code.timedOut {
-    return "somebody else has it; try later"
+  } catch let error as LockError where error.code == .timedOut {
+    return "\(error.wait?.holder ?? "somebody else") has it, and \(error.wait?.place ?? 1) stand before us; try later"
   } catch LockError.Code.unreachable {
     return "the servers do not answer: nobody knows who has it"
   } catch LockError.Code.lockLost {

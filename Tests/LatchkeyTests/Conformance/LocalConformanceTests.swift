@@ -19,7 +19,7 @@ extension TimedTests {
 
     @Test("what does not apply to in-process locks needs a deadline, a fault, or a lock without tokens")
     func notApplicable() async throws {
-      let missing = Set(LockSubject.Need.allCases).subtracting([.fencingTokens, .fairness])
+      let missing = Set(LockSubject.Need.allCases).subtracting([.fencingTokens, .fairness, .namedHolders])
       for conformance in [Self.mutex, Self.channel] {
         #expect(conformance.notApplicable.allSatisfy { !$0.needs.isDisjoint(with: missing) })
         #expect(conformance.applicable.count + conformance.notApplicable.count == LockConformance.checks.count)

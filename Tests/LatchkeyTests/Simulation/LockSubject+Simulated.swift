@@ -17,7 +17,7 @@ extension LockSubject {
     faults.breakLock = { _ = server.leaveAnyone($0) }
     return LockSubject(
       label: mutation.map { "simulated, \($0.rawValue)" } ?? "simulated",
-      traits: isFenced ? [.fenced, .fair, .deadline] : [.fair, .deadline],
+      traits: isFenced ? [.fenced, .fair, .deadline, .namesHolder] : [.fair, .deadline, .namesHolder],
       faults: faults,
       makeClient: { SimulatedClient(server, isFenced: isFenced) },
       close: { await $0.close() }

@@ -10,7 +10,8 @@ extension Mutation {
     case .tokensPerSession, .tokensRepeat, .tokensRestartWhenUnused, .tokensRestartWithServer, .noTokens,
       .inventsTokens, .untypedTokens:
       4
-    case .triesAreReentrant, .triesFailAfterOthers, .triesSayBusyWhenBroken, .timedOutSaysNothing: 5
+    case .triesAreReentrant, .triesFailAfterOthers, .triesSayBusyWhenBroken, .timedOutSaysNothing, .timedOutHidesHolder:
+      5
     case .ignoresEarlyCancellation, .ignoresCancellation, .cancellationIsBackendFailure, .cancelledLeaveNodes,
       .cancelledOfflineLeaveNodes, .crossedGrantIsDropped:
       6
@@ -54,6 +55,7 @@ extension Mutation {
     case .triesFailAfterOthers: ["tryAcquire never gives nil"]
     case .triesSayBusyWhenBroken: ["tryAcquire throws"]
     case .timedOutSaysNothing: ["timedOut says"]
+    case .timedOutHidesHolder: ["timedOut names"]
     case .ignoresEarlyCancellation: ["a task that is cancelled before"]
     case .ignoresCancellation: ["a cancelled waiter gets", "cancelled waiters do not change"]
     case .cancellationIsBackendFailure: ["a cancelled waiter gets", "withLock turns"]
@@ -93,6 +95,7 @@ extension Mutation {
     case .tokensPerSession, .tokensRepeat, .noTokens: ["tokens grow", "the token of a lost lease"]
     case .tokensRestartWhenUnused: ["tokens grow when the servers"]
     case .triesFailAfterOthers: ["tryAcquire gives nil while another"]
+    case .timedOutSaysNothing: ["timedOut names"]
     case .ignoresCancellation, .cancellationIsBackendFailure, .cancelledLeaveNodes: [""]
     case .crossedGrantIsDropped: ["cancelled at any moment"]
     case .releaseDoesNothing: ["a body", "a lease", "the view", "a release"]

@@ -13,7 +13,7 @@ enum Mutation: String, Sendable, CaseIterable, CustomTestStringConvertible {
   case tokensPerSession, tokensRepeat, tokensRestartWhenUnused, tokensRestartWithServer, noTokens, inventsTokens,
     untypedTokens
   // Busy, broken, late
-  case triesAreReentrant, triesFailAfterOthers, triesSayBusyWhenBroken, timedOutSaysNothing
+  case triesAreReentrant, triesFailAfterOthers, triesSayBusyWhenBroken, timedOutSaysNothing, timedOutHidesHolder
   // Cancellation
   case ignoresEarlyCancellation, ignoresCancellation, cancellationIsBackendFailure, cancelledLeaveNodes
   case cancelledOfflineLeaveNodes, crossedGrantIsDropped

@@ -50,13 +50,17 @@ struct SimulatedWait: Sendable {
   func translate(_ error: LockError) -> LockError {
     guard let name = error.name else { return error }
     switch error.code {
-    case .timedOut: return self.timedOut(name)
+    case .timedOut: return self.timedOut(name, place: error.wait?.place)
     default: return self.end(name) ?? error
     }
   }
 
-  private func timedOut(_ name: LockName) -> LockError {
+  /// - Parameter place: The place in the client's own line, for those who come no further.
+  private func timedOut(_ name: LockName, place: Int? = nil) -> LockError {
     guard self.mutation != .timedOutSaysNothing else { return LockError(.timedOut, message: "timed out") }
-    return .timedOut(name, LockError.Wait(place: self.ahead, waited: self.start.duration(to: .now)))
+    // All clients live in this process.
+    let holder = self.mutation == .timedOutHidesHolder ? nil : ContenderDescription.thisProcess(label: nil)
+    let waited = self.start.duration(to: .now)
+    return .timedOut(name, LockError.Wait(holder: holder, place: place ?? self.ahead, waited: waited))
   }
 }
