@@ -64,7 +64,7 @@ package enum ConnectTrouble: Hashable, Sendable {
     case .serverWithoutTLS: "give its TLS port, or switch TLS off"
     case .speaksOtherwise(.tls): "switch TLS on"
     case .speaksOtherwise: "check host and port: another kind of server listens there"
-    case .turnedAway(isFull: true): "let it take more, or make fewer"
+    case .turnedAway(isFull: true): "raise its limit, or make fewer connections"
     case .turnedAway(isFull: false): "do something about the reason that it gives"
     case .hungUp(encrypted: false): "if it speaks TLS on this port, switch TLS on"
     case .hungUp(encrypted: true):

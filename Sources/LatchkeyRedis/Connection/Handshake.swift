@@ -170,10 +170,10 @@ extension Handshake {
 
   private func turnedAway(_ text: String) -> Failure {
     let what = "does not take the connection"
-    if text.hasPrefix("DENIED") { return self.failure(.notAuthorized, what, text) }
-    var failure = self.failure(.unreachable, what, text)
+    let isForbidden = text.hasPrefix("DENIED")
+    var failure = self.failure(isForbidden ? .notAuthorized : .unreachable, what, text)
     failure.error.trouble = .turnedAway(isFull: text.contains(Self.full))
-    failure.remedy = .anotherTry
+    failure.remedy = isForbidden ? nil : .anotherTry
     return failure
   }
 

@@ -44,10 +44,23 @@ extension RedisError {
 
 extension LockError {
   /// What a Redis error means for a lock.
-  init(_ name: LockName, _ error: RedisError) {
+  ///
+  /// - Parameters:
+  ///   - name: The lock's name.
+  ///   - error: What went wrong.
+  ///   - keys: The keys that were asked for; none if it is not about them.
+  init(_ name: LockName, _ error: RedisError, keys: [[UInt8]] = []) {
     let (code, message): (Code, String) =
       switch error.code {
       case .closed: (.closed, "the Redis connection is closed; use the lock while it is open")
+      case .notAuthorized where error.message.hasPrefix("NOPERM") && !keys.isEmpty:
+        (
+          .notAuthorized,
+          "the server's ACL does not let this user take the lock; allow the keys "
+            + keys.map { "\"\(String(decoding: $0, as: UTF8.self))\"" }.joined(separator: " and ")
+            + ", and the commands that LocksOnRedis lists"
+        )
+      case .notAuthorized where error.trouble != nil: (.notAuthorized, "the server refuses this client")
       case .notAuthorized:
         (.notAuthorized, "the server refuses this client; check user, password, and what its ACL allows")
       case .invalidConfiguration: (.invalidConfiguration, "the connection's settings cannot work")
@@ -61,6 +74,8 @@ extension LockError {
       case .server where error.isOfReplica:
         (.unreachable, "the server is a replica, which grants no locks; connect to its master")
       case .server where error.isTransient: (.unreachable, "the server cannot grant locks at present; it says why")
+      case .server where error.message.hasPrefix("ERR unknown command"):
+        (.backendFailure, "the server runs no scripts, and the locks are scripts; is it a Sentinel, or a proxy?")
       case .server: (.backendFailure, "the server answered with an error")
       case .unreachable where error.trouble != nil:
         // The error itself says what to do.

@@ -77,10 +77,11 @@ extension LockTurns {
   }
 
   func unavailable(_ error: RedisError, _ ballot: Ballot) -> LockError {
-    guard self.servers.ports.count > 1 else { return LockError(self.name, error) }
+    let keys = self.servers.settings.isFenced ? [self.keys.lock, self.keys.counter] : [self.keys.lock]
+    guard self.servers.ports.count > 1 else { return LockError(self.name, error, keys: keys) }
     let wait = LockError.Wait(votes: ballot.votes)
     guard error.isTransient else {
-      var failure = LockError(self.name, error)
+      var failure = LockError(self.name, error, keys: keys)
       failure.wait = wait
       return failure
     }

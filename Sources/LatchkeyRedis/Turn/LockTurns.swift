@@ -41,6 +41,8 @@ final class LockTurns: Sendable {
     var nextError: UInt64 = 1
     var holders: [[UInt8]] = []
     var askedAt: ContinuousClock.Instant?
+    /// The alarms that are set, by the machine's numbers.
+    var alarms: [UInt64: AlarmClock.ID] = [:]
     var listening: Listening?
     /// The number of the subscription: what belongs to an earlier one means nothing.
     var subscription: UInt64 = 0
@@ -177,6 +179,7 @@ final class LockTurns: Sendable {
     case ask(Ballot)
     case release(Ballot)
     case rest(alarm: UInt64, Duration)
+    case cancel(AlarmClock.ID)
     case subscribe(UInt64)
     case unsubscribe(Listening)
     case answer(Line.Departure, Answer)
@@ -193,6 +196,11 @@ final class LockTurns: Sendable {
   func apply(_ event: TurnEvent, _ state: inout State) -> [Step] {
     var steps: [Step] = []
     for action in state.machine.handle(event) { self.resolve(action, &state, &steps) }
+    // A rest that was cut short would keep everything alive until its end, which may be hours away.
+    for (alarm, id) in state.alarms where !state.machine.awaits(alarm) {
+      state.alarms[alarm] = nil
+      steps.append(.cancel(id))
+    }
     // A ballot knows its turns: kept on, they would keep each other for ever.
     if state.machine.phase == .idle { state.ballot = nil }
     return steps
@@ -266,6 +274,7 @@ final class LockTurns: Sendable {
       case .ask(let ballot): ballot.ask()
       case .release(let ballot): ballot.release()
       case .rest(let alarm, let delay): self.rest(alarm, delay)
+      case .cancel(let id): self.servers.clock.cancel(id)
       case .subscribe(let number): self.subscribe(number)
       case .unsubscribe(let listening): listening.end()
       case .answer(let departure, let answer): departure.resume(with: answer)
@@ -280,7 +289,13 @@ final class LockTurns: Sendable {
   }
 
   private func rest(_ alarm: UInt64, _ delay: Duration) {
-    self.servers.clock.set(after: delay) { self.handle(.alarm(alarm)) }
+    let id = self.servers.clock.set(after: delay) { self.handle(.alarm(alarm)) }
+    let isAwaited = self.state.withLock { state in
+      let isAwaited = state.machine.awaits(alarm)
+      if isAwaited { state.alarms[alarm] = id }
+      return isAwaited
+    }
+    if !isAwaited { self.servers.clock.cancel(id) }
   }
 
   private func subscribe(_ number: UInt64) {

@@ -93,6 +93,12 @@ package struct TurnMachine: Sendable {
     self.phase == .idle && self.departing == nil && self.subscription == .none && !self.hasCallers
   }
 
+  /// Whether an alarm still means something when it goes off.
+  func awaits(_ alarm: UInt64) -> Bool {
+    self.phase == .resting(alarm: alarm) || self.phase == .yielding(alarm: alarm)
+      || self.subscription == .idle(alarm: alarm) || self.tenureAlarm == alarm
+  }
+
   /// Whether a request is out that has not been answered.
   package var isAsking: Bool { self.phase == .asking }
 

@@ -56,6 +56,31 @@ extension RealRedisTests {
       }
     }
 
+    @Test("leaves nothing behind in memory where it waited for a poll that is an hour away")
+    func longPoll() async throws {
+      try await withRedis { server in
+        // Without a subscription, which is kept for some seconds.
+        try await server.command("ACL", "SETUSER", "ann", "on", ">anns", "~*", "+@all", "resetchannels")
+        let held = try uniqueName()
+        try await server.command("SET", "\(held)", "somebody")
+        func use() async throws -> Weak {
+          let connection = try RedisConnection(
+            .init(port: server.port) { $0.credential = .init(user: "ann", password: "anns") }
+          )
+          var settings = RedisLocks.Configuration()
+          settings.pollCeiling = .seconds(3600)
+          let lock = try RedisLocks(executor: connection, configuration: settings).lock(held)
+          let late = await #expect(throws: LockError.self) {
+            try await lock.acquire(within: .milliseconds(300)).release()
+          }
+          #expect(late?.code == .timedOut)
+          return Weak(connection: connection)
+        }
+        let used = try await use()
+        try await eventuallyTrue { used.connection == nil }
+      }
+    }
+
     @Test("leaves nothing behind in memory, however its calls came out", arguments: [1, 3])
     func memory(count: Int) async throws {
       try await withRedisServers(count: count) { servers in

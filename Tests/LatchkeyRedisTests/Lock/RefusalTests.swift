@@ -45,6 +45,45 @@ struct RefusalTests {
     #expect("\(error)".contains(answer), "\(error)")
   }
 
+  @Test("because its ACL knows the lock's name alone says which keys it must allow; the documented rights are enough")
+  func rights() async throws {
+    try await withRedis { server in
+      let name = try LockName("orders/7")
+      func use(_ credential: RedisConnection.Configuration.Credential) async throws -> LockError? {
+        let connection = try await RedisConnection.connect(.init(port: server.port) { $0.credential = credential })
+        var failure: LockError?
+        do throws(LockError) {
+          let lease = try await RedisLocks(executor: connection).lock(name).acquire(within: .seconds(20))
+          try await lease.held.extend()
+          try await lease.release()
+        } catch {
+          failure = error
+        }
+        await connection.close()
+        return failure
+      }
+      try await server.command("ACL", "SETUSER", "ann", "on", ">anns", "~orders*", "&*", "+@all")
+      let error = try #require(try await use(.init(user: "ann", password: "anns")))
+      #expect(error.code == .notAuthorized)
+      let keys = "\"\(name)\" and \"{\(name)}:latchkey\""
+      #expect("\(error)".contains(keys) && "\(error)".contains("NOPERM"), "\(error)")
+      try await withConnection(port: server.port) { connection in
+        for rights in [
+          "~*orders* &*orders* +eval +evalsha +get +set +del +pttl +pexpire +time",
+          "+hello +ping +publish +subscribe +unsubscribe",
+        ] {
+          let words = ["ACL", "SETUSER", "bob", "on", ">bobs"] + rights.split(separator: " ").map(String.init)
+          _ = try await connection.send(RedisCommand(words: words.map { Array($0.utf8) }))
+        }
+        _ = try await connection.send(RedisCommand("ACL", "LOG", "RESET"))
+        // Held at first, so that bob subscribes as well.
+        try await server.command("SET", "\(name)", "somebody else", "PX", "300")
+        #expect(try await use(.init(user: "bob", password: "bobs")) == nil)
+        expectEqual(try await connection.send(RedisCommand("ACL", "LOG")), .array([]))
+      }
+    }
+  }
+
   @Test("that became a replica while it was in use is asked until it is a master again")
   func failover() async throws {
     try await withRedis { server in

@@ -77,6 +77,9 @@ extension RedisError {
     switch self.code {
     case .cancelled: CancellationError()
     case .invalidConfiguration: LockError(.invalidConfiguration, message: self.message)
+    case .notAuthorized where self.trouble != nil: LockError(.notAuthorized, message: "\(self)")
+    case .notAuthorized where self.message.hasPrefix("NOPERM"):
+      LockError(.notAuthorized, message: "\(self.message); allow the user the command in the server's ACL")
     case .notAuthorized: ConnectFailure.notAuthorized(self.message)
     default: ConnectFailure.unreachable(self.message, self.trouble)
     }
