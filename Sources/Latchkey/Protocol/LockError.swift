@@ -43,8 +43,7 @@ public struct LockError: Error, Sendable {
     /// Who holds the lock, written alike by all backends: `host, process 7, label` for a client of Latchkey, this process included,
     /// and what the backend knows it by for any other.
     public var holder: String?
-    /// How many contenders stood before this one, the holder included. Where the backend keeps no queue, those that are known of:
-    /// the holder and the callers of this client.
+    /// How many contenders stood before this one, the holder included; nil where the backend keeps no queue.
     public var place: Int?
     /// How long the call waited.
     public var waited: Duration?

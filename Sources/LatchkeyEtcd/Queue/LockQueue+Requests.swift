@@ -41,7 +41,9 @@ extension LockQueue {
     let request = EtcdTxnRequest(
       if: onlyIfEmpty ? [isNew, .noKey(withPrefix: self.prefix)] : [isNew],
       // Newest first: ours, and the one before.
-      then: [.put(key, self.value, lease: session.lease), .range(.prefix(self.prefix, .newest, limit: 2))],
+      then: [
+        .put(key, self.value, lease: session.lease), .range(.prefix(self.prefix, .newest, limit: 2, withValue: true)),
+      ],
       else: [.range(.key(key)), .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true))]
     )
     var entry = Entry(request, .creates, below: self.prefix, session: session.generation) { reply in
@@ -81,10 +83,11 @@ extension LockQueue {
     let node = QueueNode(key: key, slot: slot, revision: revision, session: session.generation)
     // One that found the key: an earlier copy has been carried out.
     let copies = reply.copies - (response.succeeded || reply.copies == 0 ? 0 : 1)
-    let newest = response.read(1).kvs.map(\.keyBytes)
-    let others = newest.filter { $0 != key }
+    let newest = response.read(1).kvs
+    let others = newest.filter { $0.keyBytes != key }
     guard
-      response.succeeded, newest.contains(key), others.allSatisfy({ LockKeys.isContender($0, prefix: self.prefix) })
+      response.succeeded, others.count < newest.count,
+      others.allSatisfy({ LockKeys.isContender($0.keyBytes, prefix: self.prefix) })
     else {
       // It was created by an earlier request, and others may have come since; or nested names are in the way.
       let check = self.check(node) { result in
@@ -102,9 +105,11 @@ extension LockQueue {
     }
     let count = Int(response.read(1).count)
     let view = QueueView(
-      predecessor: others.first,
+      predecessor: others.first?.keyBytes,
       isNext: count == 2,
       ahead: others.isEmpty ? 0 : count - 1,
+      // With more before us, the next look at our place reads who holds it.
+      holder: count == 2 ? others.first.map(Self.description) : nil,
       revision: reply.date(node.revision)
     )
     done(.success(.entered(node, view)), node, copies)
@@ -286,10 +291,9 @@ extension LockQueue {
     }
   }
 
-  /// Who holds a key: what it says, if it is one of ours, and its name, which tells the lease.
+  /// Who holds a key: what it says, if it is one of ours, else its name, which tells the lease.
   private static func description(of contender: EtcdKeyValue) -> String {
-    let key = LockKeys.text(contender.keyBytes)
-    return contender.text.hasPrefix("host=") ? "\(contender.text), key \(key)" : "key \(key)"
+    ContenderDescription.name(note: contender.text, identity: "key \(LockKeys.text(contender.keyBytes))")
   }
 }
 #endif

@@ -66,6 +66,12 @@ final class LockQueue: TermLeaseOwner {
 
   var logger: Logger { self.client.logger }
 
+  /// Who we are, as those see it who read our keys.
+  private var ownName: String {
+    let note = String(decoding: self.value, as: UTF8.self)
+    return ContenderDescription.name(note: note, identity: ContenderDescription.thisProcess(label: nil))
+  }
+
   // MARK: Callers
 
   /// A place in the local line.
@@ -101,14 +107,14 @@ final class LockQueue: TermLeaseOwner {
     self.leave(id) { state in
       // A question that was asked a while ago and has no answer: nobody knows who holds the lock.
       let isUnanswered = state.machine.isUnanswered && waited > .milliseconds(250)
-      return .timedOut(state.knownOfWait, isOutage: isSilent || isUnanswered)
+      return .timedOut(state.knownOfWait(of: id, own: self.ownName), isOutage: isSilent || isUnanswered)
     }
   }
 
   /// Ends the wait of a caller if the servers have not answered anything since it came.
   func timeOutIfUnanswered(_ place: Place) {
     self.leave(place.id, if: { $0.machine.isUnanswered && $0.answers == place.answers }) { state in
-      .timedOut(state.knownOfWait, isOutage: true)
+      .timedOut(state.knownOfWait(of: place.id, own: self.ownName), isOutage: true)
     }
   }
 
@@ -251,7 +257,8 @@ final class LockQueue: TermLeaseOwner {
       state.lease = nil
       steps.append(.lose(lease))
     case .answerImpatient(let view):
-      let answer = Answer.busy(LockError.Wait(holder: view.holder, place: view.ahead))
+      let own = state.lease == nil ? nil : self.ownName
+      let answer = Answer.busy(LockError.Wait(holder: own ?? view.holder, place: view.ahead))
       for id in state.impatient { steps.append(.answer(state.line.leave(id, with: answer), answer)) }
       state.impatient = []
     case .fail(let number):
@@ -316,9 +323,18 @@ extension LockQueue.State {
     return self.nextError
   }
 
-  var knownOfWait: LockError.Wait {
+  /// - Parameters:
+  ///   - id: Who has waited.
+  ///   - own: Who we are.
+  func knownOfWait(of id: LockQueue.Line.ID, own: String) -> LockError.Wait {
+    let before = self.line.countAhead(of: id)
+    if self.lease != nil {
+      // Another caller of this client has it.
+      return LockError.Wait(holder: own, place: before + 1)
+    }
+    // The first caller's key stands for all.
     let view = self.machine.view
-    return LockError.Wait(holder: view?.holder ?? view?.predecessor.map { LockKeys.text($0) }, place: view?.ahead)
+    return LockError.Wait(holder: view?.holder, place: view?.ahead.map { $0 + before })
   }
 }
 #endif

@@ -62,12 +62,15 @@ extension LockTurns {
   }
 
   func knownOfWait(_ state: State) -> LockError.Wait {
-    var wait = LockError.Wait()
-    if self.servers.ports.count > 1 {
-      wait.votes = state.ballot?.votes ?? [:]
-    } else {
-      wait.holder = state.holders.first.map(OwnerIdentity.describe)
+    // Another caller of this client has it: its servers were not asked for this one.
+    if state.lease != nil, let ballot = state.ballot {
+      return LockError.Wait(holder: OwnerIdentity.describe(ballot.owner))
     }
+    var wait = LockError.Wait()
+    if self.servers.ports.count > 1 { wait.votes = state.ballot?.votes ?? [:] }
+    let quorum = self.servers.ports.count / 2 + 1
+    let holder = state.holders.first { holder in state.holders.count { $0 == holder } >= quorum }
+    wait.holder = holder.map(OwnerIdentity.describe)
     return wait
   }
 

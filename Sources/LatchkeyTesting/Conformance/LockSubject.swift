@@ -32,7 +32,8 @@ public struct LockSubject: Sendable {
     public static let fair = Traits(rawValue: 2)
     /// Its leases have a deadline.
     public static let deadline = Traits(rawValue: 4)
-    /// A wait that timed out says who holds the lock, as host and process, and how many stood before it.
+    /// A wait that timed out says who holds the lock, as host and process, and, if it is ``fair``, how many stood
+    /// before it.
     public static let namesHolder = Traits(rawValue: 8)
   }
 

@@ -32,7 +32,7 @@ extension LockSubject {
     faults.breakLock = { name in for server in servers { try await server.command("DEL", "\(name)") } }
     var subject = LockSubject(
       label: label,
-      traits: servers.count == 1 ? [.fenced, .deadline] : [.deadline],
+      traits: servers.count == 1 ? [.fenced, .deadline, .namesHolder] : [.deadline, .namesHolder],
       faults: faults,
       makeClient: { try await LockClient.open(servers) },
       close: { await $0.close() }
