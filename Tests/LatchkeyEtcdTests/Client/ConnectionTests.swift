@@ -82,7 +82,13 @@ struct ConnectionTests {
       let nobody = try await Self.error { $0.endpoints = [server.endpoint] }
       #expect(nobody == nil || nobody?.code == .notAuthorized)
 
-      try await TestClient.with(TestServers(members: [server]), change: Self.worker) { client in
+      // Nothing is sent again for want of an answer.
+      let change = { @Sendable (configuration: inout EtcdClient.Configuration) in
+        Self.worker(&configuration)
+        configuration.requestTimeout = .seconds(60)
+      }
+      let servers = TestServers(members: [server])
+      try await TestClient.with(servers, sessionTimeout: .seconds(90), change: change) { client in
         let lock = client.lock(try LockName("app/orders"))
         let lease = try await lock.acquire(within: .seconds(5))
         // Longer than a token lives that nobody uses. Nothing tells when it has run out: whoever asks prolongs it.
