@@ -96,6 +96,36 @@ extension RealRedisTests {
       }
     }
 
+    @Test(
+      "is made on purpose where the server is not the one to ask any more, and not where it is new",
+      arguments: ["MOVED 866 127.0.0.1:7001", "READONLY You can't write against a read only replica."]
+    )
+    func misplaced(answer: String) async throws {
+      let greetings = Shared(0)
+      try await withFakeServer(speaking: { words in
+        if words.first == "HELLO" { greetings.change { $0 += 1 } }
+        return words.first == "HELLO" ? "%0\r\n" : "-\(answer)\r\n"
+      }) { port in
+        // Each connection is new for an hour, then none for longer than a moment.
+        for (pause, isLeft) in [(Duration.seconds(3600), false), (.milliseconds(1), true)] {
+          let before = greetings.value
+          try await withConnection(port: port, { $0.reconnectPause = .milliseconds(1)...pause }) { connection in
+            var sent = 0
+            try await eventuallyTrue {
+              // What is sent while the connection ends is lost with it.
+              let error = await #expect(throws: RedisError.self) {
+                _ = try await connection.send(RedisCommand("SET", "k", "v"))
+              }
+              #expect(error?.message == answer || error?.code == .connectionLost)
+              sent += 1
+              return isLeft ? greetings.value > before + 1 : sent == 20
+            }
+          }
+          if !isLeft { #expect(greetings.value == before + 1) }
+        }
+      }
+    }
+
     @Test("loses no more than the commands whose replies were lost")
     func lostReply() async throws {
       try await withRedis { server in

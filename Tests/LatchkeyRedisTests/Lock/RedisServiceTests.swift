@@ -1,3 +1,4 @@
+import InMemoryLogging
 import Latchkey
 import LatchkeyTesting
 import Logging
@@ -92,11 +93,18 @@ struct RedisServiceTests {
   func startsBeforeTheServer() async throws {
     try await withRedis { server in
       await server.kill()
-      let connection = try RedisConnection(.init(port: server.port))
+      var lines = InMemoryLogHandler()
+      lines.logLevel = .trace
+      let connection = try RedisConnection(
+        .init(port: server.port) { [lines] in $0.logger = Logger(label: "test") { _ in lines } }
+      )
       let group = ServiceGroup(services: [connection], logger: self.logger)
       let running = Task { try await group.run() }
       let error = try await redisError { _ = try await connection.send(RedisCommand("PING")) }
       #expect(error.code == .unreachable)
+      try await eventuallyTrue {
+        lines.entries.contains { $0.level == .warning && "\($0.message)".contains("Connection refused") }
+      }
       try server.launch()
       try await eventuallyTrue { (try? await connection.send(RedisCommand("PING"))) == Corpus.text("PONG") }
       await group.triggerGracefulShutdown()
