@@ -2,27 +2,43 @@ internal import Histogram
 
 /// Times in nanoseconds, kept to three digits; the greatest is exact.
 struct LatencyHistogram: Sendable {
-  private var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
+  /// Empty until there is a time: its counters take twenty thousand bytes, and each of many workers has some that stay empty. An
+  /// array, since what stands in each worker is then one word.
+  private var histograms: [Histogram<UInt64>] = []
   private(set) var maximum: UInt64 = 0
 
-  var count: UInt64 { self.histogram.totalCount }
+  /// Whether counters have been made.
+  var hasCounters: Bool { !self.histograms.isEmpty }
 
-  mutating func record(_ nanoseconds: UInt64) {
-    self.histogram.record(nanoseconds)
+  var count: UInt64 { self.histograms.first?.totalCount ?? 0 }
+
+  mutating func record(_ nanoseconds: UInt64) { self.record(nanoseconds, times: 1) }
+
+  private mutating func record(_ nanoseconds: UInt64, times count: UInt64) {
+    self.makeCounters()
+    self.histograms[0].record(nanoseconds, count: count)
     self.maximum = max(self.maximum, nanoseconds)
   }
 
   mutating func add(_ other: LatencyHistogram) {
-    self.histogram.add(other.histogram)
+    guard let added = other.histograms.first else { return }
+    self.makeCounters()
+    self.histograms[0].add(added)
     self.maximum = max(self.maximum, other.maximum)
   }
 
+  private mutating func makeCounters() {
+    if self.histograms.isEmpty { self.histograms = [Histogram(numberOfSignificantValueDigits: .three)] }
+  }
+
   /// A value of each bucket that is not empty, in ascending order, and its count.
-  var values: [(value: UInt64, count: UInt64)] { self.histogram.recordedValues().map { ($0.value, $0.count) } }
+  var values: [(value: UInt64, count: UInt64)] {
+    self.histograms.first?.recordedValues().map { ($0.value, $0.count) } ?? []
+  }
 
   /// The time that this share of all times does not exceed; 0 if there are none.
   func percentile(_ percentile: Double) -> UInt64 {
-    self.count == 0 ? 0 : min(self.maximum, self.histogram.valueAtPercentile(percentile))
+    self.histograms.first.map { min(self.maximum, $0.valueAtPercentile(percentile)) } ?? 0
   }
 }
 
@@ -35,8 +51,8 @@ extension LatencyHistogram: Codable {
 
   init(from decoder: any Decoder) throws {
     let encoded = try Encoded(from: decoder)
+    for bucket in encoded.buckets where bucket.count == 2 { self.record(bucket[0], times: bucket[1]) }
     self.maximum = encoded.maximum
-    for bucket in encoded.buckets where bucket.count == 2 { self.histogram.record(bucket[0], count: bucket[1]) }
   }
 
   func encode(to encoder: any Encoder) throws {
