@@ -257,6 +257,7 @@ let package = Package(
       dependencies: [
         "LatchkeyCLI", "Latchkey", "LatchkeyTesting",
         .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings
     ),

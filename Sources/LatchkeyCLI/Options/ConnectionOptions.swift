@@ -1,10 +1,10 @@
 internal import ArgumentParser
 internal import Latchkey
 
-#if canImport(FoundationEssentials)
-internal import FoundationEssentials
+#if canImport(Glibc)
+internal import Glibc
 #else
-internal import Foundation
+internal import Darwin
 #endif
 
 /// How to reach the backend: the options that all commands with a URL share.
@@ -37,7 +37,10 @@ struct ConnectionOptions: ParsableArguments {
   var tick: Duration?
 
   @Option(
-    help: ArgumentHelp("A file that holds the password; LATCHKEY_PASSWORD works too.", valueName: "path"),
+    help: ArgumentHelp(
+      "A file or pipe that holds the password, such as /dev/stdin; LATCHKEY_PASSWORD works too.",
+      valueName: "path"
+    ),
     completion: .file()
   )
   var passwordFile: String?
@@ -78,28 +81,12 @@ struct ConnectionOptions: ParsableArguments {
     if let label { url.label = label }
     if let timeToLive = self.ttl ?? self.sessionTimeout { url.timeToLive = timeToLive }
     if let passwordFile {
-      url.password = try Self.password(in: passwordFile)
-    } else if url.password == nil, let password = ProcessInfo.processInfo.environment["LATCHKEY_PASSWORD"],
-      !password.isEmpty
-    {
-      url.password = password
+      url.password = try PasswordFile.password(in: passwordFile)
+    } else if url.password == nil, let text = getenv("LATCHKEY_PASSWORD").map({ String(cString: $0) }) {
+      // Secrets that were made from a file often end as the file did.
+      let password = text.hasSuffix("\n") || text.hasSuffix("\r\n") ? String(text.dropLast()) : text
+      if !password.isEmpty { url.password = password }
     }
     return url
-  }
-
-  /// The one line of a password file, with or without the character that ends it.
-  private static func password(in file: String) throws -> String {
-    guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-      throw CommandFailure(.usage, "cannot read the password file \(file); check its path and permissions")
-    }
-    let password = text.prefix { !$0.isNewline }
-    // What it means that a password comes second, or goes on, is anybody's guess: better none than a wrong one.
-    guard text[password.endIndex...].dropFirst().isEmpty else {
-      throw CommandFailure(.usage, "the password file \(file) has more than one line; leave only the password in it")
-    }
-    guard !password.isEmpty else {
-      throw CommandFailure(.usage, "the password file \(file) is empty; write the password into it, or leave it out")
-    }
-    return String(password)
   }
 }

@@ -1,12 +1,6 @@
 internal import ArgumentParser
 internal import Latchkey
 
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
-
 /// The files of encrypted connections.
 struct TLSOptions: ParsableArguments {
   @Option(
@@ -69,9 +63,17 @@ struct TLSOptions: ParsableArguments {
     guard (url.certificateFile == nil) == (url.keyFile == nil) else {
       throw CommandFailure(.usage, "a client's certificate and its key go together: give --cert-file and --key-file")
     }
-    let files = [("--ca-file", url.authorityFile), ("--cert-file", url.certificateFile), ("--key-file", url.keyFile)]
-    for case (let option, let file?) in files where access(file, R_OK) != 0 {
-      throw CommandFailure(.usage, "\(option): \(SystemError(doing: "read \(file)")); check its path and permissions")
+    url.authorityFile = try Self.readable(url.authorityFile, "--ca-file")
+    url.certificateFile = try Self.readable(url.certificateFile, "--cert-file")
+    url.keyFile = try Self.readable(url.keyFile, "--key-file")
+  }
+
+  private static func readable(_ file: String?, _ option: String) throws(CommandFailure) -> String? {
+    guard let file else { return nil }
+    do {
+      return try ReadableFile.path(file)
+    } catch {
+      throw CommandFailure(.usage, "\(option): \(error); check its path and permissions")
     }
   }
 

@@ -8,11 +8,33 @@ internal import Darwin
 struct TemporaryFolder: Sendable {
   let path: String
 
-  init() throws(SystemError) {
-    let parent = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-    var template = Array("\(parent)/latchkey-XXXXXX".utf8CString)
-    guard let made = mkdtemp(&template) else { throw SystemError(doing: "make a temporary folder in \(parent)") }
-    self.path = String(cString: made)
+  /// Makes a folder in the first of some others in which that can be done.
+  ///
+  /// - Throws: ``SystemError`` of the first of them if it can be done in none.
+  init(in parents: [String] = parents) throws(SystemError) {
+    var failure: SystemError?
+    for parent in parents {
+      var template = Array("\(parent)/latchkey-XXXXXX".utf8CString)
+      if let made = mkdtemp(&template) {
+        self.path = String(cString: made)
+        return
+      }
+      failure = failure ?? SystemError(doing: "make a temporary folder in \(parent)")
+    }
+    throw failure ?? SystemError(doing: "make a temporary folder nowhere", code: ENOENT)
+  }
+
+  /// Where users want them, if they have said so.
+  static var wanted: String? { getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
+
+  /// Where they are made: in memory at last, since the disk of a container may be read-only.
+  static var parents: [String] { self.wanted.map { [$0] } ?? ["/tmp", "/dev/shm"] }
+
+  /// The first folder in which one can be made.
+  static func usableParent(among parents: [String] = parents) throws(SystemError) -> String {
+    let probe = try TemporaryFolder(in: parents)
+    defer { probe.remove() }
+    return String(probe.path[..<(probe.path.lastIndex(of: "/") ?? probe.path.startIndex)])
   }
 
   func file(_ name: String) -> String { "\(self.path)/\(name)" }

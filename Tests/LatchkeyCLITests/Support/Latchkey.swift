@@ -13,9 +13,12 @@ import Darwin
 struct Latchkey: Sendable {
   /// What became of a call.
   struct Outcome: Sendable {
-    let status: Int32
+    let end: LatchkeyCLI.ChildProcess.Change
     let output: [String]
     let errors: [String]
+
+    /// As a shell would show it.
+    var status: Int32 { self.end.status ?? -1 }
 
     var errorText: String { self.errors.joined(separator: "\n") }
 
@@ -89,7 +92,7 @@ struct Latchkey: Sendable {
     await self.errors.value
     let change = await self.process.wait()
     for descriptor in self.descriptors { close(descriptor) }
-    return Outcome(status: change.status ?? -1, output: output, errors: self.errorsSoFar)
+    return Outcome(end: change, output: output, errors: self.errorsSoFar)
   }
 
   /// Next to the test bundle, where the build puts all products.

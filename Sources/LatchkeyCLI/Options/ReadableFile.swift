@@ -1,0 +1,50 @@
+internal import Latchkey
+
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
+/// Files for libraries that read them by name, and perhaps more than once, or in another process.
+enum ReadableFile {
+  private static let copies = Locked<[String: String]>([:])
+
+  /// A file that can be read by its name: the given one, or a copy of what can be read only once, such as a pipe.
+  ///
+  /// A copy has no name among the files and is this user's alone: it ends with this process.
+  ///
+  /// - Throws: ``SystemError`` if there is nothing to read.
+  static func path(_ file: String) throws(SystemError) -> String {
+    guard !FileText.isRegular(file) else {
+      guard access(file, R_OK) == 0 else { throw SystemError(doing: "read \(file)") }
+      return file
+    }
+    return try self.copies.withLock { copies throws(SystemError) in
+      if let copy = copies[file] { return copy }
+      let copy = try self.copy(of: file)
+      copies[file] = copy
+      return copy
+    }
+  }
+
+  private static func copy(of file: String) throws(SystemError) -> String {
+    let bytes = try FileText.bytes(file)
+    #if os(Linux)
+    // In memory if possible: it may be a private key.
+    let folder = try TemporaryFolder(in: ["/dev/shm"] + TemporaryFolder.parents)
+    defer { folder.remove() }
+    let path = folder.file("copy")
+    let copy = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard copy >= 0 else { throw SystemError(doing: "copy \(file)") }
+    let code = Descriptors.write(String(decoding: bytes, as: UTF8.self), to: copy)
+    guard code == 0 else { throw SystemError(doing: "copy \(file)", code: code) }
+    return "/proc/\(getpid())/fd/\(copy)"
+    #else
+    throw SystemError(
+      doing: "read \(file) more than once, as \(bytes.count) bytes from a pipe; name a file",
+      code: ESPIPE
+    )
+    #endif
+  }
+}
