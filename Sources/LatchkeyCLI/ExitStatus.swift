@@ -45,14 +45,19 @@ enum ExitStatus: Hashable, Sendable {
 struct CommandFailure: Error {
   let code: Int32
   let message: String?
+  /// The signal that ended the command, or what ran under its lock.
+  let signal: Int32?
 
   init(_ status: ExitStatus, _ message: String?) {
-    self.init(code: status.code, message)
+    self.code = status.code
+    self.message = message
+    self.signal = if case .signal(let number) = status { number } else { nil }
   }
 
   init(code: Int32, _ message: String?) {
     self.code = code
     self.message = message
+    self.signal = nil
   }
 
   init(_ error: any Error) {
@@ -71,3 +76,31 @@ struct CommandFailure: Error {
 func endProcess(with code: Int32) -> Never {
   exit(code)
 }
+
+/// Ends the process as the signal itself would, after everything was cleaned up.
+///
+/// A shell that is told an exit status of 128 and more cannot know that Ctrl-C was pressed, and goes on with its loop or script.
+func endProcess(by number: Int32) -> Never {
+  // A core of this process would say nothing about what failed. A limit of one byte also keeps it from a program that collects
+  // cores, which zero does not.
+  var limit = rlimit(rlim_cur: 1, rlim_max: 1)
+  for size: rlim_t in [1, 0] {
+    limit.rlim_cur = size
+    limit.rlim_max = size
+    if setrlimit(coreSize, &limit) == 0 { break }
+  }
+  _ = signal(number, SIG_DFL)
+  var signals = sigset_t()
+  sigemptyset(&signals)
+  sigaddset(&signals, number)
+  pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+  raise(number)
+  // The first process of a container is ended by no signal of its own.
+  exit(ExitStatus.signal(number).code)
+}
+
+#if canImport(Glibc)
+private let coreSize = __rlimit_resource_t(RLIMIT_CORE.rawValue)
+#else
+private let coreSize = RLIMIT_CORE
+#endif

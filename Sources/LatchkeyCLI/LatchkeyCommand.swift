@@ -75,11 +75,7 @@ struct LatchkeyCommand: AsyncParsableCommand {
     // Where it is ignored, as a program may have left it that started us, nobody learns how a child has ended.
     _ = signal(SIGCHLD, SIG_DFL)
     _ = signal(SIGPIPE, SIG_IGN)
-    LoggingSystem.bootstrap { label in
-      var handler = StreamLogHandler.standardError(label: label)
-      handler.logLevel = .warning
-      return handler
-    }
+    LoggingSystem.bootstrap { _ in CommandLog(sink: .console) }
     do {
       let command = try self.parseAsRoot()
       if var command = command as? any AsyncParsableCommand {
@@ -120,6 +116,7 @@ struct LatchkeyCommand: AsyncParsableCommand {
 
   private static func end(_ failure: CommandFailure) -> Never {
     if let message = failure.message { Console.note(message) }
+    if let signal = failure.signal { endProcess(by: signal) }
     endProcess(with: failure.code)
   }
 

@@ -18,6 +18,7 @@ struct ContendChildCommand: AsyncParsableCommand {
   )
 
   func run() async throws {
+    Console.shareLastLine()
     var orders = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()
     guard let line = await orders.next() else { return }
     let plan = try JSON.decode(ContendPlan.self, from: line)

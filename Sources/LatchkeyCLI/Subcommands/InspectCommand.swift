@@ -1,6 +1,12 @@
 internal import ArgumentParser
 internal import Latchkey
 
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
 /// `latchkey inspect`: who holds a lock, and who waits for it.
 struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -75,9 +81,9 @@ struct InspectCommand: AsyncParsableCommand {
 
   private func show(_ inspector: any LockInspector, _ name: LockName) async throws {
     guard self.watch else { return try self.print(try await inspector.inspect(name)) }
-    var drawing = Redrawing()
+    var view = WatchView(style: !self.json && Console.outputIsTerminal ? TextStyle.of(STDOUT_FILENO, .auto) : nil)
     // Servers that were never there end it; later outages are shown and ridden out.
-    try self.draw(try await inspector.inspect(name), &drawing)
+    try self.draw(try await inspector.inspect(name), &view)
     while true {
       try await Task.sleep(for: self.interval ?? .seconds(1))
       let report: LockReport
@@ -85,22 +91,26 @@ struct InspectCommand: AsyncParsableCommand {
         report = try await inspector.inspect(name)
       } catch {
         guard error.code == .unreachable else { throw error }
-        Console.note(error.description)
-        drawing = Redrawing()
+        switch view.outage(error.description, at: .now) {
+        case .frame(let frame): try Console.outputRaw(frame)
+        case .note(let sentence): Console.note(sentence)
+        case nil: break
+        }
         continue
       }
-      try self.draw(report, &drawing)
+      try self.draw(report, &view)
     }
   }
 
-  private func draw(_ report: LockReport, _ drawing: inout Redrawing) throws {
-    guard !self.json, Console.outputIsTerminal else {
-      try self.print(report)
-      // Blocks of text want something between them.
-      if !self.json { try Console.output("") }
-      return
+  private func draw(_ report: LockReport, _ view: inout WatchView) throws {
+    switch view.table(LockTable(report: report, limit: Self.rowsInPlace).lines) {
+    case .frame(let frame): return try Console.outputRaw(frame)
+    case .note(let sentence): Console.note(sentence)
+    case nil: break
     }
-    try Console.outputRaw(drawing.frame(LockTable(report: report, limit: Self.rowsInPlace).lines))
+    try self.print(report)
+    // Blocks of text want something between them.
+    if !self.json { try Console.output("") }
   }
 
   private func print(_ report: LockReport) throws {

@@ -18,6 +18,7 @@ struct VerifyChildCommand: AsyncParsableCommand {
   )
 
   func run() async throws {
+    Console.shareLastLine()
     var orders = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()
     guard let line = await orders.next() else { return }
     let plan = try JSON.decode(VerifyPlan.self, from: line)

@@ -1,3 +1,5 @@
+internal import Latchkey
+
 #if canImport(Glibc)
 internal import Glibc
 #else
@@ -28,23 +30,49 @@ enum Console {
     }
   }
 
+  /// What stands in the last line of the terminal.
+  private static let lastLine = Locked(LastLine())
+
   /// Prints a line for people.
-  static func note(_ text: String) {
-    Descriptors.write("latchkey: \(text)\n", to: STDERR_FILENO)
-  }
+  static func note(_ text: String) { self.write("latchkey: \(text)\n") }
 
   /// Prints text for people, as it is.
-  static func show(_ text: String) {
-    Descriptors.write(text + "\n", to: STDERR_FILENO)
-  }
+  static func show(_ text: String) { self.write(text + "\n") }
 
   /// Asks a question that is answered on the same line.
-  static func ask(_ text: String) {
-    Descriptors.write("latchkey: \(text) ", to: STDERR_FILENO)
-  }
+  static func ask(_ text: String) { self.write("latchkey: \(text) ") }
 
   /// Replaces the last line on a terminal.
   static func redraw(_ text: String) {
-    Descriptors.write("\r\u{1B}[K" + text, to: STDERR_FILENO)
+    self.lastLine.withLock { line in _ = Descriptors.write(line.replace(with: text), to: STDERR_FILENO) }
+  }
+
+  /// Says that another process draws the last line of our terminal.
+  static func shareLastLine() {
+    self.lastLine.withLock { $0.isShared = self.errorIsTerminal }
+  }
+
+  private static func write(_ text: String) {
+    self.lastLine.withLock { line in _ = Descriptors.write(line.inserting(text), to: STDERR_FILENO) }
+  }
+}
+
+/// The last line of a terminal: drawn again and again, and moved down by what is printed meanwhile.
+struct LastLine: Sendable {
+  private static let clear = "\r\u{1B}[K"
+
+  private var text = ""
+  /// Whether another process may have drawn it, and will again.
+  var isShared = false
+
+  /// What to write so that other text stands there.
+  mutating func replace(with text: String) -> String {
+    self.text = text
+    return Self.clear + text
+  }
+
+  /// What to write so that some lines stand above it.
+  func inserting(_ lines: String) -> String {
+    self.text.isEmpty && !self.isShared ? lines : Self.clear + lines + self.text
   }
 }

@@ -40,7 +40,7 @@ final class Interruption: Sendable {
       state.signal = number
       return (isSecond, state.cancel)
     }
-    if isSecond { _exit(ExitStatus.signal(number).code) }
+    if isSecond { endProcess(by: number) }
     cancel?()
   }
 }
