@@ -21,6 +21,9 @@ struct BreakCommand: AsyncParsableCommand {
       ends its command. Until it has heard of it, and for ever if it is another library's, it may go on as if it held the lock: \
       only a resource that checks fencing tokens refuses what it writes. So look first whether it is really dead.
 
+      A key that no lock would leave there (without a lease at etcd; without a time to live and with a value of no known form \
+      at Redis) may be data, and is removed with --force alone.
+
       EXAMPLES
         See who it is, and decide:
           latchkey break zookeeper://zk1:2181,zk2:2181/app/orders
@@ -29,7 +32,8 @@ struct BreakCommand: AsyncParsableCommand {
 
       EXIT STATUS
         0      the lock was freed, or nobody held it
-        1      you have said no
+        1      you have said no; or what was shown does not look like a lock, and
+               there is no --force
         64     wrong usage, or there is no terminal to ask on and no --yes
         69     the servers cannot be reached, or refuse this user
         75     the lock has changed hands since it was shown: nothing was done
@@ -43,14 +47,20 @@ struct BreakCommand: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Do not ask.")
   var yes = false
 
-  @Flag(help: "Print a JSON object: outcome (freed, free, declined, changed) and lock, as \"inspect --json\" shows it.")
+  @Flag(help: "Remove the key even if it does not look like a lock's.")
+  var force = false
+
+  @Flag(
+    help:
+      "Print a JSON object: outcome (freed, free, declined, changed, doubtful) and lock, as \"inspect --json\" shows it."
+  )
   var json = false
 
   @OptionGroup(title: "Connection")
   var connection: ConnectionOptions
 
   enum Outcome: String, Encodable, Sendable {
-    case freed, free, declined, changed
+    case freed, free, declined, changed, doubtful
   }
 
   private struct Result: Encodable, Sendable {
@@ -61,6 +71,7 @@ struct BreakCommand: AsyncParsableCommand {
   func run() async throws {
     let url = try self.connection.apply(to: LockURL(self.url))
     let backend = try Backends.lookable(for: url)
+    if let problem = Self.reserved(url) { throw CommandFailure(.usage, problem) }
     guard self.yes || Console.inputIsTerminal else {
       throw CommandFailure(
         .usage,
@@ -85,7 +96,22 @@ struct BreakCommand: AsyncParsableCommand {
         .busy,
         "the lock has changed hands since it was shown, so nothing was done; look again with `latchkey inspect`"
       )
+    case .doubtful:
+      throw CommandFailure(
+        .failed,
+        "nothing was done: what is shown may be no lock; if it is to be removed, add --force"
+      )
     }
+  }
+
+  /// Why a name cannot be that of a lock: at Redis it may be the key that a lock counts its tokens in.
+  private static func reserved(_ url: LockURL) -> String? {
+    let suffix = ":latchkey"
+    let kinds = [LockURL.Scheme.redis.backendKind, LockURL.Scheme.redlock.backendKind]
+    guard kinds.contains(url.scheme.backendKind),
+      url.name.rawValue.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
+    else { return nil }
+    return "keys that end with \"\(suffix)\" count the tokens of locks, which must never go back; name the lock itself"
   }
 
   private func breakLock(_ inspector: any LockInspector, _ name: LockName) async throws -> Outcome {
@@ -97,7 +123,7 @@ struct BreakCommand: AsyncParsableCommand {
     switch outcome {
     case .freed: try self.tell("freed: \(report.holder?.description ?? "the holder") does not hold the lock any more")
     case .free: try self.tell("nobody holds the lock: there is nothing to break")
-    case .declined, .changed: break
+    case .declined, .changed, .doubtful: break
     }
     if self.json { try Console.output(try JSON.encode(Result(outcome: outcome, lock: LockObject(report)))) }
     return outcome
@@ -105,6 +131,7 @@ struct BreakCommand: AsyncParsableCommand {
 
   private func outcome(_ report: LockReport, _ inspector: any LockInspector) async throws -> Outcome {
     guard let holder = report.holder else { return .free }
+    guard self.force || holder.caveat == nil else { return .doubtful }
     if !self.yes {
       Console.ask("take the lock from \(holder)? It is not stopped by that. [y/N]")
       var answers = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()

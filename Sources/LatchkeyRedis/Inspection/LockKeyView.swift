@@ -16,9 +16,14 @@ struct LockKeyView: Sendable {
         contender.host = parts.host
         contender.pid = parts.pid
         contender.label = parts.label
+      } else if self.remaining == nil, !Self.isToken(contender.identity) {
+        contender.caveat = "the key has no time to live, and no lock is known to have such a value: perhaps it is data"
       }
       return contender
     }
+
+    /// Whether a value is one that redis-py gives a lock, which may have no TTL: 32 hexadecimal digits.
+    private static func isToken(_ value: String) -> Bool { value.utf8.count == 32 && value.allSatisfy(\.isHexDigit) }
   }
 
   let executor: any RedisExecutor
