@@ -32,7 +32,7 @@ struct UsageTests {
       (["contend", "redis://h/x", "--server-name", "name"], "write rediss://"),
       (["contend", "redlocks://a,b,c/x", "--server-name", "a,b"], "one name for all servers, or 3"),
       (["contend", "rediss://h/x", "--server-name", "10.0.0.1"], "and no address"),
-      (["contend", "redis://h:65536/x"], "not a number from 1 to 65535"),
+      (["contend", "redis://h:65536/x"], "no port, a number from 1 to 65535"),
       (["contend", "--color", "blue"], "see `latchkey contend --help`"),
       (["run", "redis://h/x", "--"], "put it after --"),
       (["completions", "tcsh"], "see `latchkey completions --help`"),

@@ -5,17 +5,35 @@ protocol Backend: Sendable {
   /// The URL schemes it serves.
   var schemes: [LockURL.Scheme] { get }
 
-  /// Connects, lends the locks to a body, and disconnects when the body has ended, whichever way.
+  /// Connects, lends locks and what looks at them to a body, and disconnects when the body has ended, whichever way.
   ///
   /// - Parameters:
   ///   - url: Where to connect to, with all options applied.
   ///   - tick: The servers' tick, where it is known.
-  ///   - body: What to do with the locks.
+  ///   - body: What to do with them.
+  func withSession<Result: Sendable>(
+    at url: LockURL,
+    tick: Duration?,
+    _ body: @Sendable (BackendSession) async throws -> Result
+  ) async throws -> Result
+}
+
+extension Backend {
+  /// As ``withSession(at:tick:_:)``, with the locks alone.
   func withLocks<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
     _ body: @Sendable (any LockProvider) async throws -> Result
-  ) async throws -> Result
+  ) async throws -> Result {
+    try await self.withSession(at: url, tick: tick) { session in try await body(session.locks) }
+  }
+}
+
+/// A backend that is connected.
+struct BackendSession: Sendable {
+  let locks: any LockProvider
+  /// Looks at the same servers; nil where there are none.
+  var inspector: (any LockInspector)?
 }
 
 /// Throw-away servers for `--serve`.

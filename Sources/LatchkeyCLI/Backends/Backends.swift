@@ -32,6 +32,7 @@ enum Backends {
 
   /// The backend of a URL.
   static func backend(for url: LockURL) throws(CommandFailure) -> any Backend {
+    if let problem = DescriptorLimit.problem(for: url) { throw CommandFailure(.unreachable, problem) }
     if let backend = self.all.first(where: { $0.schemes.contains(url.scheme) }) { return backend }
     let known = self.all.flatMap(\.schemes).map(\.rawValue).joined(separator: ", ")
     throw CommandFailure(.usage, "this command has no \(url.scheme.rawValue) backend; it has: \(known)")

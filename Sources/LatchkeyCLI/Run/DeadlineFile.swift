@@ -14,8 +14,9 @@ final class DeadlineFile: Sendable {
   /// Nothing is written after it, and two do not write at once.
   private let isRevoked = Locked(false)
 
-  init() throws(SystemError) {
-    self.folder = try TemporaryFolder()
+  /// - Parameter parents: Where its folder may be made.
+  init(in parents: [String] = TemporaryFolder.parents) throws(SystemError) {
+    self.folder = try TemporaryFolder(in: parents)
   }
 
   var path: String { self.folder.file("deadline") }

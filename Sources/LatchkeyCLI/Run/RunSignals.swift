@@ -18,7 +18,11 @@ final class RunSignals: Sendable {
 
   /// Routes the process's signals to this value from now on. Call it on one value per process.
   func watch() throws {
-    try SignalTrap.install([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT]) { self.note($0) }
+    let ours = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT]
+    let orphans = Orphans.shared
+    try SignalTrap.install(ours + (orphans == nil ? [] : [SIGCHLD])) { number in
+      if number == SIGCHLD { orphans?.reapSoon() } else { self.note(number) }
+    }
   }
 
   /// The signal that ended the wait, if one did.

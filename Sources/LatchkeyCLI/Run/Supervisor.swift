@@ -10,7 +10,8 @@ internal import Darwin
 struct Supervisor: Sendable {
   /// How it went.
   enum Outcome: Sendable {
-    case ended(ChildProcess.Change)
+    /// - Parameter group: The number of the command's process group, which may have members that run on.
+    case ended(ChildProcess.Change, group: Int32)
     case lost(LockError)
   }
 
@@ -73,15 +74,13 @@ struct Supervisor: Sendable {
             return .lost(error)
           }
           // It may have gone on, and ended, while this process stood still: then nobody has said yet that the lock was gone.
-          guard !held.isHeld, let error = await held.lost else { return .ended(change) }
+          guard !held.isHeld, let error = await held.lost else { return .ended(change, group: child.pid) }
           self.onLoss()
           Console.note("\(error); the command has ended, perhaps not in time")
           self.terminate(child)
           await self.endGroup(of: child, by: .now.advanced(by: self.grace))
           return .lost(error)
         case .signal(SIGCONT):
-          // A stopped process hears of nothing: its lock may be gone. Asking also tells whoever waits for the loss.
-          _ = held.isHeld
           if let terminal, terminal.isOurs { terminal.give(to: child.pid) }
           child.signal(SIGCONT, group: true)
         case .signal(let number): child.signal(number, group: RunSignals.isForWholeGroup(number))
@@ -125,7 +124,7 @@ struct Supervisor: Sendable {
 
   /// Ends what the command has left of its group: it is unprotected too.
   private func endGroup(of child: ChildProcess, by end: ContinuousClock.Instant) async {
-    while child.groupExists, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
-    if child.groupExists { child.signal(SIGKILL, group: true) }
+    while child.groupLives, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
+    if child.groupLives { child.signal(SIGKILL, group: true) }
   }
 }

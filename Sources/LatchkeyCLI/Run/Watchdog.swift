@@ -13,12 +13,22 @@ struct Watchdog: Sendable {
   private let process: ChildProcess
   private let pipe: Int32
 
+  /// What it is to know comes as lines of its input: the grace, the folder, the group, and a last one when all is well. Its
+  /// arguments name nothing of ours, since `pkill -f latchkey` is to leave it alone, and its programs come from the system's
+  /// folders, whatever `PATH` says.
   private static let script = """
-    read -r group || exit 0
-    read -r done && exit 0
-    kill -s TERM -- "-$group" 2>/dev/null && sleep "$1" && kill -s KILL -- "-$group" 2>/dev/null
-    [ -z "$2" ] || rm -rf -- "$2"
+    trap '' TERM HUP INT QUIT
+    IFS= read -r grace && IFS= read -r folder || exit 0
+    if read -r group; then
+      read -r done && exit 0
+      kill -s TERM -- "-$group" 2>/dev/null && command -p sleep "$grace" && kill -s KILL -- "-$group" 2>/dev/null
+    fi
+    [ -z "$folder" ] || command -p rm -rf -- "$folder"
     """
+
+  /// What service managers and terminals send to all processes of a job. The end of the pipe ends it all the same. It starts with
+  /// these blocked, so that none comes before its trap; a shell may unblock them later.
+  private static let unheeded = [SIGTERM, SIGHUP, SIGINT, SIGQUIT]
 
   /// - Parameters:
   ///   - grace: The time from TERM to KILL.
@@ -28,13 +38,20 @@ struct Watchdog: Sendable {
     defer { close(pipe.reading) }
     let (whole, rest) = grace.components
     let seconds = max(0, rest > 0 ? whole + 1 : whole)
-    self.process = try ChildProcess.spawn(
-      ["/bin/sh", "-c", Self.script, "latchkey-watchdog", "\(seconds)", folder ?? ""],
-      settings: ["LATCHKEY_PASSWORD": nil],
-      input: pipe.reading,
-      group: .ownSession
-    )
+    do {
+      self.process = try ChildProcess.spawn(
+        ["/bin/sh", "-c", Self.script, "lock-watchdog"],
+        settings: ["LATCHKEY_PASSWORD": nil],
+        input: pipe.reading,
+        group: .ownSession,
+        blocking: Self.unheeded
+      )
+    } catch {
+      close(pipe.writing)
+      throw error
+    }
     self.pipe = pipe.writing
+    Descriptors.write("\(seconds)\n\(folder ?? "")\n", to: self.pipe)
   }
 
   /// Names the group to end.
@@ -42,7 +59,7 @@ struct Watchdog: Sendable {
     Descriptors.write("\(child.pid)\n", to: self.pipe)
   }
 
-  /// Sends it home: the command has ended.
+  /// Sends it home: the command has ended, or was not started.
   func dismiss() async {
     Descriptors.write("done\ndone\n", to: self.pipe)
     close(self.pipe)

@@ -34,20 +34,27 @@ struct RunCommand: AsyncParsableCommand {
         LATCHKEY_DEADLINE_FILE  a file of one line that is replaced as time goes on:
                                 until when the lock is safe, in seconds as in
                                 /proc/uptime
+        LATCHKEY_HELD           the locks it runs under, for a latchkey run inside
         LATCHKEY_PASSWORD       never set: the password is for latchkey alone
 
       SIGNALS
       The command has a process group of its own, and the terminal if there is one, so Ctrl-C and Ctrl-Z reach it as \
       usual. INT, TERM, HUP and QUIT sent to latchkey go on to that group, USR1 and USR2 to the command. If latchkey \
-      itself is killed, a watchdog ends the group in the same way.
+      itself is killed, a watchdog ends the group in the same way. A service manager should send TERM to latchkey alone, \
+      or the command gets it twice: KillMode=mixed with systemd.
+
+      PROCESSES
+      The lock is given back when the command itself has ended. What it has started and left behind runs on without the lock, \
+      and is named in a warning. As the first process of a container, latchkey also reaps processes that lost their parent.
 
       EXIT STATUS
-        That of the command, 128+n if signal n ended it; otherwise:
+        That of the command; if a signal ended it, latchkey ends of the same
+        signal, which a shell shows as 128+n. Otherwise:
         64   wrong usage, or a configuration that no lock can be had with
         122  the lock was lost
         124  the wait ran out
-        125  latchkey failed, for example because no server can be reached
-             or no temporary folder can be made
+        125  latchkey failed, for example because no server can be reached,
+             or TMPDIR is no folder that can be written to
         126  the command cannot be executed
         127  the command was not found
       """
@@ -90,7 +97,7 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let url = try self.connection.apply(to: LockURL(self.url))
+    var url = try self.connection.apply(to: LockURL(self.url))
     guard !url.scheme.isInProcess else {
       throw CommandFailure(
         .usage,
@@ -98,97 +105,62 @@ struct RunCommand: AsyncParsableCommand {
           + "use the URL of a server, such as \(LockURL.Scheme.zookeeper.example)"
       )
     }
+    // What can be known now is not found out after a wait of hours.
+    let folder = try self.look(before: url)
     let backend = try Backends.backend(for: url)
     let signals = RunSignals()
     try signals.watch()
-    let status: Int32
+    let around = HeldAround()
+    if let holder = around.holder(of: url) {
+      Console.note(
+        "this command runs under the lock \"\(url.name)\" itself, which process \(holder) holds: "
+          + "if that waits for its end, it waits for ever"
+      )
+    }
+    let session = RunSession(
+      command: self.rawCommand,
+      name: url.name,
+      budget: RunBudget(self.tryOnly ? .zero : self.wait),
+      grace: self.grace,
+      quiet: self.quiet,
+      folder: folder,
+      held: around.adding(url),
+      signals: signals
+    )
+    url.connectTimeout = session.budget.connectTimeout(url.connectTimeout)
+    let lock = url
+    let tick = self.connection.tick
+    let failure: CommandFailure?
     do {
-      status = try await signals.run {
-        try await backend.withLocks(at: url, tick: self.connection.tick) { locks in
-          try await self.run(under: locks.lock(url.name), signals)
+      failure = try await signals.run {
+        try await backend.withSession(at: lock, tick: tick) { servers in try await session.run(servers)
         }
       }
     } catch {
       if let signal = signals.first { throw CommandFailure(.signal(signal), nil) }
       throw self.failure(error)
     }
-    if status != 0 { throw CommandFailure(code: status, nil) }
+    if let failure { throw failure }
   }
 
-  /// - Returns: The exit status.
-  private func run(under lock: any DistributedLock, _ signals: RunSignals) async throws -> Int32 {
-    let note = Task { await self.noteWait(for: lock.name) }
-    defer { note.cancel() }
-    let lease = try await lock.acquire(within: self.tryOnly ? .zero : self.wait)
-    note.cancel()
-    let result: Result<Supervisor.Outcome, any Error>
+  /// Looks whether the command can be run at all.
+  ///
+  /// - Returns: Where the folder of the deadline file can be made; nil if nowhere, which is said.
+  private func look(before url: LockURL) throws(CommandFailure) -> String? {
+    if let problem = DescriptorLimit.problem(for: url) { throw CommandFailure(code: RunStatus.ours, problem) }
+    let command = self.rawCommand[0]
+    if let code = Program.problem(command, path: getenv("PATH").map { String(cString: $0) }) {
+      throw RunSession.cannotRun(SystemError(doing: "run \"\(ChildProcess.text(command))\"", code: code))
+    }
     do {
-      result = .success(try await self.supervise(lease.held, signals))
+      return try TemporaryFolder.usableParent()
+    } catch  where TemporaryFolder.wanted != nil {
+      throw CommandFailure(code: RunStatus.ours, "\(error); set TMPDIR to a folder that can be written to")
     } catch {
-      result = .failure(error)
-    }
-    // Else it may be lost after the last look: then it is not certain that the command ended in time.
-    var lossAtEnd: LockError?
-    do throws(LockError) { try await lease.release() } catch { lossAtEnd = error }
-    switch try result.get() {
-    case .ended where lossAtEnd?.code == .lockLost:
-      if let lossAtEnd { Console.note("\(lossAtEnd); the command has ended, perhaps not in time") }
-      return RunStatus.lockLost
-    case .ended(let change): return change.status ?? RunStatus.ours
-    case .lost: return RunStatus.lockLost
-    }
-  }
-
-  /// Tells people at a terminal why nothing happens, when nothing has for a while.
-  private func noteWait(for name: LockName) async {
-    guard !self.quiet, Console.errorIsTerminal, (try? await Task.sleep(for: .seconds(2))) != nil else { return }
-    Console.note("waiting for the lock \"\(name)\"; Ctrl-C gives up")
-  }
-
-  private func supervise(_ held: HeldLock, _ signals: RunSignals) async throws -> Supervisor.Outcome {
-    // A signal that came while the lock was being granted ends the wait, not the command.
-    try Task.checkCancellation()
-    var settings: [String: String?] = [
-      "LATCHKEY_NAME": held.name.rawValue,
-      "LATCHKEY_TOKEN": held.token?.description,
-      "LATCHKEY_DEADLINE_FILE": nil,
-      "LATCHKEY_PASSWORD": nil,
-    ]
-    guard let deadline = held.deadline else { return try await self.start(held, settings, signals, folder: nil) }
-    let file = try DeadlineFile()
-    defer { file.remove() }
-    try file.write(deadline)
-    settings.updateValue(file.path, forKey: "LATCHKEY_DEADLINE_FILE")
-    let follower = Task { await file.follow(held, since: deadline) }
-    defer { follower.cancel() }
-    return try await self.start(held, settings, signals, folder: file.folder.path) {
-      file.revoke()
-    }
-  }
-
-  private func start(
-    _ held: HeldLock,
-    _ settings: [String: String?],
-    _ signals: RunSignals,
-    folder: String?,
-    onLoss: @escaping @Sendable () -> Void = {}
-  ) async throws -> Supervisor.Outcome {
-    do {
-      let supervisor = Supervisor(
-        command: self.rawCommand,
-        settings: settings,
-        grace: self.grace,
-        folder: folder,
-        signals: signals,
-        onLoss: onLoss
+      Console.note(
+        "\(error); the command gets no LATCHKEY_DEADLINE_FILE (set TMPDIR to a folder that can be written to)"
       )
-      // Not a child task, so not cancelled: from here on signals are the command's.
-      return try await Task { try await supervisor.run(under: held) }.value
-    } catch let error as SystemError {
-      throw CommandFailure(
-        code: error.code == ENOENT ? RunStatus.notFound : RunStatus.notExecutable,
-        "\(error); check its name and PATH, or its permissions"
-      )
+      return nil
     }
   }
 

@@ -35,8 +35,9 @@ struct ChildProcess: Sendable {
 
   let pid: Int32
 
-  /// Held while a process is started, and while descriptors are made that no process must inherit.
-  static let spawnLock = Locked(())
+  /// Held while a process is started, and while descriptors are made that no process must inherit. The numbers are those of the
+  /// processes that were started and have not been waited for.
+  static let spawnLock = Locked<Set<Int32>>([])
 
   #if canImport(Glibc)
   /// `POSIX_SPAWN_SETSID`, which the C library shows only to programs that ask for its extensions.
@@ -55,13 +56,15 @@ struct ChildProcess: Sendable {
   ///   - output: What becomes its standard output; ours by default.
   ///   - errors: What becomes its standard error; ours by default.
   ///   - group: The process group it runs in.
+  ///   - blocked: Signals that it starts with blocked, as will what it starts.
   static func spawn(
     _ arguments: [ContiguousArray<CChar>],
     settings: [String: String?] = [:],
     input: Int32? = nil,
     output: Int32? = nil,
     errors: Int32? = nil,
-    group: Group = .shared
+    group: Group = .shared,
+    blocking blocked: [Int32] = []
   ) throws(SystemError) -> ChildProcess {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -73,7 +76,9 @@ struct ChildProcess: Sendable {
     // The thread that spawns may block signals. This command ignores SIGPIPE, which most programs must not.
     var signals = sigset_t()
     sigemptyset(&signals)
+    for number in blocked { sigaddset(&signals, number) }
     posix_spawnattr_setsigmask(&attributes, &signals)
+    sigemptyset(&signals)
     sigaddset(&signals, SIGPIPE)
     posix_spawnattr_setsigdefault(&attributes, &signals)
 
@@ -92,9 +97,11 @@ struct ChildProcess: Sendable {
 
     guard let program = argumentPointers.first ?? nil else { throw SystemError(doing: "run nothing", code: ENOENT) }
     var pid: pid_t = 0
-    let code = self.spawnLock.withLock { _ in
+    let code = self.spawnLock.withLock { running in
       InheritedDescriptors.keepOnlyThese()
-      return posix_spawnp(&pid, program, &actions, &attributes, &argumentPointers, &environmentPointers)
+      let code = posix_spawnp(&pid, program, &actions, &attributes, &argumentPointers, &environmentPointers)
+      if code == 0 { running.insert(pid) }
+      return code
     }
     guard code == 0 else {
       throw SystemError(doing: "run \"\(arguments.first.map(self.text) ?? "")\"", code: code)
@@ -109,7 +116,8 @@ struct ChildProcess: Sendable {
     input: Int32? = nil,
     output: Int32? = nil,
     errors: Int32? = nil,
-    group: Group = .shared
+    group: Group = .shared,
+    blocking blocked: [Int32] = []
   ) throws(SystemError) -> ChildProcess {
     try self.spawn(
       arguments.map(\.utf8CString),
@@ -117,7 +125,8 @@ struct ChildProcess: Sendable {
       input: input,
       output: output,
       errors: errors,
-      group: group
+      group: group,
+      blocking: blocked
     )
   }
 
@@ -126,8 +135,13 @@ struct ChildProcess: Sendable {
     _ = kill(group ? -self.pid : self.pid, number)
   }
 
-  /// Whether the group of this process has members, itself included until it has been waited for.
-  var groupExists: Bool { kill(-self.pid, 0) == 0 || errno == EPERM }
+  /// Whether the group of this process has members that have not ended, itself included.
+  var groupLives: Bool {
+    guard kill(-self.pid, 0) == 0 || errno == EPERM else { return false }
+    // The dead count as members until somebody has asked for their status, which may be never.
+    let table = ProcessTable.all
+    return table.isEmpty || table.contains { $0.group == self.pid && !$0.isZombie }
+  }
 
   /// Tells what becomes of the process, up to its end. Call it once: it also collects the exit status.
   func onChange(_ handler: @escaping @Sendable (Change) -> Void) {
@@ -139,6 +153,7 @@ struct ChildProcess: Sendable {
         // Nothing else collects the children of this process, so there is a status. If there is none all the same, nobody
         // knows how it ended, which is not to be taken for success.
         let change = pid == self.pid ? Self.change(status) : .exited(RunStatus.ours)
+        if change.status != nil { Self.spawnLock.withLock { _ = $0.remove(self.pid) } }
         handler(change)
         if change.status != nil { return }
       }
@@ -177,7 +192,8 @@ struct ChildProcess: Sendable {
     argument.withUnsafeBufferPointer { bytes in bytes.baseAddress.flatMap { strdup($0) } }
   }
 
-  private static func text(_ argument: ContiguousArray<CChar>) -> String {
+  /// An argument for people.
+  static func text(_ argument: ContiguousArray<CChar>) -> String {
     String(decoding: argument.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }

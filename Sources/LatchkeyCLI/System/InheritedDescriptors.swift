@@ -14,6 +14,9 @@ enum InheritedDescriptors {
     _ = self.atStart
   }
 
+  /// How many there are.
+  static var count: Int { self.atStart.count }
+
   /// Marks everything else to be closed by `exec`, as libraries open sockets without that mark.
   static func keepOnlyThese() {
     for descriptor in self.open() where descriptor > STDERR_FILENO && !self.atStart.contains(descriptor) {

@@ -29,6 +29,8 @@ enum SignalTrap {
   ///   - handler: Called with each signal, one at a time; must not block for long.
   static func install(_ numbers: [Int32], _ handler: @escaping @Sendable (Int32) -> Void) throws {
     let pipe = try Pipe()
+    // A handler must not wait, however many signals come at once.
+    _ = fcntl(pipe.writing, F_SETFL, O_NONBLOCK)
     precondition(signalPipe.exchange(pipe.writing, ordering: .relaxed) == -1, "the signal trap is installed twice")
     for number in numbers {
       let previous = signal(number, noteSignal)

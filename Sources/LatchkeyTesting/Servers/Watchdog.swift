@@ -12,14 +12,15 @@ internal import Glibc
 final class Watchdog: Sendable {
   /// Each line names the process group to kill at the end of the input; an empty one, that there is none.
   ///
-  /// Files may still appear while a killed server comes to its end, so removal is tried until nothing is left.
+  /// Files may still appear while a killed server comes to its end, so removal is tried until nothing is left. Its programs come
+  /// from the system's folders: `PATH` may have the servers alone.
   private static let script = """
     trap '' HUP INT QUIT TERM
     group=
     while read -r line; do group=$line; done
     [ -z "$group" ] || kill -s KILL -- "-$group"
     tries=0
-    until rm -rf -- "$@" || [ $tries -ge 100 ]; do tries=$((tries + 1)); sleep 0.05; done
+    until command -p rm -rf -- "$@" || [ $tries -ge 100 ]; do tries=$((tries + 1)); command -p sleep 0.05; done
     """
 
   private let lifeline: Lifeline

@@ -45,7 +45,7 @@ struct SupervisorTests {
   func status(script: String, status: Int32) async throws {
     defer { self.folder.remove() }
     let lease = try FakeLease(remaining: .seconds(60))
-    guard case .ended(let change) = try await self.supervisor(script).run(under: lease.held) else {
+    guard case .ended(let change, _) = try await self.supervisor(script).run(under: lease.held) else {
       Issue.record("the lock was not lost")
       return
     }
@@ -76,7 +76,7 @@ struct SupervisorTests {
     // What notices a passed deadline is the backend's timer; here the test is that timer.
     let timer = Task {
       try await Task.sleep(until: lease.term.deadline)
-      _ = lease.term.isLive
+      lease.term.expire()
     }
     guard case .lost = try await self.supervisor("sleep 1000").run(under: lease.held) else {
       Issue.record("the loss was not told")
@@ -121,7 +121,7 @@ struct SupervisorTests {
     let run = Task { try await self.supervisor(script, signals: signals).run(under: lease.held) }
     #expect(try await self.hears("up"))
     signals.note(number)
-    guard case .ended(let change) = try await run.value else {
+    guard case .ended(let change, _) = try await run.value else {
       Issue.record("the lock was not lost")
       return
     }
@@ -134,7 +134,7 @@ struct SupervisorTests {
     let lease = try FakeLease(remaining: .seconds(60))
     let signals = RunSignals()
     signals.note(SIGTERM)
-    guard case .ended(let change) = try await self.supervisor("sleep 1000", signals: signals).run(under: lease.held)
+    guard case .ended(let change, _) = try await self.supervisor("sleep 1000", signals: signals).run(under: lease.held)
     else {
       Issue.record("the lock was not lost")
       return

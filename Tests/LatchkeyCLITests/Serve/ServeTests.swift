@@ -65,6 +65,27 @@ struct ServeTests {
   }
 
   #if Redis
+  @Test("removes everything although PATH has the server and nothing else")
+  func barePath() async throws {
+    let folder = try LatchkeyCLI.TemporaryFolder()
+    let programs = try LatchkeyCLI.TemporaryFolder()
+    defer {
+      folder.remove()
+      programs.remove()
+    }
+    let (lines, found) = try await run(["sh", "-c", "command -v redis-server"])
+    try #require(found == .exited(0) && lines.count == 1)
+    try #require(symlink(lines[0], programs.file("redis-server")) == 0)
+    let settings = ["TMPDIR": folder.path, "PATH": programs.path]
+    let command = try Latchkey(["serve", "redis", "--quiet"], settings: settings)
+    var urls = command.outputLines.makeAsyncIterator()
+    let url = await urls.next()
+    #expect(url != nil)
+    command.process.signal(SIGTERM)
+    #expect(await command.outcome().status == 143)
+    #expect(entries(of: folder.path) == [])
+  }
+
   @Test("says from when on the locks of Redlock can be had, which is when its servers get their votes")
   func quarantine() async throws {
     let command = try Latchkey(["serve", "redis:3"])

@@ -6,16 +6,20 @@ internal import LatchkeyEtcd
 struct EtcdBackend: Backend {
   let schemes: [LockURL.Scheme] = [.etcd, .etcds]
 
-  func withLocks<Result: Sendable>(
+  func withSession<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
-    _ body: @Sendable (any LockProvider) async throws -> Result
+    _ body: @Sendable (BackendSession) async throws -> Result
   ) async throws -> Result {
     var locking = EtcdLocks.Configuration()
     locking.label = url.label
     do {
-      return try await EtcdClient.withClient(self.configuration(of: url)) { client in
-        try await body(EtcdLocks(client: client, configuration: locking))
+      let configuration = self.configuration(of: url)
+      let inspector = try EtcdLockInspector(configuration)
+      defer { inspector.close() }
+      return try await EtcdClient.withClient(configuration) { client in
+        let locks = EtcdLocks(client: client, configuration: locking)
+        return try await body(BackendSession(locks: locks, inspector: inspector))
       }
     } catch let error as EtcdError {
       throw Self.failure(error)

@@ -4,12 +4,12 @@ internal import Latchkey
 struct LocalBackend: Backend {
   let schemes: [LockURL.Scheme] = [.local, .channel]
 
-  func withLocks<Result: Sendable>(
+  func withSession<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
-    _ body: @Sendable (any LockProvider) async throws -> Result
+    _ body: @Sendable (BackendSession) async throws -> Result
   ) async throws -> Result {
-    try await body(url.scheme == .channel ? Channels() : LocalLocks.shared)
+    try await body(BackendSession(locks: url.scheme == .channel ? Channels() : LocalLocks.shared))
   }
 
   private struct Channels: LockProvider {

@@ -6,10 +6,10 @@ internal import LatchkeyRedis
 struct RedisBackend: Backend {
   let schemes: [LockURL.Scheme] = [.redis, .rediss]
 
-  func withLocks<Result: Sendable>(
+  func withSession<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
-    _ body: @Sendable (any LockProvider) async throws -> Result
+    _ body: @Sendable (BackendSession) async throws -> Result
   ) async throws -> Result {
     var locking = RedisLocks.Configuration()
     locking.label = url.label
@@ -18,7 +18,9 @@ struct RedisBackend: Backend {
       return try await withConnections(to: url) { connections in
         try await connections[0].waitUntilReady()
         let locks = try RedisLocks(executor: connections[0], configuration: locking)
-        return try await withCleanEnd({ await locks.releaseAll() }) { try await body(locks) }
+        return try await withCleanEnd({ await locks.releaseAll() }) {
+          try await body(BackendSession(locks: locks, inspector: RedisLockInspector(executor: connections[0])))
+        }
       }
     } catch let error as RedisError {
       throw error.asFailure

@@ -12,10 +12,10 @@ struct RedlockBackend: Backend {
   /// How long after its start a server has no vote, at the usual TTL.
   static var quarantine: Duration { self.timeToLive + RedlockLocks.probationMargin }
 
-  func withLocks<Result: Sendable>(
+  func withSession<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
-    _ body: @Sendable (any LockProvider) async throws -> Result
+    _ body: @Sendable (BackendSession) async throws -> Result
   ) async throws -> Result {
     var locking = RedlockLocks.Configuration()
     locking.label = url.label
@@ -23,20 +23,33 @@ struct RedlockBackend: Backend {
     do {
       return try await withConnections(to: url, tracksServer: true) { connections in
         // A minority may be down.
-        var failures: [RedisError] = []
-        for connection in connections {
-          do throws(RedisError) {
-            try await connection.waitUntilReady()
-          } catch {
-            failures.append(error)
-          }
-        }
+        let failures = await Self.failuresToConnect(connections)
+        try Task.checkCancellation()
         if failures.count * 2 >= connections.count, let failure = failures.first { throw failure }
         let locks = try RedlockLocks(servers: connections, configuration: locking)
-        return try await withCleanEnd({ await locks.releaseAll() }) { try await body(locks) }
+        return try await withCleanEnd({ await locks.releaseAll() }) {
+          try await body(BackendSession(locks: locks, inspector: RedlockInspector(servers: connections)))
+        }
       }
     } catch let error as RedisError {
       throw error.asFailure
+    }
+  }
+
+  /// Waits for all of them at once: those that are down must not take the others' time.
+  private static func failuresToConnect(_ connections: [RedisConnection]) async -> [RedisError] {
+    await withTaskGroup(of: RedisError?.self) { group in
+      for connection in connections {
+        group.addTask {
+          do throws(RedisError) {
+            try await connection.waitUntilReady()
+            return nil
+          } catch {
+            return error
+          }
+        }
+      }
+      return await group.reduce(into: []) { failures, failure in if let failure { failures.append(failure) } }
     }
   }
 }

@@ -8,16 +8,17 @@ internal import ZooKeeper
 struct ZooKeeperBackend: Backend {
   let schemes: [LockURL.Scheme] = [.zookeeper]
 
-  func withLocks<Result: Sendable>(
+  func withSession<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
-    _ body: @Sendable (any LockProvider) async throws -> Result
+    _ body: @Sendable (BackendSession) async throws -> Result
   ) async throws -> Result {
     var locking = ZooKeeperLocks.Configuration()
     locking.label = url.label
     do {
       return try await ZooKeeperClient.withClient(self.configuration(of: url, tick: tick)) { client in
-        try await body(ZooKeeperLocks(client: client, configuration: locking))
+        let locks = ZooKeeperLocks(client: client, configuration: locking)
+        return try await body(BackendSession(locks: locks, inspector: ZooKeeperLockInspector(client: client)))
       }
     } catch let error as ZooKeeperError {
       throw Self.failure(error)

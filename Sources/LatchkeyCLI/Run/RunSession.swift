@@ -1,0 +1,135 @@
+internal import Latchkey
+
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
+/// One `latchkey run`, from the wait for the lock to its return.
+struct RunSession: Sendable {
+  /// The command and its arguments, each ended by a zero byte.
+  let command: [ContiguousArray<CChar>]
+  let name: LockName
+  let budget: RunBudget
+  let grace: Duration
+  let quiet: Bool
+  /// Where the folder of the deadline file is made; nil for no such file.
+  let folder: String?
+  /// What the command is told of the locks that it runs under.
+  let held: String
+  let signals: RunSignals
+
+  /// Waits for the lock, runs the command, and gives the lock back.
+  ///
+  /// - Returns: How it ended; nil if all went well.
+  func run(_ servers: BackendSession) async throws -> CommandFailure? {
+    let note = Task { await self.noteWait() }
+    defer { note.cancel() }
+    let lease = try await servers.locks.lock(self.name).acquire(within: self.budget.left)
+    note.cancel()
+    let result: Result<Supervisor.Outcome, any Error>
+    do {
+      result = .success(try await self.supervise(lease.held))
+    } catch {
+      result = .failure(error)
+    }
+    // Else it may be lost after the last look: then it is not certain that the command ended in time.
+    var lossAtEnd: LockError?
+    let release = ReturnedLock(name: self.name, token: lease.held.token, remaining: lease.held.remaining)
+    do throws(LockError) { try await lease.release() } catch { lossAtEnd = error }
+    if lossAtEnd == nil, let trouble = await release.trouble(servers) { Console.note(trouble) }
+    let outcome = try result.get()
+    guard case .ended(let change, let group) = outcome else { return CommandFailure(code: RunStatus.lockLost, nil) }
+    await self.noteLeftBehind(of: group)
+    if let lossAtEnd, lossAtEnd.code == .lockLost {
+      return CommandFailure(code: RunStatus.lockLost, "\(lossAtEnd); the command has ended, perhaps not in time")
+    }
+    switch change {
+    case .killed(let number): return CommandFailure(.signal(number), nil)
+    case .exited(0): return nil
+    case .exited(let code): return CommandFailure(code: code, nil)
+    case .stopped: return CommandFailure(code: RunStatus.ours, nil)
+    }
+  }
+
+  /// Tells people at a terminal why nothing happens, when nothing has for a while.
+  private func noteWait() async {
+    guard !self.quiet, Console.errorIsTerminal, (try? await Task.sleep(for: .seconds(2))) != nil else { return }
+    Console.note("waiting for the lock \"\(self.name)\"; Ctrl-C gives up")
+  }
+
+  /// Names what the command has left behind.
+  private func noteLeftBehind(of group: Int32) async {
+    guard !ProcessTable.living(inGroup: group).isEmpty else { return }
+    // The last of a pipe may need a moment to end.
+    try? await Task.sleep(for: .milliseconds(100))
+    let processes = ProcessTable.living(inGroup: group)
+    guard !processes.isEmpty else { return }
+    let names = processes.prefix(5).map { "\($0.name) (\($0.pid))" }.joined(separator: ", ")
+    let more = processes.count > 5 ? ", …" : ""
+    let what =
+      processes.count == 1
+      ? "1 process of the command still runs" : "\(processes.count) processes of the command still run"
+    Console.note("\(what) without the lock: \(names)\(more)")
+  }
+
+  private func supervise(_ held: HeldLock) async throws -> Supervisor.Outcome {
+    // A signal that came while the lock was being granted ends the wait, not the command.
+    try Task.checkCancellation()
+    var settings: [String: String?] = [
+      "LATCHKEY_NAME": held.name.rawValue,
+      "LATCHKEY_TOKEN": held.token?.description,
+      "LATCHKEY_DEADLINE_FILE": nil,
+      "LATCHKEY_PASSWORD": nil,
+      HeldAround.variable: self.held,
+    ]
+    guard let deadline = held.deadline, let folder else { return try await self.start(held, settings, folder: nil) }
+    let file = try DeadlineFile(in: [folder])
+    defer { file.remove() }
+    try file.write(deadline)
+    settings.updateValue(file.path, forKey: "LATCHKEY_DEADLINE_FILE")
+    let follower = Task { await file.follow(held, since: deadline) }
+    defer { follower.cancel() }
+    return try await self.start(held, settings, folder: file.folder.path) { file.revoke() }
+  }
+
+  private func start(
+    _ held: HeldLock,
+    _ settings: [String: String?],
+    folder: String?,
+    onLoss: @escaping @Sendable () -> Void = {}
+  ) async throws -> Supervisor.Outcome {
+    do {
+      let supervisor = Supervisor(
+        command: self.command,
+        settings: settings,
+        grace: self.grace,
+        folder: folder,
+        signals: self.signals,
+        onLoss: onLoss
+      )
+      // Not a child task, so not cancelled: from here on signals are the command's.
+      return try await Task { try await supervisor.run(under: held) }.value
+    } catch let error as SystemError {
+      throw Self.cannotRun(error)
+    }
+  }
+
+  /// What it means that a command cannot be run.
+  static func cannotRun(_ error: SystemError) -> CommandFailure {
+    // What this process has run out of says nothing about the command.
+    if [EMFILE, ENFILE, ENOMEM, EAGAIN].contains(error.code) {
+      return CommandFailure(code: RunStatus.ours, error.description)
+    }
+    var advice = "check its name and PATH, or its permissions"
+    // The words of a command, quoted as one.
+    if error.code == ENOENT, let name = error.action.split(separator: "\"").dropFirst().first, name.contains(" ") {
+      advice = "leave out the quotes around the whole, or write sh -c '\(name)'"
+    }
+    return CommandFailure(
+      code: error.code == ENOENT ? RunStatus.notFound : RunStatus.notExecutable,
+      "\(error); \(advice)"
+    )
+  }
+}
