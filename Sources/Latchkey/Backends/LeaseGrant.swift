@@ -145,10 +145,11 @@ extension LeaseGrant {
       lease.term.advance(to: try await extendAtBackend())
     }
 
-    func release(_ lease: TermLease<Owner>) async throws(LockError) {
+    func release(_ lease: TermLease<Owner>) async throws(LockError) -> PendingRelease? {
       self.alarm?.cancel()
       // In a task of its own, which the cancellation of whoever releases does not reach.
       try await Task { await self.releaseNow() }.value.get()
+      return nil
     }
 
     func releaseInBackground(_ lease: TermLease<Owner>) {

@@ -35,7 +35,11 @@ package protocol LeaseDriver: AnyObject, Sendable {
 
   /// Frees what this grant holds, and nothing else. Must not look at the task's cancellation: a release is never cut short.
   /// Throws `lockLost` if the grant had ended before, or what it held is found gone.
-  func release(_ grant: UInt64) async throws(LockError)
+  ///
+  /// - Returns: What the backend has not confirmed; nil if the grant is given back.
+  /// - Throws: Only `lockLost`.
+  @discardableResult
+  func release(_ grant: UInt64) async throws(LockError) -> PendingRelease?
 
   /// Frees what this grant holds without waiting, where that can be done; else false, and `release` does it.
   func releaseAtOnce(_ grant: UInt64) -> Bool

@@ -24,13 +24,15 @@ package final class LeaseTerm: Sendable {
   private struct State {
     var deadline: ContinuousClock.Instant
     var end: End?
+    var obstacle: String?
     var handlers: [UInt64: @Sendable (End) -> Void] = [:]
     var nextHandler: UInt64 = 1
 
     /// The clock is read under the lock: a deadline that has passed by now must not move, however late this thread runs.
     var ended: End? {
       if let end = self.end { return end }
-      return ContinuousClock.now < self.deadline ? nil : .deadlinePassed
+      if ContinuousClock.now < self.deadline { return nil }
+      return self.obstacle.map { .told("its deadline passed: \($0)") } ?? .deadlinePassed
     }
   }
 
@@ -90,6 +92,12 @@ package final class LeaseTerm: Sendable {
       state.deadline = max(state.deadline, deadline)
       return true
     }
+  }
+
+  /// Notes what keeps the deadline from moving, for the reason of the loss if it passes; nil once it has moved again. Ignored
+  /// when the term has ended.
+  package func note(obstacle: String?) {
+    self.state.withLock { state in if state.ended == nil { state.obstacle = obstacle } }
   }
 
   /// Ends the term: the backend has said that the lock may be somebody else's.

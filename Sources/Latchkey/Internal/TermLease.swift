@@ -17,8 +17,10 @@ package protocol TermLeaseOwner: AnyObject, Sendable {
   /// Frees what the lease holds; returns when that is done, or can only be finished in the background. Must not look at the
   /// task's cancellation.
   ///
+  /// - Returns: What the backend has not confirmed; nil if what the lease held is gone.
   /// - Throws: Only `lockLost`: the backend's answer to a first, undoubted request shows that what the lease held had gone before.
-  func release(_ lease: TermLease<Self>) async throws(LockError)
+  @discardableResult
+  func release(_ lease: TermLease<Self>) async throws(LockError) -> PendingRelease?
 
   /// Frees what the lease holds, without anybody waiting for it.
   func releaseInBackground(_ lease: TermLease<Self>)
@@ -179,20 +181,23 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     try self.ensureHeld()
   }
 
-  package func release(_ grant: UInt64) async throws(LockError) {
+  @discardableResult
+  package func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? {
     // A term may have ended, and nobody have come to its handlers yet: the loss is told all the same.
     if let end = self.term.ended { self.lose(because: end.reason) }
     let before = self.finish(.released)
     self.state.withLock { $0.isReleased = true }
+    let pending: PendingRelease?
     do throws(LockError) {
-      try await self.owner.release(self)
+      pending = try await self.owner.release(self)
     } catch {
       if case .lost(let loss) = before { throw loss }
       self.owner.logger.warning("\(Self.lossText)", metadata: self.metadata.and(["reason": "\(error.message)"]))
       throw error
     }
     if case .lost(let loss) = before { throw loss }
-    self.owner.logger.debug("the lock was released", metadata: self.metadata)
+    if pending == nil { self.owner.logger.debug("the lock was released", metadata: self.metadata) }
+    return pending
   }
 
   package func abandon(_ grant: UInt64) {

@@ -12,4 +12,12 @@ package enum WallClock {
     clock_gettime(CLOCK_REALTIME, &time)
     return .seconds(time.tv_sec) + .nanoseconds(Int64(time.tv_nsec))
   }
+
+  /// The local time of day a while from now, as `02:18:10`; the second is rounded up.
+  package static func timeOfDay(after delay: Duration) -> String {
+    let (seconds, attoseconds) = (self.now + delay).components
+    var (time, parts) = (time_t(attoseconds > 0 ? seconds + 1 : seconds), tm())
+    localtime_r(&time, &parts)
+    return [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+  }
 }

@@ -296,8 +296,9 @@ final class LocalLockCore: LeaseDriver {
     )
   }
 
-  func release(_ grant: UInt64) async throws(LockError) {
+  func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? {
     self.abandon(grant)
+    return nil
   }
 
   func releaseAtOnce(_ grant: UInt64) -> Bool {

@@ -83,9 +83,10 @@ final class ObservedGrant: LeaseDriver {
 
   func extend(_ grant: UInt64) async throws(LockError) { try await self.driver.extend(grant) }
 
-  func release(_ grant: UInt64) async throws(LockError) {
+  func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? {
+    let pending: PendingRelease?
     do throws(LockError) {
-      try await self.driver.release(grant)
+      pending = try await self.driver.release(grant)
     } catch {
       // Unless it was told before, the release has found it.
       self.lose(error)
@@ -93,6 +94,7 @@ final class ObservedGrant: LeaseDriver {
       throw error
     }
     self.end("released")
+    return pending
   }
 
   func releaseAtOnce(_ grant: UInt64) -> Bool {

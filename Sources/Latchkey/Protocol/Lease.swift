@@ -34,10 +34,16 @@ public struct Lease: ~Copyable, Sendable {
   ///
   /// - Throws: ``LockError`` with code ``LockError/Code/lockLost`` if the lease had ended before, or the backend finds that what
   ///   it held is gone: what was done last under the lock may have been done without it.
-  public consuming func release() async throws(LockError) {
+  public consuming func release() async throws(LockError) { _ = try await self.releaseReporting() }
+
+  /// As ``release()``, for programs that end right afterwards: they have no background in which it could be finished.
+  ///
+  /// - Returns: What the backend has not confirmed; nil if the lock is given back.
+  /// - Throws: As ``release()``.
+  package consuming func releaseReporting() async throws(LockError) -> PendingRelease? {
     self.isOwned = false
-    if self.driver.releaseAtOnce(self.grant) { return }
-    try await self.driver.release(self.grant)
+    if self.driver.releaseAtOnce(self.grant) { return nil }
+    return try await self.driver.release(self.grant)
   }
 
   deinit {

@@ -264,7 +264,9 @@ extension LockQueue {
       switch reply.result {
       case .success(let response):
         let wasThere = response.responses.first.map { $0.responseDeleteRange.deleted > 0 } ?? false
-        self.handle(.deleted(node, isGone: true, wasThere: wasThere))
+        // A first answer that finds nothing to delete is a loss; what was sent before may have been carried out.
+        let outcome = response.succeeded || reply.copies > 0 ? nil : self.goneBeforeRelease
+        self.deleted(node, .deleted(node, isGone: true, wasThere: wasThere), outcome: outcome)
       case .failure(let error) where error.code == .leaseNotFound || error.code == .closed:
         self.handle(.deleted(node, isGone: true, wasThere: false))
       case .failure(let error):
@@ -273,7 +275,8 @@ extension LockQueue {
           metadata: .lock(self.name, self.backend)
             .and(["etcd.key": "\(LockKeys.text(node.key))", "error": "\(error)"])
         )
-        self.handle(.deleted(node, isGone: false, wasThere: false))
+        let outcome: ReleaseOutcome = .success(PendingRelease(reason: "\(error)"))
+        self.deleted(node, .deleted(node, isGone: false, wasThere: false), outcome: outcome)
       }
     }
     entry.onDelay = { self.handle(.deleteDelayed(node)) }

@@ -28,7 +28,7 @@ final class LockQueue: TermLeaseOwner {
     /// Those in line who would not wait.
     var impatient: Set<Line.ID> = []
     var lease: EtcdLease?
-    var releases: [QueueNode: CheckedContinuation<Void, Never>] = [:]
+    var releases: [QueueNode: CheckedContinuation<ReleaseOutcome, Never>] = [:]
     var errors: [UInt64: LockError] = [:]
     var nextError: UInt64 = 1
     /// How often an event has shown, or found known, what state the lock is in at the servers.
@@ -134,16 +134,17 @@ final class LockQueue: TermLeaseOwner {
     self.perform(steps)
   }
 
-  func release(_ lease: EtcdLease) async {
-    await withCheckedContinuation { continuation in
+  func release(_ lease: EtcdLease) async throws(LockError) -> PendingRelease? {
+    let outcome: ReleaseOutcome = await withCheckedContinuation { continuation in
       let steps = self.state.withLock { state -> [Step] in
-        guard state.lease === lease else { return [.settle(continuation)] }
+        guard state.lease === lease else { return [.settle(continuation, .success(nil))] }
         state.lease = nil
         state.releases[lease.node] = continuation
         return self.apply(.released(grant: lease.grant), &state)
       }
       self.perform(steps)
     }
+    return try outcome.get()
   }
 
   func releaseInBackground(_ lease: EtcdLease) {
@@ -211,9 +212,28 @@ final class LockQueue: TermLeaseOwner {
     case answer(Line.Departure, Answer)
     case watchTerm(EtcdLease)
     case lose(EtcdLease)
-    case settle(CheckedContinuation<Void, Never>)
+    case settle(CheckedContinuation<ReleaseOutcome, Never>, ReleaseOutcome)
     case giveUpLater(KeyWatch)
     case removeLateWatch(LateWatches.ID)
+  }
+
+  /// A delete has been answered.
+  ///
+  /// - Parameter outcome: What that means for a caller that still waits for its first answer; nil to let the machine say.
+  func deleted(_ node: QueueNode, _ event: QueueEvent, outcome: ReleaseOutcome?) {
+    let steps = self.state.withLock { state -> [Step] in
+      var steps: [Step] = []
+      if let outcome, let continuation = state.releases.removeValue(forKey: node) {
+        steps.append(.settle(continuation, outcome))
+      }
+      return self.apply(event, &state) + steps
+    }
+    self.perform(steps)
+  }
+
+  /// What the first answer to a delete means that finds nothing to delete.
+  var goneBeforeRelease: ReleaseOutcome {
+    .failure(.lost(self.name, because: "its key was gone when it was released: deleted by hand, or by a server that revoked its lease"))
   }
 
   func handle(_ event: QueueEvent) {
@@ -267,7 +287,11 @@ final class LockQueue: TermLeaseOwner {
       for continuation in state.line.leaveAll(with: answer) { steps.append(.answer(.resume(continuation), answer)) }
       state.impatient = []
     case .releaseSettled(let node):
-      if let continuation = state.releases.removeValue(forKey: node) { steps.append(.settle(continuation)) }
+      guard let continuation = state.releases.removeValue(forKey: node) else { return }
+      let outcome: ReleaseOutcome =
+        state.machine.litter.contains(node)
+        ? .success(PendingRelease(reason: "the servers have not confirmed it")) : .success(nil)
+      steps.append(.settle(continuation, outcome))
     case .forgetWatches:
       for watch in [state.park(\.predecessorWatch), state.park(\.ownWatch)].compactMap({ $0 }) {
         // At once: after the lock it might be in use again, and would lose the handler of that use.
@@ -290,7 +314,7 @@ final class LockQueue: TermLeaseOwner {
       case .answer(let departure, let answer): departure.resume(with: answer)
       case .watchTerm(let lease): lease.watchTerm()
       case .lose(let lease): lease.lose(because: Self.lossByDeletion)
-      case .settle(let continuation): continuation.resume()
+      case .settle(let continuation, let outcome): continuation.resume(returning: outcome)
       case .giveUpLater(let watch): self.giveUpLater(watch)
       case .removeLateWatch(let watch): self.lateWatches.remove(watch)
       }

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import Logging
 
 /// The shell of one ``BallotMachine``: one owner's requests to the servers, and what they answered.
 final class Ballot: Sendable {
@@ -15,7 +16,13 @@ final class Ballot: Sendable {
     case granted(Grant)
     case late
     case busy(remaining: Duration?, holders: [[UInt8]])
-    case unavailable(RedisError, isTransient: Bool, inDoubt: Bool)
+    /// - Parameter votingFrom: When enough servers will have run for long enough to vote, if that alone is missing.
+    case unavailable(
+      RedisError,
+      isTransient: Bool,
+      inDoubt: Bool,
+      votingFrom: ContinuousClock.Instant? = nil
+    )
   }
 
   private struct State {
@@ -27,6 +34,12 @@ final class Ballot: Sendable {
     /// What each server answered that was no yes.
     var holders: [[UInt8]?]
     var errors: [RedisError?]
+    /// Until when each server's yes does not count.
+    var probationEnds: [ContinuousClock.Instant?]
+    /// Until when what was granted stands at the servers if nobody deletes it.
+    var standsUntil: ContinuousClock.Instant?
+    /// What the servers last had against a release.
+    var releaseError: RedisError?
   }
 
   /// What is left to do after the lock.
@@ -57,7 +70,8 @@ final class Ballot: Sendable {
       State(
         machine: machine,
         holders: Array(repeating: nil, count: count),
-        errors: Array(repeating: nil, count: count)
+        errors: Array(repeating: nil, count: count),
+        probationEnds: Array(repeating: nil, count: count)
       )
     )
   }
@@ -75,6 +89,9 @@ final class Ballot: Sendable {
     if let timeout = self.servers.settings.answerTimeout { self.setAlarm(after: timeout) }
     self.perform(steps)
   }
+
+  /// Notes until when the servers keep what was granted, for those who are told that it could not be given back.
+  func note(standsUntil: ContinuousClock.Instant) { self.state.withLock { $0.standsUntil = standsUntil } }
 
   /// Gives back what the servers may hold; settling is told to the turns.
   func release() {
@@ -97,7 +114,7 @@ final class Ballot: Sendable {
         switch votes[node] {
         case .yes: "granted"
         case .no: holders[node].map { "held by \(OwnerIdentity.describe($0))" } ?? "held"
-        case .untrusted, .failed: errors[node].map(\.message) ?? "no answer"
+        case .untrusted, .duplicate, .failed: errors[node].map(\.message) ?? "no answer"
         case nil: hasTimedOut ? "no answer in time" : "not waited for"
         }
     }
@@ -137,6 +154,11 @@ final class Ballot: Sendable {
     case .busy(let remaining): return .busy(remaining: remaining, holders: state.holders.compactMap { $0 })
     case .unavailable:
       let errors = state.errors.compactMap { $0 }
+      // Two names of one server stay that, however often they are asked.
+      if let duplicate = state.errors.indices.first(where: { state.machine.votes[$0] == .duplicate }) {
+        let error = state.errors[duplicate] ?? .noAnswer
+        return .unavailable(error, isTransient: false, inDoubt: state.machine.isDoubtful)
+      }
       // A majority that is not to be asked does not become another by waiting.
       let misplaced = state.errors.enumerated().compactMap { node, error in
         error.flatMap { self.servers.isMisplaced($0, at: node) ? $0 : nil }
@@ -146,8 +168,20 @@ final class Ballot: Sendable {
       }
       // Only what all agree on is final.
       let error = errors.first { $0.isTransient } ?? errors.first ?? .noAnswer
-      return .unavailable(error, isTransient: error.isTransient, inDoubt: state.machine.isDoubtful)
+      return .unavailable(
+        error,
+        isTransient: error.isTransient,
+        inDoubt: state.machine.isDoubtful,
+        votingFrom: self.votingFrom(state)
+      )
     }
+  }
+
+  /// When enough servers can vote, if enough of them have answered that have only been started too lately.
+  private func votingFrom(_ state: State) -> ContinuousClock.Instant? {
+    let missing = state.errors.count / 2 + 1 - state.machine.votes.count { $0?.isVote ?? false }
+    let ends = state.probationEnds.compactMap { $0 }.sorted()
+    return missing > 0 && missing <= ends.count ? ends[missing - 1] : nil
   }
 
   private func perform(_ steps: [Step]) {
@@ -157,7 +191,7 @@ final class Ballot: Sendable {
       case .action(.release(let node)): self.sendRelease(node)
       case .action(.retryLater(let node, let delay)):
         self.servers.clock.set(after: delay) { self.handle(.retry(node: node)) }
-      case .action(.settle(let told)): self.turns.settled(self, told: told)
+      case .action(.settle(let told, let result)): self.turns.settled(self, told: told, self.outcome(of: result))
       case .action(.decide): preconditionFailure("resolved under the lock")
       case .tell(let outcome): self.turns.answered(self, outcome)
       case .cancel(let alarm): self.servers.clock.cancel(alarm)
@@ -197,14 +231,25 @@ final class Ballot: Sendable {
     default: break
     }
     if case .yes = answer.vote { self.servers.noteGrant(of: node) }
-    if case .yes = answer.vote, let reason = self.servers.distrust(of: node, reply.identity) {
+    // Looked at whatever the answer is: the sooner a run is known, the sooner one that follows it is recognised.
+    let distrustedUntil = self.servers.distrust(of: node, reply.identity)
+    var probationEnd: ContinuousClock.Instant?
+    if let duplicate = self.servers.duplicate(of: node, reply.identity) {
+      answer.vote = answer.vote == .yes ? .duplicate : .failed(.notDone)
+      answer.error = duplicate
+    } else if case .yes = answer.vote, let end = distrustedUntil {
+      probationEnd = end
       answer.vote = .untrusted
-      answer.error = RedisError(.unreachable, reason)
+      answer.error = RedisError(
+        .unreachable,
+        "was started lately and may have forgotten a lock: no vote for \(ContinuousClock.now.duration(to: end).roundedUp)"
+      )
     }
-    let steps = self.state.withLock { [answer] state -> [Step] in
+    let steps = self.state.withLock { [answer, probationEnd] state -> [Step] in
       if let token = answer.token { state.token = token }
       state.holders[node] = answer.holder
       state.errors[node] = answer.error
+      state.probationEnds[node] = probationEnd
       return self.apply(.voted(node: node, answer.vote), &state, .now)
     }
     self.perform(steps)
@@ -247,14 +292,58 @@ final class Ballot: Sendable {
   private func sendRelease(_ node: Int) {
     let channel = self.servers.settings.turns.usesWakeUps ? Array(self.keys.channel.utf8) : []
     self.servers.ports[node].run(.release, keys: [self.keys.lock], arguments: [self.owner, channel]) { reply in
-      let told: Int? =
+      let answer: ReleaseReply =
         switch reply.result {
-        case .success(.integer(let number)): max(0, Int(number) - 1)
-        case .success: 0
-        // Closed, or refused for good: trying again would not help.
-        case .failure(let error): error.isTransient || error.code == .server ? nil : 0
+        case .success(.integer(let number)): number > 0 ? .freed(told: Int(number) - 1) : .gone
+        case .success: .failed
+        case .failure(let error): error.isTransient ? .failed : .refused
         }
-      self.handle(.released(node: node, told: told))
+      if case .failure(let error) = reply.result { self.noteUnreleased(error, isFinal: answer == .refused) }
+      self.handle(.released(node: node, answer))
+    }
+  }
+
+  // MARK: What could not be given back
+
+  /// How long others wait for what could not be given back, at most.
+  private var standsFor: Duration {
+    let until = self.state.withLock { $0.standsUntil ?? $0.machine.releaseUntil }
+    return max(.zero, until.map { ContinuousClock.now.duration(to: $0) } ?? self.servers.settings.timeToLive)
+  }
+
+  private func noteUnreleased(_ error: RedisError, isFinal: Bool) {
+    self.state.withLock { $0.releaseError = error }
+    // What is lost with a connection is logged where connections are, and tried again.
+    guard isFinal || error.code == .server else { return }
+    self.servers.refusals.warn(
+      isFinal
+        ? "a lock could not be given back; others wait until its TTL ends"
+        : "a lock could not be given back yet; this is tried again until its TTL ends",
+      error: "\(error)",
+      remaining: self.standsFor,
+      name: self.turns.name
+    )
+  }
+
+  /// Says in the log that nobody will try any more to give this back.
+  func dropRelease() {
+    let error = self.state.withLock { $0.releaseError }
+    self.servers.settings.logger.warning(
+      "a lock was not given back before its client was shut down; others wait until its TTL ends",
+      metadata: Logger.Metadata.lock(self.turns.name, self.turns.backend)
+        .and(["error": "\(error ?? .noAnswer)", "lock.remaining": "\(self.standsFor.roundedUp)"])
+    )
+  }
+
+  private func outcome(of result: ReleaseResult) -> ReleaseOutcome {
+    switch result {
+    case .released: return .success(nil)
+    case .lost:
+      let reason = "its key was gone when it was released: deleted by hand, evicted, or forgotten by its server"
+      return .failure(.lost(self.turns.name, because: reason))
+    case .pending:
+      let error = self.state.withLock { $0.releaseError } ?? .noAnswer
+      return .success(PendingRelease(reason: "\(error)", standsFor: self.standsFor))
     }
   }
 }

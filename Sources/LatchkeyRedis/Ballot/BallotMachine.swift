@@ -21,6 +21,12 @@ package struct BallotMachine: Sendable {
     package var sweeps = true
     /// Servers that fail do not count as those that say no.
     package var tellsFailuresFromRefusals = true
+    /// One server has one vote, under however many names it is asked.
+    package var countsServersOnce = true
+    /// A first release that finds nothing is a loss.
+    package var findsLosses = true
+    /// What a release finds that was sent before, and may have been carried out, says nothing.
+    package var mindsRepeatedReleases = true
 
     /// The rules that the locks run by.
     package static let sound = Rules()
@@ -31,7 +37,17 @@ package struct BallotMachine: Sendable {
     case sending
     /// To be sent again; whether it has been carried out at least once.
     case waiting(isDone: Bool)
-    case settled
+    /// Nothing is left to be done, or would help.
+    case settled(isDone: Bool)
+
+    var isSettled: Bool { if case .settled = self { true } else { false } }
+  }
+
+  /// What the first release has shown.
+  enum Finding: Hashable {
+    case freed
+    /// No key of ours was there.
+    case gone
   }
 
   struct Node {
@@ -42,6 +58,9 @@ package struct BallotMachine: Sendable {
     /// Our key was planted there once, though perhaps too late to count.
     var isPlanted = false
     var release = Release.none
+    /// A release has been sent whose fate nobody knows.
+    var isReleaseDoubtful = false
+    var finding: Finding?
   }
 
   private let rules: Rules
@@ -52,6 +71,7 @@ package struct BallotMachine: Sendable {
   private(set) var nodes: [Node]
   private(set) var deadline: ContinuousClock.Instant?
   private(set) var isDecided = true
+  private(set) var isGranted = false
   private(set) var isReleased = false
   private(set) var isSettled = false
   private(set) var hasTimedOut = false
@@ -75,7 +95,7 @@ package struct BallotMachine: Sendable {
   package var isDoubtful: Bool { self.nodes.contains { $0.isDoubtful } }
 
   /// Whether everything is released, and nothing is in flight.
-  package var isOver: Bool { self.isReleased && self.nodes.allSatisfy { !$0.isPending && $0.release == .settled } }
+  package var isOver: Bool { self.isReleased && self.nodes.allSatisfy { !$0.isPending && $0.release.isSettled } }
 
   /// The votes so far, by server.
   package var votes: [Vote?] { self.nodes.map(\.vote) }
@@ -94,7 +114,7 @@ package struct BallotMachine: Sendable {
       self.hasTimedOut = true
       return self.decide(now) + self.settle()
     case .release: return self.release(now)
-    case .released(let node, let told): return self.released(node, told, now)
+    case .released(let node, let reply): return self.released(node, reply, now)
     case .retry(let node):
       guard case .waiting(let isDone) = self.nodes[node].release else { return [] }
       return self.sendRelease(node, isRepeat: isDone)
@@ -116,9 +136,11 @@ package struct BallotMachine: Sendable {
   private mutating func count(_ vote: Vote, of node: Int, _ now: ContinuousClock.Instant) -> [BallotAction] {
     guard self.nodes[node].isPending else { return [] }
     self.nodes[node].isPending = false
-    self.nodes[node].vote = vote == .untrusted && !self.rules.distrustsFreshServers ? .yes : vote
+    let isBelieved =
+      vote == .untrusted && !self.rules.distrustsFreshServers || vote == .duplicate && !self.rules.countsServersOnce
+    self.nodes[node].vote = isBelieved ? .yes : vote
     switch vote {
-    case .yes, .untrusted: self.nodes[node].isPlanted = true
+    case .yes, .untrusted, .duplicate: self.nodes[node].isPlanted = true
     case .failed(.inDoubt): self.nodes[node].isDoubtful = true
     case .no, .failed(.notDone): break
     }
@@ -135,20 +157,26 @@ package struct BallotMachine: Sendable {
       switch node.vote {
       case .yes: yes += 1
       case .no(let left): remaining = left.map { left in remaining.map { max($0, left) } ?? left } ?? remaining
-      case .untrusted, .failed: failed += 1
+      case .untrusted, .duplicate, .failed: failed += 1
       case nil: if self.hasTimedOut { failed += 1 } else { pending += 1 }
       }
     }
     let decision: BallotDecision
-    if yes >= self.quorum {
+    if self.nodes.contains(where: { $0.vote == .duplicate }) {
+      // Two names of one server are no two servers, whatever the others say.
+      decision = .unavailable
+    } else if yes >= self.quorum {
       decision = now < deadline || !self.rules.refusesLateQuorum ? .granted : .late
     } else if yes + pending < self.quorum {
       let isUnavailable = self.rules.tellsFailuresFromRefusals && failed > self.nodes.count - self.quorum
+      // Who is told that too few servers are there is told what each of them says, as far as they answer in time.
+      guard !isUnavailable || pending == 0 else { return [] }
       decision = isUnavailable ? .unavailable : .busy(remaining: remaining)
     } else {
       return []
     }
     self.isDecided = true
+    self.isGranted = decision == .granted
     guard decision != .granted, !self.isRepeatable, self.rules.releasesFailures else { return [.decide(decision)] }
     return [.decide(decision)] + self.release(now)
   }
@@ -171,7 +199,8 @@ package struct BallotMachine: Sendable {
   private mutating func sendRelease(_ node: Int, isRepeat: Bool = false) -> [BallotAction] {
     // Nothing of ours can be there if nothing was ever carried out, also of what was asked before by the same owner.
     if case .failed(.notDone) = self.nodes[node].vote, !self.nodes[node].isDoubtful, !self.nodes[node].isPlanted {
-      self.nodes[node].release = .settled
+      self.nodes[node].release = .settled(isDone: true)
+      self.nodes[node].finding = .gone
       return []
     }
     self.nodes[node].release = .sending
@@ -179,19 +208,29 @@ package struct BallotMachine: Sendable {
     return [.release(node: node)]
   }
 
-  private mutating func released(_ node: Int, _ told: Int?, _ now: ContinuousClock.Instant) -> [BallotAction] {
+  private mutating func released(
+    _ node: Int,
+    _ reply: ReleaseReply,
+    _ now: ContinuousClock.Instant
+  ) -> [BallotAction] {
     guard self.nodes[node].release == .sending else { return [] }
-    if let told {
+    switch reply {
+    case .freed(let told):
       self.told = max(self.told, told)
-      if self.nodes[node].isDoubtful, self.rules.sweeps {
-        self.nodes[node].release = .waiting(isDone: true)
-        return [.retryLater(node: node, after: Self.sweepDelay)] + self.settle()
-      }
-      self.nodes[node].release = .settled
+      self.nodes[node].finding = .freed
+      return self.carriedOut(node)
+    case .gone:
+      let isFirst = !self.nodes[node].isReleaseDoubtful || !self.rules.mindsRepeatedReleases
+      if isFirst, self.nodes[node].finding == nil { self.nodes[node].finding = .gone }
+      return self.carriedOut(node)
+    case .refused:
+      self.nodes[node].release = .settled(isDone: false)
       return self.settle()
+    case .failed: break
     }
+    self.nodes[node].isReleaseDoubtful = true
     guard let until = self.releaseUntil, now < until else {
-      self.nodes[node].release = .settled
+      self.nodes[node].release = .settled(isDone: true)
       return self.settle()
     }
     self.nodes[node].release = .waiting(isDone: false)
@@ -199,22 +238,43 @@ package struct BallotMachine: Sendable {
     return [.retryLater(node: node, after: delay)] + self.settle()
   }
 
-  /// The caller goes on when a quorum has forgotten us, or when no more can be learnt by waiting.
+  private mutating func carriedOut(_ node: Int) -> [BallotAction] {
+    guard self.nodes[node].isDoubtful, self.rules.sweeps else {
+      self.nodes[node].release = .settled(isDone: true)
+      return self.settle()
+    }
+    self.nodes[node].release = .waiting(isDone: true)
+    return [.retryLater(node: node, after: Self.sweepDelay)] + self.settle()
+  }
+
+  /// The caller goes on when a quorum has deleted our keys, or has been found without them, or no more can be learnt by waiting.
   private mutating func settle() -> [BallotAction] {
     guard self.isReleased, !self.isSettled else { return [] }
+    let freed = self.nodes.count { $0.finding == .freed }
+    let gone = self.nodes.count { $0.finding == .gone }
     var (done, answered) = (0, 0)
     for node in self.nodes {
       switch node.release {
-      case .settled, .waiting(isDone: true):
+      case .settled(isDone: true), .waiting(isDone: true):
         done += 1
         answered += 1
-      case .waiting(isDone: false): answered += 1
+      case .settled(isDone: false), .waiting(isDone: false): answered += 1
       case .none, .sending: break
       }
     }
-    guard done >= self.quorum || answered == self.nodes.count || self.hasTimedOut else { return [] }
+    let result: ReleaseResult
+    if freed >= self.quorum {
+      result = .released
+    } else if self.isGranted, self.rules.findsLosses, gone > self.nodes.count - self.quorum {
+      // As for an extension: a quorum was not ours any more.
+      result = .lost
+    } else if answered == self.nodes.count || self.hasTimedOut || !self.isGranted && done >= self.quorum {
+      result = done >= self.quorum ? .released : .pending
+    } else {
+      return []
+    }
     self.isSettled = true
-    return [.settle(told: self.told)]
+    return [.settle(told: self.told, result)]
   }
 
   /// How long after a release something may arrive from a connection that was given up.

@@ -4,10 +4,20 @@ package enum Vote: Hashable, Sendable {
   case yes
   /// Our key stands there, but the server may have forgotten another's: it has started too recently to be believed.
   case untrusted
+  /// The server is one that has voted already, under another of its names.
+  case duplicate
   /// Another's key stands there; for how long at most, where it has a TTL.
   case no(remaining: Duration?)
   /// There is no answer, or none that tells.
   case failed(VoteFailure)
+
+  /// Whether it counts, for or against.
+  var isVote: Bool {
+    switch self {
+    case .yes, .no: true
+    case .untrusted, .duplicate, .failed: false
+    }
+  }
 }
 
 /// Why a request has no answer, reduced to what a ballot decides by.
@@ -40,8 +50,8 @@ package enum BallotEvent: Hashable, Sendable {
   case timedOut
   /// What the ballot planted is not wanted, or no longer.
   case release
-  /// A server has answered a release: how many clients it told, or nil if nobody knows whether it was carried out.
-  case released(node: Int, told: Int?)
+  /// A server has answered a release, or will not.
+  case released(node: Int, ReleaseReply)
   /// The time has come to send a release again.
   case retry(node: Int)
 }
@@ -57,5 +67,27 @@ package enum BallotAction: Hashable, Sendable {
   /// Come back to a release after a while.
   case retryLater(node: Int, after: Duration)
   /// Let the caller of the release go on; how many clients were told of it at one server.
-  case settle(told: Int)
+  case settle(told: Int, ReleaseResult)
+}
+
+/// What one server answered to a release.
+package enum ReleaseReply: Hashable, Sendable {
+  /// Our key was there and is deleted; how many clients were told.
+  case freed(told: Int)
+  /// There was no key of ours.
+  case gone
+  /// Nobody knows whether it was carried out, or it may be if it is sent again.
+  case failed
+  /// It was not carried out, and will not be if it is sent again.
+  case refused
+}
+
+/// What is known of a release when its caller goes on.
+package enum ReleaseResult: Hashable, Sendable {
+  /// A quorum has forgotten us.
+  case released
+  /// What a quorum had granted was not there any more when it was released for the first time.
+  case lost
+  /// Too few servers have confirmed it: the keys stand until they are deleted or run out.
+  case pending
 }

@@ -10,6 +10,14 @@ extension RedisError {
     }
   }
 
+  /// Whether the server has answered that it will not, as opposed to no answer.
+  var isRefusal: Bool {
+    switch self.code {
+    case .server, .notAuthorized, .invalidConfiguration: true
+    default: false
+    }
+  }
+
   /// What the error means for a ballot.
   var voteFailure: VoteFailure {
     switch self.code {
@@ -63,7 +71,7 @@ extension LockError {
       case .notAuthorized where error.trouble != nil: (.notAuthorized, "the server refuses this client")
       case .notAuthorized:
         (.notAuthorized, "the server refuses this client; check user, password, and what its ACL allows")
-      case .invalidConfiguration: (.invalidConfiguration, "the connection's settings cannot work")
+      case .invalidConfiguration: (.invalidConfiguration, "the settings cannot work")
       case .server where error.serverReason.hasPrefix("WRONGTYPE"):
         (.backendFailure, "the lock's key holds something else than a lock; choose another name, or a prefix")
       case .server where error.isRedirection:

@@ -35,9 +35,12 @@ final class LockServers: Sendable {
   private let reached: Locked<[Bool]>
   /// Which servers have granted something at any time.
   private let granting: Locked<[Bool]>
+  /// When the next warning is due.
   private let warnedAt = Locked<ContinuousClock.Instant?>(nil)
   private let hasWarnedOfSubscription = Atomic(false)
   private let probations: [Probation]
+  private let runs: ServerRuns
+  let refusals: RefusalLog
   private let grants = Atomic<UInt64>(0)
 
   init(ports: [any RedisPort], settings: Settings) {
@@ -51,16 +54,20 @@ final class LockServers: Sendable {
     self.reached = Locked(Array(repeating: false, count: ports.count))
     self.granting = Locked(Array(repeating: false, count: ports.count))
     self.probations = ports.map { _ in Probation(settings.probation) }
+    self.runs = ServerRuns(ports.map(\.address))
+    self.refusals = RefusalLog(settings.logger, backend: settings.backend)
     self.renewals = Renewals(
       rules: settings.renewal,
       batch: ExtensionBatch(
         ports: ports,
         clock: self.clock,
         probations: self.probations,
+        runs: self.runs,
         answerTimeout: settings.answerTimeout,
         counterTimeToLive: settings.isFenced ? self.counterTimeToLiveWord : []
       ),
-      clock: self.clock
+      clock: self.clock,
+      refusals: self.refusals
     )
   }
 
@@ -87,17 +94,28 @@ final class LockServers: Sendable {
   }
 
   /// Says in the log why locks are not granted, for those who wait without end; rarely, since every lock meets it.
-  func warn(of outage: RedisError) {
+  ///
+  /// - Parameter votingFrom: When enough servers can vote again, where that is known: then it is said once.
+  func warn(of outage: RedisError, votingFrom: ContinuousClock.Instant? = nil) {
     let now = ContinuousClock.now
     let isDue = self.warnedAt.withLock { last in
-      if let last, now - last < .seconds(10) { return false }
-      last = now
+      // Those who ask until then all know it.
+      if let last, now < last { return false }
+      last = votingFrom ?? now.advanced(by: .seconds(10))
       return true
     }
     guard isDue else { return }
+    var metadata: Logger.Metadata = ["lock.backend": "\(self.settings.backend.kind)", "error": "\(outage)"]
+    guard let votingFrom else {
+      return self.settings.logger.warning(
+        "locks cannot be granted at present; they are asked for again until the waits end",
+        metadata: metadata
+      )
+    }
+    metadata["error"] = nil
     self.settings.logger.warning(
-      "locks cannot be granted at present; they are asked for again until the waits end",
-      metadata: ["lock.backend": "\(self.settings.backend.kind)", "error": "\(outage)"]
+      "too few of the servers have run for long enough to vote: \(WallClock.describe(votingFrom))",
+      metadata: metadata
     )
   }
 
@@ -112,6 +130,13 @@ final class LockServers: Sendable {
     )
   }
 
-  /// Why a server's yes does not count yet; nil if it does.
-  func distrust(of node: Int, _ identity: RedisServerIdentity?) -> String? { self.probations[node].distrust(identity) }
+  /// Until when a server's yes does not count; nil if it does.
+  func distrust(of node: Int, _ identity: RedisServerIdentity?) -> ContinuousClock.Instant? {
+    self.probations[node].distrust(identity)
+  }
+
+  /// What is wrong if a server is asked under another name as well.
+  func duplicate(of node: Int, _ identity: RedisServerIdentity?) -> RedisError? {
+    self.runs.duplicate(of: node, identity)
+  }
 }

@@ -10,21 +10,11 @@ final class Probation: Sendable {
     self.machine = Locked(length.map { ProbationMachine(length: $0) })
   }
 
-  /// Why a run is not believed; nil if it is.
-  func distrust(_ identity: RedisServerIdentity?, at now: ContinuousClock.Instant = .now) -> String? {
+  /// Until when a run is not believed; nil if it is.
+  func distrust(_ identity: RedisServerIdentity?, at now: ContinuousClock.Instant = .now) -> ContinuousClock.Instant? {
     guard let identity else { return nil }
-    let end = self.machine.withLock { machine in
+    return self.machine.withLock { machine in
       machine?.end(for: identity, isKnown: { FreshServers.contains(runID: identity.runID) }, at: now)
     }
-    guard let end else { return nil }
-    return "was started lately and may have forgotten a lock: no vote for \(now.duration(to: end).formattedSeconds)"
-  }
-}
-
-extension Duration {
-  /// Whole seconds, rounded up.
-  fileprivate var formattedSeconds: String {
-    let (seconds, attoseconds) = self.components
-    return "\(attoseconds > 0 ? seconds + 1 : seconds) s"
   }
 }

@@ -11,7 +11,8 @@ final class ExtensionBatch: Sendable {
     let timeToLive: Duration
   }
 
-  typealias Answer = @Sendable (_ item: Item, _ sentAt: ContinuousClock.Instant, ExtensionAnswer) -> Void
+  /// Told how one lease came out, and what the servers had against it if nobody could tell.
+  typealias Answer = @Sendable (_ item: Item, _ sentAt: ContinuousClock.Instant, ExtensionAnswer, RedisError?) -> Void
 
   /// So that no script holds up the server for long.
   private static let limit = 100
@@ -19,6 +20,7 @@ final class ExtensionBatch: Sendable {
   private let ports: [any RedisPort]
   private let clock: AlarmClock
   private let probations: [Probation]
+  private let runs: ServerRuns
   private let answerTimeout: Duration?
   /// Empty where there are no counters.
   private let counterTimeToLive: [UInt8]
@@ -29,12 +31,14 @@ final class ExtensionBatch: Sendable {
     ports: [any RedisPort],
     clock: AlarmClock,
     probations: [Probation],
+    runs: ServerRuns,
     answerTimeout: Duration?,
     counterTimeToLive: [UInt8]
   ) {
     self.ports = ports
     self.clock = clock
     self.probations = probations
+    self.runs = runs
     self.answerTimeout = answerTimeout
     self.counterTimeToLive = counterTimeToLive
   }
@@ -49,25 +53,54 @@ final class ExtensionBatch: Sendable {
     }
   }
 
-  private func send(_ items: [Item], _ answer: @escaping Answer) {
-    final class Count: Sendable {
-      let tally: Locked<ExtensionTally>
-      init(_ tally: ExtensionTally) { self.tally = Locked(tally) }
+  /// What has been answered to one request.
+  private final class Count: Sendable {
+    struct State {
+      var tally: ExtensionTally
+      /// What each server had against it.
+      var errors: [RedisError?]
     }
-    let count = Count(ExtensionTally(nodes: self.ports.count, leases: items.count))
+
+    let state: Locked<State>
+
+    init(nodes: Int, leases: Int) {
+      let tally = ExtensionTally(nodes: nodes, leases: leases)
+      self.state = Locked(State(tally: tally, errors: Array(repeating: nil, count: nodes)))
+    }
+  }
+
+  private func send(_ items: [Item], _ answer: @escaping Answer) {
+    let count = Count(nodes: self.ports.count, leases: items.count)
     let (keys, arguments) = self.words(items)
     let sentAt = ContinuousClock.now
+    @Sendable func decide(_ change: (inout Count.State) -> [(lease: Int, answer: ExtensionAnswer)]) {
+      let (decided, errors) = count.state.withLock { (change(&$0), $0.errors) }
+      guard !decided.isEmpty else { return }
+      let error = self.summary(errors)
+      for (index, result) in decided { answer(items[index], sentAt, result, error) }
+    }
     for (node, port) in self.ports.enumerated() {
       port.run(.extend, keys: keys, arguments: arguments) { reply in
         if self.mustSplit(reply, items) { return self.extend(items, answer: answer) }
-        let votes = self.votes(of: node, reply)
-        for (index, result) in count.tally.withLock({ $0.count(votes) }) { answer(items[index], sentAt, result) }
+        let (votes, error) = self.votes(of: node, reply)
+        decide { state in
+          state.errors[node] = error
+          return state.tally.count(votes)
+        }
       }
     }
     guard let answerTimeout = self.answerTimeout else { return }
-    self.clock.set(after: answerTimeout) {
-      for (index, result) in count.tally.withLock({ $0.close() }) { answer(items[index], sentAt, result) }
-    }
+    self.clock.set(after: answerTimeout) { decide { $0.tally.close() } }
+  }
+
+  /// What the servers had against a request: the error of a single one, or what each of a quorum has said.
+  private func summary(_ errors: [RedisError?]) -> RedisError? {
+    guard let first = errors.lazy.compactMap({ $0 }).first else { return nil }
+    guard self.ports.count > 1 else { return first }
+    let words = zip(self.ports, errors).compactMap { port, error in error.map { "\(port.address): \($0.message)" } }
+    // What is refused says more than what is silent, and two names of one server more than either.
+    let worst = errors.lazy.compactMap { $0 }.max { $0.weight < $1.weight } ?? first
+    return RedisError(worst.code, words.joined(separator: "; "))
   }
 
   private func words(_ items: [Item]) -> (keys: [[UInt8]], arguments: [[UInt8]]) {
@@ -90,15 +123,44 @@ final class ExtensionBatch: Sendable {
     return true
   }
 
-  private func votes(of node: Int, _ reply: PortReply) -> [Bool?]? {
-    guard case .success(.array(let values)) = reply.result else { return nil }
-    let isTrusted = self.probations[node].distrust(reply.identity) == nil
-    return values.map { value in
-      switch value {
-      case .integer(1): isTrusted ? true : nil
-      case .integer: false
-      default: nil
+  private func votes(of node: Int, _ reply: PortReply) -> (votes: [Bool?]?, error: RedisError?) {
+    switch reply.result {
+    case .failure(let error): return (nil, error)
+    case .success(.array(let values)):
+      if let duplicate = self.runs.duplicate(of: node, reply.identity) { return (nil, duplicate) }
+      var error: RedisError?
+      let end = self.probations[node].distrust(reply.identity)
+      if let end {
+        let remaining = ContinuousClock.now.duration(to: end).roundedUp
+        error = RedisError(.unreachable, "was started lately and may have forgotten a lock: no vote for \(remaining)")
       }
+      let votes = values.map { value -> Bool? in
+        switch value {
+        case .integer(1): return end == nil ? true : nil
+        case .integer(0), .integer(-1): return false
+        default:
+          error = RedisError(.server, "the server could not read the lock's key")
+          return nil
+        }
+      }
+      return (votes, error)
+    case .success:
+      return (
+        nil,
+        RedisError(.protocolViolation, "the server answered a lock's script with something else than the script does")
+      )
+    }
+  }
+}
+
+extension RedisError {
+  /// How much an error says about why something does not work.
+  fileprivate var weight: Int {
+    switch self.code {
+    case .invalidConfiguration: 3
+    case .notAuthorized: 2
+    case .server: 1
+    default: 0
     }
   }
 }

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import Logging
 
 /// The shell of a ``RenewalMachine``: watches all leases of a client, whichever locks they are of.
 final class Renewals: Sendable {
@@ -12,16 +13,25 @@ final class Renewals: Sendable {
     var machine: RenewalMachine
     var leases: [UInt64: Watched] = [:]
     /// Those who wait for the extension of a lease.
-    var waiting: [UInt64: [SingleAnswer<ExtensionAnswer>]] = [:]
+    var waiting: [UInt64: [SingleAnswer<Extension>]] = [:]
+  }
+
+  /// How an extension that a caller waits for came out.
+  struct Extension: Sendable {
+    let answer: ExtensionAnswer
+    /// What the servers had against it.
+    var error: RedisError?
   }
 
   private let batch: ExtensionBatch
   private let clock: AlarmClock
+  private let refusals: RefusalLog
   private let state: Locked<State>
 
-  init(rules: RenewalMachine.Rules, batch: ExtensionBatch, clock: AlarmClock) {
+  init(rules: RenewalMachine.Rules, batch: ExtensionBatch, clock: AlarmClock, refusals: RefusalLog) {
     self.batch = batch
     self.clock = clock
+    self.refusals = refusals
     self.state = Locked(State(machine: RenewalMachine(rules: rules)))
   }
 
@@ -34,26 +44,26 @@ final class Renewals: Sendable {
 
   /// A lease has ended: it is not extended any more.
   func forget(_ lease: RedisLease) {
-    let waiting = self.state.withLock { state -> [SingleAnswer<ExtensionAnswer>] in
+    let waiting = self.state.withLock { state -> [SingleAnswer<Extension>] in
       _ = state.machine.handle(.ended(lease: lease.grant), at: .now)
       state.leases[lease.grant] = nil
       return state.waiting.removeValue(forKey: lease.grant) ?? []
     }
-    for answer in waiting { answer.answer(.lost) }
+    for answer in waiting { answer.answer(Extension(answer: .lost)) }
   }
 
   /// Extends a lease now.
-  func extend(_ lease: RedisLease) async -> ExtensionAnswer {
-    let answer = SingleAnswer<ExtensionAnswer>()
+  func extend(_ lease: RedisLease) async -> Extension {
+    let answer = SingleAnswer<Extension>()
     let actions = self.state.withLock { state -> [RenewalAction] in
       let actions = state.machine.handle(.wanted(lease: lease.grant), at: .now)
       if !actions.isEmpty { state.waiting[lease.grant, default: []].append(answer) }
       return actions
     }
     // It has ended, or has all the time that it may have.
-    guard !actions.isEmpty else { return .extended }
+    guard !actions.isEmpty else { return Extension(answer: .extended) }
     for case .extend(let extensions) in actions { self.send(extensions, for: answer) }
-    return await answer.wait(cancelled: .unknown)
+    return await answer.wait(cancelled: Extension(answer: .unknown))
   }
 
   private func handle(_ event: RenewalEvent, _ change: (inout sending State) -> Void = { _ in }) {
@@ -85,7 +95,7 @@ final class Renewals: Sendable {
   private func lease(_ id: UInt64) -> RedisLease? { self.state.withLock { $0.leases[id]?.lease } }
 
   /// - Parameter waiting: Who waits for the outcome of this request, and of no other.
-  private func send(_ extensions: [RenewalAction.Extension], for waiting: SingleAnswer<ExtensionAnswer>? = nil) {
+  private func send(_ extensions: [RenewalAction.Extension], for waiting: SingleAnswer<Extension>? = nil) {
     let items = self.state.withLock { state in
       extensions.compactMap { extended in
         state.leases[extended.lease].map { watched in
@@ -98,15 +108,35 @@ final class Renewals: Sendable {
         }
       }
     }
-    self.batch.extend(items) { [weak self] item, sentAt, answer in
+    self.batch.extend(items) { [weak self] item, sentAt, answer, error in
       guard let self else { return }
+      self.note(error, answer, of: item.lease)
       self.handle(.answered(lease: item.lease, sentAt: sentAt, timeToLive: item.timeToLive, answer))
       guard let waiting else { return }
       self.state.withLock { state in
         state.waiting[item.lease]?.removeAll { $0 === waiting }
         if state.waiting[item.lease]?.isEmpty ?? false { state.waiting[item.lease] = nil }
       }
-      waiting.answer(answer)
+      waiting.answer(Extension(answer: answer, error: error))
+    }
+  }
+
+  private static let refusal: Logger.Message = "leases cannot be renewed; they are lost when their time is up"
+
+  /// What keeps a lease from being extended is part of its loss, and logged once while there is time.
+  private func note(_ error: RedisError?, _ answer: ExtensionAnswer, of id: UInt64) {
+    guard let lease = self.lease(id) else { return }
+    switch answer {
+    case .lost: break
+    case .extended:
+      lease.term.note(obstacle: nil)
+      self.refusals.clear(Self.refusal)
+    case .unknown:
+      let error = error ?? RedisError(.timedOut, "too few servers answered in time")
+      lease.term.note(obstacle: "the last renewal failed: \(error)")
+      guard error.isRefusal else { return }
+      let remaining = max(.zero, ContinuousClock.now.duration(to: lease.term.deadline))
+      self.refusals.warn(Self.refusal, error: "\(error)", remaining: remaining, name: lease.name)
     }
   }
 }

@@ -7,9 +7,10 @@ extension RedisScript {
   /// Keys: the lock, the counter. Arguments: owner, TTL of the lock and of the counter in milliseconds.
   /// Replies `{1, token}`, or `{0, remaining TTL in milliseconds, owner}`.
   ///
-  /// An owner that finds its own key has come before, and its reply was lost: since only a grant mints, and none can happen
-  /// while this key stands, the counter still holds its token. If the counter is gone, a new token is minted, which is
-  /// greater. The server's clock keeps tokens growing when the counter is lost; microseconds stay exact in Lua's numbers
+  /// An owner that finds its own key has come before, and its reply was lost. Only a grant mints, and none of this lock can
+  /// happen while this key stands, so the counter still holds its token, or a greater one: the locks `x` and `{x}` share a
+  /// counter. If the counter is gone, a new token is minted, which is greater. Nobody has heard of the first token, so a greater
+  /// one does no harm. The server's clock keeps tokens growing when the counter is lost; microseconds stay exact in Lua's numbers
   /// until the year 2255.
   static let acquire = RedisScript(
     """
@@ -64,7 +65,7 @@ extension RedisScript {
   ///
   /// Keys: locks, each followed by its counter if the first argument, the TTL of the counters in milliseconds, is not empty.
   /// Further arguments: owner and TTL in milliseconds of each lock. Replies for each lock 1 if extended, 0 if gone, -1 if it is
-  /// another's.
+  /// another's, -2 if the server cannot say (a replica whose link to its master is down).
   static let extend = RedisScript(
     """
     local step = ARGV[1] == '' and 1 or 2
@@ -72,7 +73,9 @@ extension RedisScript {
     for index = 1, #KEYS, step do
       local place = #replies * 2 + 2
       local held = redis.pcall('GET', KEYS[index])
-      if not held then
+      if type(held) == 'table' then
+        replies[#replies + 1] = string.find(held.err, 'WRONGTYPE', 1, true) and -1 or -2
+      elseif not held then
         replies[#replies + 1] = 0
       elseif held ~= ARGV[place] then
         replies[#replies + 1] = -1

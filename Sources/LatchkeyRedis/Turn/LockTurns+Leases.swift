@@ -5,36 +5,44 @@ extension LockTurns: TermLeaseOwner {
   var logger: Logger { self.servers.settings.logger }
 
   func extend(_ lease: RedisLease) async throws(LockError) {
-    switch await self.servers.renewals.extend(lease) {
+    let outcome = await self.servers.renewals.extend(lease)
+    switch outcome.answer {
     // If it was lost, the lease knows by now.
     case .extended, .lost: return
     case .unknown where Task.isCancelled: throw .cancelled(self.name)
     case .unknown:
-      throw LockError(
+      var error = LockError(
         .unreachable,
         name: self.name,
-        message: "the lease could not be extended because too few servers answered; it stands until its deadline"
+        message: "the lease could not be extended because too few servers answered; it stands until its deadline",
+        underlying: outcome.error
       )
+      if let refusal = outcome.error, refusal.isRefusal {
+        error.code = LockError(self.name, refusal).code
+        error.message = "the lease could not be extended; it stands until its deadline"
+      }
+      throw error
     }
   }
 
-  func release(_ lease: RedisLease) async {
+  func release(_ lease: RedisLease) async throws(LockError) -> PendingRelease? {
     self.servers.renewals.forget(lease)
-    await withCheckedContinuation { continuation in
+    let outcome: ReleaseOutcome = await withCheckedContinuation { continuation in
       let steps = self.state.withLock { state -> [Step] in
-        guard state.lease === lease, let ballot = state.ballot else { return [.settle(continuation)] }
+        guard state.lease === lease, let ballot = state.ballot else { return [.settle(continuation, .success(nil))] }
         state.releases[lease.node] = continuation
-        return self.end(ballot, &state)
+        return self.end(lease, ballot, &state)
       }
       self.perform(steps)
     }
+    return try outcome.get()
   }
 
   func releaseInBackground(_ lease: RedisLease) {
     self.servers.renewals.forget(lease)
     let steps = self.state.withLock { state -> [Step] in
       guard state.lease === lease, let ballot = state.ballot else { return [] }
-      return self.end(ballot, &state)
+      return self.end(lease, ballot, &state)
     }
     self.perform(steps)
   }
@@ -42,8 +50,9 @@ extension LockTurns: TermLeaseOwner {
   /// A lease was lost. Its key is released all the same: an extension may have got through whose reply has not.
   func termEnded(_ lease: RedisLease) { self.releaseInBackground(lease) }
 
-  private func end(_ ballot: Ballot, _ state: inout State) -> [Step] {
+  private func end(_ lease: RedisLease, _ ballot: Ballot, _ state: inout State) -> [Step] {
     state.lease = nil
+    ballot.note(standsUntil: lease.term.deadline + LeaseTime.drift(self.servers.settings.timeToLive))
     return self.apply(.ended(attempt: ballot.attempt), &state)
   }
 }
@@ -79,10 +88,18 @@ extension LockTurns {
     return error.error
   }
 
-  func unavailable(_ error: RedisError, _ ballot: Ballot) -> LockError {
+  func unavailable(
+    _ error: RedisError,
+    _ ballot: Ballot,
+    votingFrom: ContinuousClock.Instant?
+  ) -> LockError {
     let keys = self.servers.settings.isFenced ? [self.keys.lock, self.keys.counter] : [self.keys.lock]
     guard self.servers.ports.count > 1 else { return LockError(self.name, error, keys: keys) }
     let wait = LockError.Wait(votes: ballot.votes)
+    if let votingFrom {
+      let message = "too few of the servers have run for long enough to vote; \(WallClock.describe(votingFrom))"
+      return LockError(.unreachable, name: self.name, message: message, wait: wait)
+    }
     guard error.isTransient else {
       var failure = LockError(self.name, error, keys: keys)
       failure.wait = wait

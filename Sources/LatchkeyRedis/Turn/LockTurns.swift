@@ -35,7 +35,7 @@ final class LockTurns: Sendable {
     var cleared: [@Sendable () -> Void] = []
     var grant: Ballot.Grant?
     var lease: RedisLease?
-    var releases: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    var releases: [UInt64: CheckedContinuation<ReleaseOutcome, Never>] = [:]
     /// The last error, under its number.
     var error: (number: UInt64, error: LockError)?
     var nextError: UInt64 = 1
@@ -117,7 +117,9 @@ final class LockTurns: Sendable {
       // It may have nothing to take back.
       if ballot.isOver { self.forget(ballot) }
     }
-    if case .unavailable(let error, true, _) = outcome, self.servers.hasBeenReached { self.servers.warn(of: error) }
+    if case .unavailable(let error, true, _, let votingFrom) = outcome, self.servers.hasBeenReached {
+      self.servers.warn(of: error, votingFrom: votingFrom)
+    }
     let steps = self.state.withLock { state -> [Step] in
       state.askedAt = nil
       let answer: TurnAnswer
@@ -130,23 +132,26 @@ final class LockTurns: Sendable {
         state.holders = holders
         let isOwn = state.departed.values.contains { holders.contains($0.owner) }
         answer = isOwn ? .busyWithOwn : .busy(remaining: remaining)
-      case .unavailable(let error, let isTransient, let inDoubt):
-        let number = state.keep(self.unavailable(error, ballot))
-        let isRiddenOut = isTransient && self.servers.hasBeenReached
-        answer =
-          isRiddenOut
-          ? .unreachable(error: number, isSilence: error.code == .timedOut) : .refused(error: number, inDoubt: inDoubt)
+      case .unavailable(let error, let isTransient, let inDoubt, let votingFrom):
+        let number = state.keep(self.unavailable(error, ballot, votingFrom: votingFrom))
+        if !isTransient || !self.servers.hasBeenReached {
+          answer = .refused(error: number, inDoubt: inDoubt)
+        } else if let votingFrom {
+          answer = .notYet(error: number, remaining: ContinuousClock.now.duration(to: votingFrom))
+        } else {
+          answer = .unreachable(error: number, isSilence: error.code == .timedOut)
+        }
       }
       return self.apply(.answered(attempt: ballot.attempt, answer), &state)
     }
     self.perform(steps)
   }
 
-  func settled(_ ballot: Ballot, told: Int) {
+  func settled(_ ballot: Ballot, told: Int, _ outcome: ReleaseOutcome) {
     let steps = self.state.withLock { state -> [Step] in
       let steps = self.apply(.releaseSettled(attempt: ballot.attempt, told: told), &state)
       guard let continuation = state.releases.removeValue(forKey: ballot.attempt) else { return steps }
-      return steps + [.settle(continuation)]
+      return steps + [.settle(continuation, outcome)]
     }
     self.perform(steps)
   }
@@ -184,7 +189,7 @@ final class LockTurns: Sendable {
     case unsubscribe(Listening)
     case answer(Line.Departure, Answer)
     case watch(RedisLease, Ballot, Ballot.Grant)
-    case settle(CheckedContinuation<Void, Never>)
+    case settle(CheckedContinuation<ReleaseOutcome, Never>, ReleaseOutcome)
   }
 
   func handle(_ event: TurnEvent) {
@@ -283,7 +288,7 @@ final class LockTurns: Sendable {
         lease.watchTerm()
         // Whoever was told before he began to wait may have released it meanwhile, when it was not watched yet.
         if !lease.isHeld(lease.grant) { self.servers.renewals.forget(lease) }
-      case .settle(let continuation): continuation.resume()
+      case .settle(let continuation, let outcome): continuation.resume(returning: outcome)
       }
     }
   }

@@ -20,6 +20,8 @@ package struct TurnMachine: Sendable {
     package var remembersWakeUps = true
     /// What an attempt in doubt may hold is released when nobody wants it any more.
     package var releasesDoubt = true
+    /// Who would not wait is told that the lock is busy while a release of ours that has failed is tried again.
+    package var turnsTriesAwayFromOwn = true
     /// The longest time between two tries while somebody else holds the lock.
     package var pollCeiling = Duration.seconds(1)
     /// The first and the longest pause between tries where nobody tells how long the lock is held.
@@ -208,9 +210,12 @@ package struct TurnMachine: Sendable {
   }
 
   private mutating func answered(_ answer: TurnAnswer) -> [TurnAction] {
-    if case .unreachable(let error, _) = answer {
+    switch answer {
+    case .unreachable(let error, _): self.outage = error
+    case .notYet(let error, _):
       self.outage = error
-    } else {
+      self.silences = 0
+    default:
       self.outage = nil
       self.silences = 0
     }
@@ -224,8 +229,10 @@ package struct TurnMachine: Sendable {
         self.phase = .leaving
         return []
       }
-      // The release has failed and is tried again in the background.
-      return self.rest(atLeast: self.rules.firstPause, atMost: self.rules.firstPause * 3)
+      // The release has failed and is tried again in the background: for as long as the key stands, if need be.
+      let actions = self.rules.turnsTriesAwayFromOwn ? self.turnAwayImpatient() : []
+      guard self.hasCallers else { return actions + self.stop() }
+      return actions + self.restWithJitter()
     case .unreachable(_, let isSilence):
       self.isDoubtful = true
       self.silences = isSilence ? self.silences + 1 : 0
@@ -233,6 +240,12 @@ package struct TurnMachine: Sendable {
       let actions = self.turnAwayImpatient()
       guard self.hasCallers else { return actions + self.stop() }
       return actions + (self.silences > 1 ? self.restAfterSilence() : self.restWithJitter())
+    case .notYet(_, let remaining):
+      self.isDoubtful = true
+      self.closeFailed()
+      let actions = self.turnAwayImpatient()
+      guard self.hasCallers else { return actions + self.stop() }
+      return actions + self.restUntilExpiry(remaining)
     case .refused(let error, let inDoubt):
       self.isDoubtful = self.isDoubtful || inDoubt
       self.closeFailed()

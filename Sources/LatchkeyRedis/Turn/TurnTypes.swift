@@ -9,6 +9,8 @@ package enum TurnAnswer: Hashable, Sendable {
   /// Nobody could tell, or the answer came too late. The error is kept by the shell under a number;
   /// `isSilence` if a server that has a connection did not answer in time.
   case unreachable(error: UInt64, isSilence: Bool = false)
+  /// Too few servers may vote before a while is over. The error is kept by the shell under a number.
+  case notYet(error: UInt64, remaining: Duration)
   /// Asking again will not help, though what was asked may have been done. The error is kept by the shell under a number.
   case refused(error: UInt64, inDoubt: Bool)
 }

@@ -110,6 +110,16 @@ extension LockConformance {
       try await trial.expectFree("after it was deleted by hand")
     },
 
+    Check(3, "a release that finds its lock deleted behind the holder's back throws lockLost", needs: [.breakLock]) {
+      trial in
+      let holder = try await trial.holder(try await trial.lock())
+      try await trial.subject.breakLock?(trial.name)
+      trial.step("releasing a lock that was deleted a moment ago")
+      try await trial.expectError(.lockLost, from: "release of a deleted lock") { try await holder.release() }
+      try await trial.expectFree("after it was deleted by hand and released")
+      try await trial.expectNoLeftovers("by a lock that was deleted by hand and released")
+    },
+
     Check(3, "releasing a lost lease throws lockLost and frees no later holder", needs: [.deadlines, .cutOff]) {
       trial in
       let client = try await trial.client()
@@ -141,6 +151,17 @@ extension LockConformance {
         }
       }
       try trial.expect(LockError.Code.lockLost ~= error, "lockLost from withLock", seen: "\(error)")
+    },
+
+    Check(3, "withLock throws lockLost if its lock was deleted behind the body's back", needs: [.breakLock]) { trial in
+      let lock = try await trial.lock()
+      try await trial.expectError(.lockLost, from: "withLock on a deleted lock") {
+        try await lock.withLock { _ in
+          try await trial.subject.breakLock?(trial.name)
+          trial.step("releasing after a body that ended when its lock had been deleted a moment ago")
+        }
+      }
+      try await trial.expectFree("after it was deleted by hand and its body returned")
     },
 
     Check(3, "a body's own error after a loss comes through, with the loss", needs: [.deadlines, .cutOff]) { trial in

@@ -90,17 +90,20 @@ extension LockQueue {
         return self.handle(.deleted(node, .failure(.sessionOver)))
       }
       session.delete(self.path(node.name)) { code in
+        var outcome: ReleaseOutcome?
         switch code {
-        case .ok, .noNode, .sessionExpired, .closed, .invalidState, .throttled: break
+        case .ok, .sessionExpired, .closed, .invalidState, .throttled: break
+        case .noNode: outcome = self.goneBeforeRelease
         case _ where code.isInDoubt: break
         default:
+          outcome = .success(PendingRelease(reason: "\(code)"))
           self.logger.warning(
             "a lock's node could not be deleted; it stands in the way until the session ends",
             metadata: .lock(self.name, self.backend)
               .and(["zookeeper.path": "\(self.path(node.name))", "error": "\(code)"])
           )
         }
-        self.handle(.deleted(node, self.result(code)))
+        self.deleted(node, .deleted(node, self.result(code)), outcome: outcome)
       }
     case .search(let identifier, let session):
       guard let session = self.session(session, current) else { return }

@@ -33,7 +33,7 @@ final class LockQueue: TermLeaseOwner {
     /// How many in line may run out of time, and will then want to know who holds the lock.
     var timed: Set<Line.ID> = []
     var lease: ZooKeeperLease?
-    var releases: [QueueNode: CheckedContinuation<Void, Never>] = [:]
+    var releases: [QueueNode: CheckedContinuation<ReleaseOutcome, Never>] = [:]
     var errors: [UInt64: LockError] = [:]
     var nextError: UInt64 = 1
     /// How often in a row the servers have refused a request because of their load.
@@ -103,16 +103,17 @@ final class LockQueue: TermLeaseOwner {
     self.perform(steps)
   }
 
-  func release(_ lease: ZooKeeperLease) async {
-    await withCheckedContinuation { continuation in
+  func release(_ lease: ZooKeeperLease) async throws(LockError) -> PendingRelease? {
+    let outcome: ReleaseOutcome = await withCheckedContinuation { continuation in
       let steps = self.state.withLock { state -> [Step] in
-        guard state.lease === lease else { return [.settle(continuation)] }
+        guard state.lease === lease else { return [.settle(continuation, .success(nil))] }
         state.lease = nil
         state.releases[lease.node] = continuation
         return self.apply(.released(grant: lease.grant), &state)
       }
       self.perform(steps)
     }
+    return try outcome.get()
   }
 
   func releaseInBackground(_ lease: ZooKeeperLease) {
@@ -182,11 +183,30 @@ final class LockQueue: TermLeaseOwner {
     case answer(Line.Departure, Answer)
     case watchTerm(ZooKeeperLease)
     case lose(ZooKeeperLease)
-    case settle(CheckedContinuation<Void, Never>)
+    case settle(CheckedContinuation<ReleaseOutcome, Never>, ReleaseOutcome)
     case removeWatch(Registration)
     case cancelHook(Registration)
     case prove(ZKSession)
     case stopProving(ZKSession)
+  }
+
+  /// A delete has been answered.
+  ///
+  /// - Parameter outcome: What that means for a caller that still waits for its first answer; nil to let the machine say.
+  func deleted(_ node: QueueNode, _ event: QueueEvent, outcome: ReleaseOutcome?) {
+    let steps = self.state.withLock { state -> [Step] in
+      var steps: [Step] = []
+      if let outcome, let continuation = state.releases.removeValue(forKey: node) {
+        steps.append(.settle(continuation, outcome))
+      }
+      return self.apply(event, &state) + steps
+    }
+    self.perform(steps)
+  }
+
+  /// What the first answer to a delete means that finds nothing to delete.
+  var goneBeforeRelease: ReleaseOutcome {
+    .failure(.lost(self.name, because: "its node was gone when it was released: deleted by hand, or with its session"))
   }
 
   func handle(_ event: QueueEvent) {
@@ -253,7 +273,11 @@ final class LockQueue: TermLeaseOwner {
       state.impatient = []
       state.timed = []
     case .releaseSettled(let node):
-      if let continuation = state.releases.removeValue(forKey: node) { steps.append(.settle(continuation)) }
+      guard let continuation = state.releases.removeValue(forKey: node) else { return }
+      let outcome: ReleaseOutcome =
+        state.machine.litter.contains(node)
+        ? .success(PendingRelease(reason: "the servers have not confirmed it")) : .success(nil)
+      steps.append(.settle(continuation, outcome))
     case .forgetWatches:
       if let watch = state.predecessorWatch { steps.append(.removeWatch(watch)) }
       if let watch = state.ownWatch { steps.append(.removeWatch(watch)) }
@@ -274,7 +298,7 @@ final class LockQueue: TermLeaseOwner {
       case .answer(let departure, let answer): departure.resume(with: answer)
       case .watchTerm(let lease): lease.watchTerm()
       case .lose(let lease): lease.lose(because: "its node is gone: deleted by hand, or with its session")
-      case .settle(let continuation): continuation.resume()
+      case .settle(let continuation, let outcome): continuation.resume(returning: outcome)
       case .removeWatch(let watch): watch.session.removeWatch(watch.id)
       case .cancelHook(let hook): hook.session.cancelHeartbeatHook(hook.id)
       case .prove(let session): session.retainInterest()

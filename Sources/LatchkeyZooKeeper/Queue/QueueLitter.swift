@@ -20,6 +20,8 @@ struct QueueLitter: Sendable {
 
   var isEmpty: Bool { self.deletes.isEmpty && self.creates.isEmpty && self.searches.isEmpty }
 
+  func contains(_ node: QueueNode) -> Bool { self.deletes[node] != nil }
+
   /// Deletes a node: now, if its session is connected, else in the background.
   mutating func delete(_ node: QueueNode, connected: UInt64?) -> [QueueAction] {
     let isConnected = connected == node.session

@@ -29,7 +29,7 @@ final class FakeLease: LeaseDriver {
 
   func extend(_ grant: UInt64) async throws(LockError) {}
 
-  func release(_ grant: UInt64) async throws(LockError) {}
+  func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? { nil }
 
   func abandon(_ grant: UInt64) {}
 }

@@ -81,7 +81,7 @@ struct VerifyWorkerTests {
       if self.rings {
         Task {
           try? await Task.sleep(until: term.deadline, clock: .continuous)
-          _ = term.isLive
+          term.expire()
         }
       }
       return lease.makeLease()
@@ -89,7 +89,7 @@ struct VerifyWorkerTests {
 
     func extend(_ lease: TermLease<MortalLock>) async throws(LockError) {}
 
-    func release(_ lease: TermLease<MortalLock>) async {}
+    func release(_ lease: TermLease<MortalLock>) async throws(LockError) -> PendingRelease? { nil }
 
     func releaseInBackground(_ lease: TermLease<MortalLock>) {}
   }

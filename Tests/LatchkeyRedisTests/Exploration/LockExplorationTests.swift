@@ -142,7 +142,7 @@ struct LockExplorationTests {
     LockModel(servers: 1, callers: returning, faults: isDeep ? 1 : 0, isTimed: false, isPollingEager: false),
     LockModel(servers: 1, callers: two, faults: 1, isTimed: false),
     LockModel(servers: 1, callers: two, faults: 0, isPollingEager: false),
-    quorum(0),
+    quorum(0, callers: returning),
   ]
 
   @Test(
@@ -251,6 +251,17 @@ struct LockExplorationTests {
     },
     SeededMistake("nobody asks a server which run it is", in: quorum(1, [.restart]), leadsTo: "at once") {
       $0.shell.hasProbation = false
+    },
+    SeededMistake(
+      "whoever takes over an address is believed if it has long been up",
+      in: quorum(1, [.replace]),
+      leadsTo: "at once"
+    ) {
+      $0.probation.distrustsSuccessors = false
+    },
+    SeededMistake("a release that finds nothing says nothing", in: untimed(1, [.delete]), leadsTo: "told nothing of it")
+    {
+      $0.ballots.findsLosses = false
     },
     SeededMistake(
       "a quorum counts however late it comes",

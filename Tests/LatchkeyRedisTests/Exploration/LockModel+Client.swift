@@ -83,12 +83,27 @@ extension LockModel {
         state.clients[index].requests[node].append(ModelClient.Request(attempt: attempt, isRelease: true))
       case .retryLater(let node, _): state.clients[index].retries.append((node, attempt))
       case .decide(let decision): try self.decided(decision, attempt, index, &state)
-      case .settle(let told):
+      case .settle(let told, let result):
         state.clients[index].ballots[attempt]?.isOut = false
+        if let ballot = state.clients[index].ballots[attempt] { try self.check(result, of: ballot, index) }
         try self.feed(.releaseSettled(attempt: attempt, told: told), index, &state)
       }
     }
     self.tidy(index, &state)
+  }
+
+  /// A release tells of a loss where the key was deleted behind the holder's back, and only there.
+  private func check(_ result: ReleaseResult, of ballot: ModelClient.Ballot, _ index: Int) throws(BrokenPromise) {
+    guard !self.isTimed, !self.faults.contains(self.isSingle ? .forget : .restart), !self.faults.contains(.replace)
+    else { return }
+    let isLost = ballot.deletedAt.count > self.servers - (self.servers / 2 + 1)
+    if result == .lost, ballot.deletedAt.isEmpty {
+      throw BrokenPromise("\(Self.name(index)) is told of a loss that is none")
+    }
+    let isDoubtful = ballot.machine.hasTimedOut || ballot.machine.nodes.contains(where: \.isReleaseDoubtful)
+    if isLost, result != .lost, !isDoubtful {
+      throw BrokenPromise("\(Self.name(index)) releases a lock that was deleted, and is told nothing of it")
+    }
   }
 
   /// Lets go of ballots that nobody will hear of again.
@@ -130,9 +145,11 @@ extension LockModel {
       state.clients[index].ballots[attempt]?.token = token
       try self.feed(.voted(node: node, isTrusted ? .yes : .untrusted), to: attempt, index, &state)
     case .no(let own):
+      _ = self.trusts(reply, of: node, index, &state)
       if let own { state.clients[index].ballots[attempt]?.ownInTheWay.insert(own) }
       try self.feed(.voted(node: node, .no(remaining: nil)), to: attempt, index, &state)
-    case .released(let told): try self.feed(.released(node: node, told: told), to: attempt, index, &state)
+    case .released(let told): try self.feed(.released(node: node, .freed(told: told)), to: attempt, index, &state)
+    case .gone: try self.feed(.released(node: node, .gone), to: attempt, index, &state)
     }
   }
 
@@ -140,7 +157,7 @@ extension LockModel {
     guard !self.isSingle, self.shell.hasProbation else { return true }
     let now = Self.instant(state.now)
     // A run that was there from the beginning has been up for long.
-    let uptime = reply.run == 0 ? Self.probation * 2 : .zero
+    let uptime = reply.run == 0 || reply.isOld ? Self.probation * 2 : .zero
     let identity = RedisServerIdentity(
       runID: "\(reply.run)",
       uptime: uptime,
@@ -165,12 +182,14 @@ extension LockModel {
     for (position, request) in lost.enumerated() {
       let isNeverSent = fate == .neverSent && position >= lost.count - requests.count
       let vote = Vote.failed(isNeverSent ? .notDone : .inDoubt)
-      let event: BallotEvent = request.isRelease ? .released(node: node, told: nil) : .voted(node: node, vote)
+      let event: BallotEvent = request.isRelease ? .released(node: node, .failed) : .voted(node: node, vote)
       try self.feed(event, to: request.attempt, index, &state)
     }
   }
 
-  func restart(_ node: Int, _ state: inout State) throws(BrokenPromise) {
+  /// - Parameter isOld: Whether it is another server that answers from now on, which has long been up.
+  func restart(_ node: Int, isOld: Bool, _ state: inout State) throws(BrokenPromise) {
+    state.nodes[node].isOld = isOld
     state.nodes[node].key = nil
     state.nodes[node].counter = nil
     state.nodes[node].run += 1

@@ -15,6 +15,7 @@ extension LockModel {
       for node in order {
         words.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
         if !self.isSingle { words.add(state.nodes[node].run > 0) }
+        words.add(state.nodes[node].isOld)
       }
       let clients = state.clients.indices.map { index in
         var client = ClientDigest(state: state, index: index, tokens: tokens, patience: self.patience)
@@ -46,6 +47,7 @@ extension LockModel {
       var look = StateDigest()
       look.add(state.nodes[node].key.map { $0.expiry - state.now } ?? -1)
       look.add(state.nodes[node].run > 0)
+      look.add(state.nodes[node].isOld)
       let parts = state.clients.indices.map { index in
         var client = ClientDigest(state: state, index: index, tokens: [], patience: self.patience)
         // One client's key where another waits is not the other's where the one waits.
@@ -151,6 +153,12 @@ private struct ClientDigest {
     self.words.add(node.isPending)
     self.words.add(node.isDoubtful)
     self.words.add(node.isPlanted)
+    self.words.add(node.isReleaseDoubtful)
+    switch node.finding {
+    case nil: self.words.add(0)
+    case .freed: self.words.add(1)
+    case .gone: self.words.add(2)
+    }
     switch node.vote {
     case nil: self.words.add(0)
     case .yes: self.words.add(1)
@@ -158,12 +166,13 @@ private struct ClientDigest {
     case .no: self.words.add(3)
     case .failed(.notDone): self.words.add(4)
     case .failed(.inDoubt): self.words.add(5)
+    case .duplicate: self.words.add(6)
     }
     switch node.release {
     case .none: self.words.add(0)
     case .sending: self.words.add(1)
     case .waiting(let isDone): self.words.add(isDone ? 2 : 3)
-    case .settled: self.words.add(4)
+    case .settled(let isDone): self.words.add(isDone ? 4 : 5)
     }
   }
 
@@ -190,6 +199,7 @@ private struct ClientDigest {
       self.words.add(reply.run == self.state.nodes[node].run)
       self.words.add(reply.run > 0)
     }
+    if isQuorum { self.words.add(reply.isOld) }
     if isQuorum, reply.run > 0 { self.words.add(max(reply.startedAt - self.state.now, -LockModel.ticksToLive - 1)) }
     switch reply.answer {
     case .yes(let token): self.words.add(LockModel.rank(token, self.tokens))
@@ -197,6 +207,7 @@ private struct ClientDigest {
       self.words.add(-2)
       if let own { self.attempt(own) }
     case .released(let told): self.words.add(self.client.heedsTold ? told : -3)
+    case .gone: self.words.add(-4)
     }
   }
 
@@ -249,7 +260,11 @@ private struct ClientDigest {
       self.words.add(ballot.ownInTheWay.isDisjoint(with: self.client.departed))
       self.instant(machine.deadline)
     }
-    for node in order { self.add(machine.nodes[node]) }
+    for node in order {
+      self.add(machine.nodes[node])
+      self.words.add(ballot.deletedAt.contains(node))
+    }
+    self.words.add(machine.isGranted)
     self.words.add(machine.isDecided)
     self.words.add(machine.isReleased)
     self.words.add(machine.isSettled)

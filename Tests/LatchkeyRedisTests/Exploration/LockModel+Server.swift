@@ -16,7 +16,8 @@ extension LockModel {
       request: request,
       answer: answer,
       run: state.nodes[node].run,
-      startedAt: state.nodes[node].startedAt
+      startedAt: state.nodes[node].startedAt,
+      isOld: state.nodes[node].isOld
     )
   }
 
@@ -51,9 +52,9 @@ extension LockModel {
     _ node: Int,
     _ state: inout State
   ) -> ModelClient.Reply.Answer {
-    guard let held = state.nodes[node].key else { return .released(told: 0) }
+    guard let held = state.nodes[node].key else { return .gone }
     let isOwn = held.client == index && held.attempt == request.attempt
-    guard isOwn || !self.shell.comparesOnRelease else { return .released(told: 0) }
+    guard isOwn || !self.shell.comparesOnRelease else { return .gone }
     state.nodes[node].key = nil
     guard self.isSingle else { return .released(told: 0) }
     var told = 0

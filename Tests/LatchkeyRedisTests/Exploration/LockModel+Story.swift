@@ -35,6 +35,9 @@ extension LockModel {
       let requests = state.clients[index].requests[node].isEmpty ? "the reply is lost" : self.describe(fate)
       return "FAULT: \(Self.name(index))'s connection to \(self.server(node)) breaks; \(requests)"
     case .restart(let node): return "FAULT: \(self.server(node)) is started again and has forgotten everything"
+    case .replace(let node):
+      return "FAULT: another server, which has long been up, takes over the address of \(self.server(node))"
+    case .delete(let node): return "FAULT: somebody deletes the key at \(self.server(node))"
     case .giveUpWaiting(let index, _): return "FAULT: \(Self.name(index)) has waited too long for answers"
     case .loseWord(let index): return "FAULT: \(Self.name(index)) never hears that the lock was released"
     }
@@ -76,6 +79,7 @@ extension LockModel {
     case .yes(let token): self.isSingle ? "granted, with token \(token)" : "granted"
     case .no: "held by somebody else"
     case .released: "released"
+    case .gone: "there was nothing to release"
     }
   }
 }

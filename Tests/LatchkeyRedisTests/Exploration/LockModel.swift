@@ -26,6 +26,10 @@ struct LockModel: ExplorationModel {
 
   enum Fault: CaseIterable {
     case cancel, cut, restart, forget, impatience, loseWord
+    /// Somebody deletes a key by hand.
+    case delete
+    /// A server that has long been up takes over the address of another one, without its keys.
+    case replace
   }
 
   enum Step: Hashable {
@@ -44,6 +48,8 @@ struct LockModel: ExplorationModel {
     case cancel(Int)
     case cut(Int, node: Int, Fate)
     case restart(node: Int)
+    case replace(node: Int)
+    case delete(node: Int)
     case giveUpWaiting(Int, attempt: UInt64)
     case loseWord(Int)
   }
@@ -71,6 +77,7 @@ struct LockModel: ExplorationModel {
 
   var turns: TurnMachine.Rules
   var ballots = BallotMachine.Rules.sound
+  var probation = ProbationMachine.Rules.sound
   var shell = Shell()
   let servers: Int
   /// For each client, who asks: whether each caller is patient.
@@ -115,7 +122,9 @@ struct LockModel: ExplorationModel {
   var start: State {
     State(
       nodes: (0..<self.servers).map { _ in ModelNode() },
-      clients: self.callers.map { ModelClient(callers: $0, servers: self.servers, turns: self.turns) },
+      clients: self.callers.map {
+        ModelClient(callers: $0, servers: self.servers, turns: self.turns, probation: self.probation)
+      },
       faults: self.budget
     )
   }
@@ -135,6 +144,18 @@ struct LockModel: ExplorationModel {
     guard state.faults > 0, state.clients.contains(where: \.isBusy) else { return steps }
     if self.faults.contains(self.isSingle ? .forget : .restart) {
       for node in state.nodes.indices { steps.append(.restart(node: node)) }
+    }
+    if self.faults.contains(.replace), !self.isSingle {
+      // Who sees a server for the first time cannot know that it is another one.
+      for node in state.nodes.indices where state.clients.allSatisfy({ $0.probations[node].runID != nil }) {
+        steps.append(.replace(node: node))
+      }
+    }
+    if self.faults.contains(.delete) {
+      for (node, server) in state.nodes.enumerated() {
+        guard let key = server.key, state.clients[key.client].hold?.attempt == key.attempt else { continue }
+        steps.append(.delete(node: node))
+      }
     }
     return steps
   }
@@ -205,7 +226,7 @@ struct LockModel: ExplorationModel {
 
   private func costsFault(_ step: Step) -> Bool {
     switch step {
-    case .cancel, .cut, .restart, .giveUpWaiting, .loseWord: true
+    case .cancel, .cut, .restart, .replace, .delete, .giveUpWaiting, .loseWord: true
     default: false
     }
   }
@@ -251,7 +272,13 @@ struct LockModel: ExplorationModel {
       _ = self.carryOut(late.request, of: index, at: late.node, &state)
     case .tick: self.advance(&state)
     case .cut(let index, let node, let fate): try self.cut(index, node, fate, &state)
-    case .restart(let node): try self.restart(node, &state)
+    case .restart(let node): try self.restart(node, isOld: false, &state)
+    case .replace(let node): try self.restart(node, isOld: true, &state)
+    case .delete(let node):
+      guard let key = state.nodes[node].key else { return }
+      state.nodes[node].key = nil
+      state.hasForgotten = true
+      state.clients[key.client].ballots[key.attempt]?.deletedAt.insert(node)
     case .giveUpWaiting(let index, let attempt): try self.feed(.timedOut, to: attempt, index, &state)
     }
   }

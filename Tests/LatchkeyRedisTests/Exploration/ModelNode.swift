@@ -14,6 +14,8 @@ struct ModelNode {
   /// How often the server was started again, and when last.
   var run = 0
   var startedAt = 0
+  /// Whether the present run has long been up elsewhere, and has taken over the address.
+  var isOld = false
 }
 
 /// One client: the machines, and what is under way between it and the servers.
@@ -28,6 +30,8 @@ struct ModelClient {
       case yes(token: UInt64)
       case no(ofOwnAttempt: UInt64?)
       case released(told: Int)
+      /// There was nothing to release.
+      case gone
     }
 
     var request: Request
@@ -35,6 +39,7 @@ struct ModelClient {
     /// Which run of the server it came from, and when that began.
     var run: Int
     var startedAt: Int
+    var isOld: Bool
   }
 
   struct Hold {
@@ -54,6 +59,8 @@ struct ModelClient {
     var isOut = true
     /// Whose keys stood in the way, if they were our own.
     var ownInTheWay: Set<UInt64> = []
+    /// Where somebody has deleted the keys while the lock was held.
+    var deletedAt: Set<Int> = []
   }
 
   var turn: TurnMachine
@@ -77,12 +84,12 @@ struct ModelClient {
   var waiting: [Bool] = []
   var hold: Hold?
 
-  init(callers: [Bool], servers: Int, turns: TurnMachine.Rules) {
+  init(callers: [Bool], servers: Int, turns: TurnMachine.Rules, probation: ProbationMachine.Rules) {
     self.callers = callers
     self.turn = TurnMachine(rules: turns)
     self.requests = Array(repeating: [], count: servers)
     self.replies = Array(repeating: [], count: servers)
-    self.probations = Array(repeating: ProbationMachine(length: LockModel.probation), count: servers)
+    self.probations = Array(repeating: ProbationMachine(length: LockModel.probation, rules: probation), count: servers)
   }
 
   /// Whether the client has something to do with the lock or its remains.

@@ -90,11 +90,86 @@ struct BallotMachineTests {
   func unavailable() {
     var machine = self.asked(5)
     let failed = Vote.failed(.notDone)
-    let actions = self.vote(&machine, [(0, .yes), (1, failed), (2, failed), (3, failed)])
-    expectEqual(actions, [.decide(.unavailable), .release(node: 0), .settle(told: 0)])
+    expectEqual(self.vote(&machine, [(0, .yes), (1, failed), (2, failed), (3, failed)]), [])
+    let actions = self.vote(&machine, [(4, .yes)])
+    expectEqual(actions.first, .decide(.unavailable))
+    expectEqual(Array(actions[1...2]), [.release(node: 0), .release(node: 4)])
     var mixed = self.asked(5)
     let no = Vote.no(remaining: nil)
     expectEqual(self.vote(&mixed, [(0, failed), (1, failed), (2, no)]).first, .decide(.busy(remaining: nil)))
+  }
+
+  @Test("hears the answers that are on their way before it says that too few servers are there, for as long as they may take")
+  func waitsForAnswers() {
+    let failed = Vote.failed(.notDone)
+    var machine = self.asked(5)
+    expectEqual(self.vote(&machine, [(2, failed), (3, failed), (4, failed), (0, .yes)]), [])
+    expectEqual(machine.votes[0], .yes)
+    expectEqual(machine.handle(.timedOut, at: self.start).prefix(2), [.decide(.unavailable), .release(node: 0)])
+    // Who is told that others hold the lock need not hear who the rest are.
+    var busy = self.asked(5)
+    let no = Vote.no(remaining: nil)
+    expectEqual(self.vote(&busy, [(0, no), (1, no), (2, no)]).first, .decide(.busy(remaining: nil)))
+  }
+
+  @Test("of one server under two names is no quorum, whatever the others say, and is released under each")
+  func duplicate() {
+    var machine = self.asked(3)
+    expectEqual(
+      self.vote(&machine, [(0, .yes), (1, .duplicate)]),
+      [.decide(.unavailable), .release(node: 0), .release(node: 1)]
+    )
+    expectEqual(self.vote(&machine, [(2, .yes)]), [.release(node: 2)])
+    var rules = BallotMachine.Rules.sound
+    rules.countsServersOnce = false
+    var careless = self.asked(3, rules: rules)
+    expectEqual(self.vote(&careless, [(0, .yes), (1, .duplicate)]), [.decide(.granted)])
+  }
+
+  @Test("is lost if its first release finds a quorum without it")
+  func lost() {
+    var single = self.asked(1)
+    _ = self.vote(&single, [(0, .yes)])
+    _ = single.handle(.release, at: self.start)
+    expectEqual(single.handle(.released(node: 0, .gone), at: self.start), [.settle(told: 0, .lost)])
+    #expect(single.isOver)
+    var machine = self.asked(3)
+    // The third never had the key, so one that has lost it is one too many.
+    _ = self.vote(&machine, [(2, .failed(.notDone)), (0, .yes), (1, .yes)])
+    _ = machine.handle(.release, at: self.start)
+    expectEqual(machine.handle(.released(node: 0, .gone), at: self.start), [.settle(told: 0, .lost)])
+  }
+
+  @Test("is not lost if a minority has forgotten it, though that answers first")
+  func minorityLost() {
+    var machine = self.asked(3)
+    _ = self.vote(&machine, (0..<3).map { ($0, .yes) })
+    _ = machine.handle(.release, at: self.start)
+    expectEqual(machine.handle(.released(node: 0, .gone), at: self.start), [])
+    expectEqual(machine.handle(.released(node: 1, .freed(told: 0)), at: self.start), [])
+    expectEqual(machine.handle(.released(node: 2, .freed(told: 0)), at: self.start), [.settle(told: 0, .released)])
+  }
+
+  @Test("is not lost if a release finds nothing that was sent before, with a reply that was lost")
+  func repeatedRelease() {
+    var machine = self.asked(3)
+    _ = self.vote(&machine, (0..<3).map { ($0, .yes) })
+    _ = machine.handle(.release, at: self.start)
+    for node in 0..<2 {
+      _ = machine.handle(.released(node: node, .failed), at: self.start)
+      _ = machine.handle(.retry(node: node), at: self.start)
+      expectEqual(machine.handle(.released(node: node, .gone), at: self.start), [])
+    }
+    expectEqual(machine.handle(.released(node: 2, .gone), at: self.start), [.settle(told: 0, .released)])
+  }
+
+  @Test("whose release is refused for good lets its caller go, and does not ask again")
+  func refusedRelease() {
+    var machine = self.asked(1)
+    _ = self.vote(&machine, [(0, .yes)])
+    _ = machine.handle(.release, at: self.start)
+    expectEqual(machine.handle(.released(node: 0, .refused), at: self.start), [.settle(told: 0, .pending)])
+    #expect(machine.isOver)
   }
 
   @Test("has no use for the vote of a server that may have forgotten")
@@ -112,7 +187,7 @@ struct BallotMachineTests {
     expectEqual(self.vote(&machine, [(1, .yes)]), [.release(node: 1)])
     // What was never carried out needs no release.
     expectEqual(self.vote(&machine, [(2, .failed(.notDone))]), [])
-    expectEqual(machine.handle(.released(node: 1, told: 0), at: self.start), [.settle(told: 0)])
+    expectEqual(machine.handle(.released(node: 1, .freed(told: 0)), at: self.start), [.settle(told: 0, .released)])
   }
 
   @Test("of one server can be asked again by the same owner, and is not released in between")
@@ -129,11 +204,11 @@ struct BallotMachineTests {
     var machine = self.asked(1)
     _ = self.vote(&machine, [(0, .failed(.inDoubt))])
     expectEqual(machine.handle(.release, at: self.start), [.release(node: 0)])
-    let actions = machine.handle(.released(node: 0, told: 0), at: self.start)
-    expectEqual(actions, [.retryLater(node: 0, after: BallotMachine.sweepDelay), .settle(told: 0)])
+    let actions = machine.handle(.released(node: 0, .freed(told: 0)), at: self.start)
+    expectEqual(actions, [.retryLater(node: 0, after: BallotMachine.sweepDelay), .settle(told: 0, .released)])
     #expect(!machine.isOver)
     expectEqual(machine.handle(.retry(node: 0), at: self.start), [.release(node: 0)])
-    expectEqual(machine.handle(.released(node: 0, told: 0), at: self.start), [])
+    expectEqual(machine.handle(.released(node: 0, .freed(told: 0)), at: self.start), [])
     #expect(machine.isOver)
   }
 
@@ -143,12 +218,12 @@ struct BallotMachineTests {
     _ = self.vote(&machine, [(0, .yes)])
     _ = machine.handle(.release, at: self.start)
     expectEqual(
-      machine.handle(.released(node: 0, told: nil), at: self.start),
-      [.retryLater(node: 0, after: .milliseconds(500)), .settle(told: 0)]
+      machine.handle(.released(node: 0, .failed), at: self.start),
+      [.retryLater(node: 0, after: .milliseconds(500)), .settle(told: 0, .pending)]
     )
     expectEqual(machine.handle(.retry(node: 0), at: self.start), [.release(node: 0)])
     let later = self.start.advanced(by: self.timeToLive)
-    expectEqual(machine.handle(.released(node: 0, told: nil), at: later), [])
+    expectEqual(machine.handle(.released(node: 0, .failed), at: later), [])
     #expect(machine.isOver)
   }
 
@@ -157,9 +232,9 @@ struct BallotMachineTests {
     var machine = self.asked(5)
     _ = self.vote(&machine, (0..<5).map { ($0, .yes) })
     expectEqual(machine.handle(.release, at: self.start).count, 5)
-    expectEqual(machine.handle(.released(node: 3, told: 2), at: self.start), [])
-    expectEqual(machine.handle(.released(node: 1, told: 0), at: self.start), [])
-    expectEqual(machine.handle(.released(node: 0, told: 0), at: self.start), [.settle(told: 2)])
+    expectEqual(machine.handle(.released(node: 3, .freed(told: 2)), at: self.start), [])
+    expectEqual(machine.handle(.released(node: 1, .freed(told: 0)), at: self.start), [])
+    expectEqual(machine.handle(.released(node: 0, .freed(told: 0)), at: self.start), [.settle(told: 2, .released)])
   }
 
   // MARK: Whatever the order
@@ -170,44 +245,72 @@ struct BallotMachineTests {
     var inFlight: [BallotAction] = []
   }
 
-  @Test("leaves no key behind once it is over, whatever the order of requests, losses, time-outs and releases")
-  func leavesNothing() {
-    #expect(Self.keysLeft(rules: .sound) == 0)
+  /// What a ballot has got wrong on one schedule.
+  private enum Wrong {
+    case keysLeft, falseLoss, silentLoss
+  }
+
+  @Test("keeps its promises, whatever the order of requests, losses, time-outs, releases and deletions by hand")
+  func keepsPromises() {
+    expectEqual(Self.wrongs(rules: .sound), [])
   }
 
   @Test("would leave keys behind if its releases did not go behind its requests, or were missing")
   func rulesMatter() {
     var hasty = BallotMachine.Rules.sound
     hasty.releasesBehindReplies = false
-    #expect(Self.keysLeft(rules: hasty) > 0)
+    #expect(Self.wrongs(rules: hasty).contains(.keysLeft))
     var careless = BallotMachine.Rules.sound
     careless.releasesFailures = false
-    #expect(Self.keysLeft(rules: careless) > 0)
+    #expect(Self.wrongs(rules: careless).contains(.keysLeft))
   }
 
-  /// Plays many schedules, and counts those after which some server still holds the key.
-  private static func keysLeft(rules: BallotMachine.Rules) -> Int {
-    (0..<2000).count { seed in
+  @Test("would say nothing of a loss, or tell of one that is none, if it did not look at what its first releases find")
+  func findingsMatter() {
+    var blind = BallotMachine.Rules.sound
+    blind.findsLosses = false
+    expectEqual(Self.wrongs(rules: blind), [.silentLoss])
+    var forgetful = BallotMachine.Rules.sound
+    forgetful.mindsRepeatedReleases = false
+    expectEqual(Self.wrongs(rules: forgetful), [.falseLoss])
+  }
+
+  /// Plays many schedules.
+  private static func wrongs(rules: BallotMachine.Rules) -> Set<Wrong> {
+    (0..<4000).reduce(into: []) { wrongs, seed in
       var random = SplitMix(seed: UInt64(seed))
-      return Self.play(nodes: [1, 2, 3, 5][seed % 4], rules: rules, &random)
+      wrongs.formUnion(Self.play(nodes: [1, 2, 3, 5][seed % 4], rules: rules, &random))
     }
   }
 
-  private static func play(nodes: Int, rules: BallotMachine.Rules, _ random: inout SplitMix) -> Bool {
+  private static func play(nodes: Int, rules: BallotMachine.Rules, _ random: inout SplitMix) -> Set<Wrong> {
     let now = ContinuousClock.now
+    var wrongs: Set<Wrong> = []
     var machine = BallotMachine(nodes: nodes, timeToLive: .seconds(10), rules: rules)
     var servers = (0..<nodes).map { _ in ModelServer() }
     var actions = machine.handle(.ask(deadline: now.advanced(by: .seconds(9))), at: now)
     var retries: [Int] = []
     var isFailed = false
+    var isGranted = false
     var mayRelease = true
+    var isReleaseLost = false
+    var hasTimedOut = false
+    /// Deletes keys by hand while the lock is held, at most once.
+    var deletions = Int.random(in: 0..<2, using: &random) * nodes
+    var deleted = 0
     for _ in 0..<400 {
       for action in actions {
         switch action {
         case .request(let node), .release(let node): servers[node].inFlight.append(action)
         case .retryLater(let node, _): retries.append(node)
-        case .decide(let decision): if decision != .granted { isFailed = true }
-        case .settle: break
+        case .decide(let decision):
+          isGranted = decision == .granted
+          isFailed = !isGranted
+        case .settle(_, .lost) where deleted == 0: wrongs.insert(.falseLoss)
+        case .settle(_, let result):
+          // All keys were deleted, and every release has been answered in time.
+          let isTold = result == .lost || !isGranted || isReleaseLost || hasTimedOut
+          if deleted == nodes, !isTold { wrongs.insert(.silentLoss) }
         }
       }
       actions = []
@@ -216,8 +319,14 @@ struct BallotMachineTests {
       case 0 where mayRelease && (nodes == 1 || !isFailed):
         mayRelease = false
         actions = machine.handle(.release, at: now)
-      case 1: actions = machine.handle(.timedOut, at: now)
+      case 1:
+        hasTimedOut = hasTimedOut || !mayRelease
+        actions = machine.handle(.timedOut, at: now)
       case 2 where !retries.isEmpty: actions = machine.handle(.retry(node: retries.removeFirst()), at: now)
+      case 3 where deletions > 0 && isGranted && mayRelease && busy.isEmpty:
+        deletions -= 1
+        servers[deletions].key = false
+        deleted += 1
       default:
         guard let node = busy.randomElement(using: &random) else { continue }
         // A pool of connections keeps no order: any of the requests may be the next.
@@ -228,12 +337,17 @@ struct BallotMachineTests {
           servers[node].key = true
           actions = machine.handle(.voted(node: node, isLost ? .failed(.inDoubt) : .yes), at: now)
         } else {
+          let wasThere = servers[node].key
           servers[node].key = false
-          actions = machine.handle(.released(node: node, told: isLost ? nil : 0), at: now)
+          isReleaseLost = isReleaseLost || isLost
+          let reply: ReleaseReply = isLost ? .failed : wasThere ? .freed(told: 0) : .gone
+          actions = machine.handle(.released(node: node, reply), at: now)
         }
       }
     }
     let isQuiet = servers.allSatisfy { $0.inFlight.isEmpty }
-    return isQuiet && (machine.isOver || isFailed && retries.isEmpty) && servers.contains { $0.key }
+    let isDone = machine.isOver || isFailed && retries.isEmpty
+    if isQuiet, isDone, servers.contains(where: { $0.key }) { wrongs.insert(.keysLeft) }
+    return wrongs
   }
 }

@@ -59,13 +59,14 @@ final class FakeDriver: LeaseDriver {
 
   func extend(_ grant: UInt64) async throws(LockError) {}
 
-  func release(_ grant: UInt64) async throws(LockError) {
+  func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? {
     let isCancelled = Task.isCancelled
     self.recorded.withLock { counts in
       counts.released += 1
       if isCancelled { counts.releasedWhileCancelled += 1 }
     }
     if let end = self.term.ended { throw .lost(self.name, because: end.reason) }
+    return nil
   }
 
   func abandon(_ grant: UInt64) { self.recorded.withLock { $0.abandoned += 1 } }

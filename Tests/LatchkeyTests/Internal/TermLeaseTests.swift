@@ -57,7 +57,7 @@ struct TermLeaseTests {
 
     func extend(_ lease: TermLease<Owner>) async throws(LockError) {}
 
-    func release(_ lease: TermLease<Owner>) async {}
+    func release(_ lease: TermLease<Owner>) async throws(LockError) -> PendingRelease? { nil }
 
     func releaseInBackground(_ lease: TermLease<Owner>) {}
   }

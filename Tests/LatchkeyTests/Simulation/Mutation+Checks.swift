@@ -5,7 +5,8 @@ extension Mutation {
     case .grantsToTwo, .ignoresNames: 1
     case .isHeldAfterRelease, .isHeldByName, .neverRenews, .isHeldFollowsTimer, .isHeldRevives: 2
     case .releaseToldAsLoss, .endingToldAtOnce, .lossNeverTold, .deadlineTooLate, .expiryUnnoticed,
-      .waiterDiesWithSession, .deletionUnnoticed, .lateReleaseFreesAnyone, .lateReleaseIsSilent:
+      .waiterDiesWithSession, .deletionUnnoticed, .lateReleaseFreesAnyone, .lateReleaseIsSilent,
+      .releaseOfNothingIsSilent:
       3
     case .tokensPerSession, .tokensRepeat, .tokensRestartWhenUnused, .tokensRestartWithServer, .noTokens,
       .inventsTokens, .untypedTokens:
@@ -44,6 +45,7 @@ extension Mutation {
     case .deletionUnnoticed: ["a lock that is deleted", "the body of withLock is cancelled when the lock"]
     case .lateReleaseFreesAnyone: ["releasing a lost lease"]
     case .lateReleaseIsSilent: ["releasing a lost lease", "withLock throws lockLost after"]
+    case .releaseOfNothingIsSilent: ["a release that finds its lock deleted", "withLock throws lockLost if its lock"]
     case .tokensPerSession: ["tokens grow with every grant", "the token of a lost lease"]
     case .tokensRepeat: ["tokens grow when the lock is granted through", "tokens grow when the lock is handed"]
     case .tokensRestartWhenUnused: ["tokens grow when all clients"]
@@ -92,6 +94,7 @@ extension Mutation {
     case .lossNeverTold: ["an expired session", "a lock that is deleted", "the body"]
     case .deadlineTooLate: ["releasing a lost lease", "lost completes by"]
     case .expiryUnnoticed: ["a lock that is deleted", "the body of withLock is cancelled when the lock"]
+    case .lateReleaseIsSilent: ["a release that finds its lock deleted", "withLock throws lockLost if its lock"]
     case .tokensPerSession, .tokensRepeat, .noTokens: ["tokens grow", "the token of a lost lease"]
     case .tokensRestartWhenUnused: ["tokens grow when the servers"]
     case .triesFailAfterOthers: ["tryAcquire gives nil while another"]

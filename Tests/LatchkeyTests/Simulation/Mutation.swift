@@ -8,7 +8,7 @@ enum Mutation: String, Sendable, CaseIterable, CustomTestStringConvertible {
   case isHeldAfterRelease, isHeldByName, neverRenews, isHeldFollowsTimer, isHeldRevives
   // Loss
   case releaseToldAsLoss, endingToldAtOnce, lossNeverTold, deadlineTooLate, expiryUnnoticed, waiterDiesWithSession
-  case deletionUnnoticed, lateReleaseFreesAnyone, lateReleaseIsSilent
+  case deletionUnnoticed, lateReleaseFreesAnyone, lateReleaseIsSilent, releaseOfNothingIsSilent
   // Tokens
   case tokensPerSession, tokensRepeat, tokensRestartWhenUnused, tokensRestartWithServer, noTokens, inventsTokens,
     untypedTokens

@@ -82,23 +82,25 @@ final class SimulatedClient: LockProvider {
   }
 
   /// Deletes the node of a request: at once, or in the background as soon as the server can be reached.
-  func leave(_ name: LockName, _ request: UInt64, keepTrying: Bool = true) async {
+  ///
+  /// - Returns: Whether the first request has found it; true if that request has no answer.
+  @discardableResult
+  func leave(_ name: LockName, _ request: UInt64, keepTrying: Bool = true) async -> Bool {
     do {
-      _ = try await self.send(.release) { $0.leave(name, request) ? true : nil }
+      return try await self.send(.release) { $0.leave(name, request) }
     } catch {
-      guard keepTrying else { return }
+      guard keepTrying else { return true }
       Task {
         while !self.link.withLock({ $0.isClosed }) {
           await SimulatedLock.pause()
           let isDone =
             try? await self.send(.release) { server in
-              let isDone =
-                self.mutation == .retriedReleaseFreesAnyone ? server.leaveAnyone(name) : server.leave(name, request)
-              return isDone ? true : nil
+              self.mutation == .retriedReleaseFreesAnyone ? server.leaveAnyone(name) : server.leave(name, request)
             }
           if isDone != nil { return }
         }
       }
+      return true
     }
   }
 

@@ -79,22 +79,27 @@ final class SimulatedLease: LeaseDriver {
     guard self.isHeld(grant) else { throw .lost(self.name, because: "it has ended") }
   }
 
-  func release(_ grant: UInt64) async throws(LockError) {
+  func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? {
     self.state.withLock { $0.isReleased = true }
-    if self.mutation == .releaseIsCancelled, Task.isCancelled { return }
+    if self.mutation == .releaseIsCancelled, Task.isCancelled { return nil }
     let isLost = !self.term.isLive || self.state.withLock { if case .lost? = $0.ending { true } else { false } }
     self.end(self.mutation == .releaseToldAsLoss ? .lost(.lost(self.name, because: "released")) : .released)
     self.tellRest()
     self.client.remove(self)
     if let handler = self.state.withLock({ $0.termHandler }) { self.term.removeHandler(handler) }
     if isLost, self.mutation == .lateReleaseFreesAnyone { _ = self.client.server.leaveAnyone(self.name) }
+    var wasThere = true
     if self.mutation != .releaseDoesNothing {
       let keepTrying = self.mutation != .offlineReleaseIsForgotten
-      await self.client.leave(self.name, self.request, keepTrying: keepTrying)
+      wasThere = await self.client.leave(self.name, self.request, keepTrying: keepTrying)
     }
     // The place in the client's line is never lost: nobody else can have it.
     try await self.place?.release()
     if isLost, self.mutation != .lateReleaseIsSilent { throw .lost(self.name, because: "its session ended") }
+    if !isLost, !wasThere, self.mutation != .releaseOfNothingIsSilent {
+      throw .lost(self.name, because: "its node was gone when it was released")
+    }
+    return nil
   }
 
   func abandon(_ grant: UInt64) {

@@ -112,19 +112,27 @@ final class SimulatedServer: Sendable {
   }
 
   /// Deletes the node of a request.
-  func leave(_ name: LockName, _ request: UInt64) -> Bool {
-    self.change { state in
+  ///
+  /// - Returns: Whether it was there; nil if the server is down.
+  func leave(_ name: LockName, _ request: UInt64) -> Bool? {
+    self.perform { state in
+      var wasThere = false
       for (queue, nodes) in state.queues {
         if let first = nodes.first, first.request == request { state.lastHolder[name] = first.session }
         state.queues[queue] = nodes.filter { $0.request != request }
+        if state.queues[queue]?.count != nodes.count { wasThere = true }
       }
+      return wasThere
     }
   }
 
   /// Deletes the node of whoever holds the lock: what a release must not do.
-  func leaveAnyone(_ name: LockName) -> Bool {
-    self.change { state in
-      if state.queues[name]?.isEmpty == false { state.queues[name]?.removeFirst() }
+  @discardableResult
+  func leaveAnyone(_ name: LockName) -> Bool? {
+    self.perform { state in
+      guard state.queues[name]?.isEmpty == false else { return false }
+      state.queues[name]?.removeFirst()
+      return true
     }
   }
 

@@ -60,7 +60,7 @@ final class SilentLease: LeaseDriver {
 
   // The view of a lease neither releases nor drops it: whoever has the lease itself does.
 
-  func release(_ grant: UInt64) async throws(LockError) {}
+  func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? { nil }
 
   func abandon(_ grant: UInt64) {}
 }
