@@ -233,7 +233,12 @@ final class LockQueue: TermLeaseOwner {
 
   /// What the first answer to a delete means that finds nothing to delete.
   var goneBeforeRelease: ReleaseOutcome {
-    .failure(.lost(self.name, because: "its key was gone when it was released: deleted by hand, or by a server that revoked its lease"))
+    .failure(
+      .lost(
+        self.name,
+        because: "its key was gone when it was released: deleted by hand, or by a server that revoked its lease"
+      )
+    )
   }
 
   func handle(_ event: QueueEvent) {

@@ -40,6 +40,8 @@ final class Ballot: Sendable {
     var standsUntil: ContinuousClock.Instant?
     /// What the servers last had against a release.
     var releaseError: RedisError?
+    /// Whether it was said that nobody tries any more to give this back.
+    var isDropLogged = false
   }
 
   /// What is left to do after the lock.
@@ -315,6 +317,11 @@ final class Ballot: Sendable {
     self.state.withLock { $0.releaseError = error }
     // What is lost with a connection is logged where connections are, and tried again.
     guard isFinal || error.code == .server else { return }
+    let isLogged = self.state.withLock { state in
+      defer { state.isDropLogged = state.isDropLogged || isFinal }
+      return state.isDropLogged
+    }
+    guard !isLogged else { return }
     self.servers.refusals.warn(
       isFinal
         ? "a lock could not be given back; others wait until its TTL ends"
@@ -327,7 +334,12 @@ final class Ballot: Sendable {
 
   /// Says in the log that nobody will try any more to give this back.
   func dropRelease() {
-    let error = self.state.withLock { $0.releaseError }
+    let error = self.state.withLock { state -> RedisError?? in
+      guard !state.machine.isReleasedAtQuorum, !state.isDropLogged else { return nil }
+      state.isDropLogged = true
+      return .some(state.releaseError)
+    }
+    guard let error else { return }
     self.servers.settings.logger.warning(
       "a lock was not given back before its client was shut down; others wait until its TTL ends",
       metadata: Logger.Metadata.lock(self.turns.name, self.turns.backend)

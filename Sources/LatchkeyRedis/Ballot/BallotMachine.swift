@@ -97,6 +97,17 @@ package struct BallotMachine: Sendable {
   /// Whether everything is released, and nothing is in flight.
   package var isOver: Bool { self.isReleased && self.nodes.allSatisfy { !$0.isPending && $0.release.isSettled } }
 
+  /// Whether so many servers have carried out a release that nobody is kept out any more.
+  package var isReleasedAtQuorum: Bool {
+    let done = self.nodes.count { node in
+      switch node.release {
+      case .settled(isDone: true), .waiting(isDone: true): true
+      case .none, .sending, .waiting(isDone: false), .settled(isDone: false): false
+      }
+    }
+    return self.isReleased && done >= self.quorum
+  }
+
   /// The votes so far, by server.
   package var votes: [Vote?] { self.nodes.map(\.vote) }
 

@@ -16,6 +16,8 @@ final class LockServers: Sendable {
     var isFenced: Bool
     /// How long servers are waited for that do not answer; nil for as long as the client waits.
     var answerTimeout: Duration?
+    /// How long a try waits for the first answer; nil where the time for each answer bounds it.
+    var tryTimeout: Duration?
     /// How long a server must have run until it is believed; nil where there is no quorum to protect.
     var probation: Duration?
     var turns: TurnMachine.Rules
@@ -35,8 +37,9 @@ final class LockServers: Sendable {
   private let reached: Locked<[Bool]>
   /// Which servers have granted something at any time.
   private let granting: Locked<[Bool]>
-  /// When the next warning is due.
   private let warnedAt = Locked<ContinuousClock.Instant?>(nil)
+  /// Until when it has been said that too few servers may vote.
+  private let announcedUntil = Locked<ContinuousClock.Instant?>(nil)
   private let hasWarnedOfSubscription = Atomic(false)
   private let probations: [Probation]
   private let runs: ServerRuns
@@ -98,24 +101,29 @@ final class LockServers: Sendable {
   /// - Parameter votingFrom: When enough servers can vote again, where that is known: then it is said once.
   func warn(of outage: RedisError, votingFrom: ContinuousClock.Instant? = nil) {
     let now = ContinuousClock.now
+    if let votingFrom { return self.announce(votingFrom, at: now) }
     let isDue = self.warnedAt.withLock { last in
-      // Those who ask until then all know it.
-      if let last, now < last { return false }
-      last = votingFrom ?? now.advanced(by: .seconds(10))
+      if let last, now - last < .seconds(10) { return false }
+      last = now
       return true
     }
     guard isDue else { return }
-    var metadata: Logger.Metadata = ["lock.backend": "\(self.settings.backend.kind)", "error": "\(outage)"]
-    guard let votingFrom else {
-      return self.settings.logger.warning(
-        "locks cannot be granted at present; they are asked for again until the waits end",
-        metadata: metadata
-      )
+    self.settings.logger.warning(
+      "locks cannot be granted at present; they are asked for again until the waits end",
+      metadata: ["lock.backend": "\(self.settings.backend.kind)", "error": "\(outage)"]
+    )
+  }
+
+  private func announce(_ votingFrom: ContinuousClock.Instant, at now: ContinuousClock.Instant) {
+    let isNews = self.announcedUntil.withLock { last in
+      if let last, now < last { return false }
+      last = votingFrom
+      return true
     }
-    metadata["error"] = nil
+    guard isNews else { return }
     self.settings.logger.warning(
       "too few of the servers have run for long enough to vote: \(WallClock.describe(votingFrom))",
-      metadata: metadata
+      metadata: ["lock.backend": "\(self.settings.backend.kind)"]
     )
   }
 

@@ -47,9 +47,9 @@ extension RedisPort {
   ) {
     self.send(script.shortCommand(keys: keys, arguments: arguments)) { reply in
       if case .failure(let error) = reply.result, error.isUnknownScript {
-        self.send(script.fullCommand(keys: keys, arguments: arguments), then: then)
+        self.send(script.fullCommand(keys: keys, arguments: arguments)) { then($0.explained(by: script)) }
       } else {
-        then(reply)
+        then(reply.explained(by: script))
       }
     }
   }

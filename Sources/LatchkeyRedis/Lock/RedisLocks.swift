@@ -34,6 +34,10 @@ public final class RedisLocks: LockProvider {
     /// its holder did not publish.
     public var pollCeiling = Duration.seconds(1)
 
+    /// How long a try waits for the server's first answer, connecting included: `tryAcquire` and an `acquire` within zero end by
+    /// then, with `unreachable` if the server is silent.
+    public var answerTimeout = Duration.seconds(2)
+
     /// A word about this contender, which is in the key's value for people who look.
     public var label: String?
 
@@ -65,6 +69,12 @@ public final class RedisLocks: LockProvider {
       longestHold: configuration.longestHold,
       pollCeiling: configuration.pollCeiling
     )
+    guard configuration.answerTimeout > .zero else {
+      throw LockError(
+        .invalidConfiguration,
+        message: "the answer timeout is \(configuration.answerTimeout); give more than nothing, some round trips long"
+      )
+    }
     let (port, address) = Self.port(of: executor, named: configuration.server)
     (executor as? RedisConnection)?.limitSilence(to: LeaseTime.patience(timeToLive: configuration.timeToLive))
     var turns = TurnMachine.Rules()
@@ -85,6 +95,7 @@ public final class RedisLocks: LockProvider {
           logger: configuration.logger ?? Self.logger(of: executor),
           isFenced: true,
           answerTimeout: nil,
+          tryTimeout: configuration.answerTimeout,
           probation: nil,
           turns: turns,
           renewal: renewal
@@ -123,7 +134,7 @@ public final class RedisLocks: LockProvider {
   /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
   ///
   /// For the end of a program, before its connections are closed; ``run()`` does it by itself. Holders are told that the lock is
-  /// lost. A server that does not answer is waited for up to a second: what it keeps stands until its TTL ends.
+  /// lost, and who waits, or asks before this returns, that the client is `closed`. A server that does not answer is waited for up to a second: what it keeps stands until its TTL ends.
   public func releaseAll() async { await self.turns.releaseAll() }
 }
 

@@ -12,14 +12,24 @@ struct LockKeys: Sendable {
   /// The channel on which a release is published.
   let channel: String
 
-  /// The keys are in the same slot of a cluster, which hashes what stands in the first braces. (A name with a `}` and no such
-  /// braces cannot be written so; it works on a server that is no cluster.)
   init(_ name: LockName, prefix: String) {
     let key = prefix + name.rawValue
-    let counter = Self.hasHashTag(key) ? key + Self.suffix : "{\(key)}" + Self.suffix
+    let counter = Self.counter(of: key)
     self.lock = Array(key.utf8)
     self.counter = Array(counter.utf8)
     self.channel = counter
+  }
+
+  /// A key in the same slot of a cluster, which hashes what stands between the first `{` and the next `}`, or else the whole key.
+  private static func counter(of key: String) -> String {
+    if self.hasHashTag(key) { return key + self.suffix }
+    guard key.utf8.contains(UInt8(ascii: "}")) else { return "{\(key)}" + self.suffix }
+    // In braces of ours the key would end at its own: a number stands there that hashes to the same slot. No lock has a name
+    // that ends with the suffix, so the counter of none is written like this.
+    let slot = ClusterSlot.slot(of: Array(key.utf8))
+    var number = 0
+    while ClusterSlot.slot(of: Array("\(number)".utf8)) != slot { number += 1 }
+    return "{\(number)}\(key)" + self.suffix + self.suffix
   }
 
   /// Whether the lock's own key could be the counter of another lock.

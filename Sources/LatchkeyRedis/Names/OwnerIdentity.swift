@@ -1,31 +1,27 @@
 internal import Latchkey
-internal import Synchronization
 
 /// What a lock's key holds: `<32 hex>:<host>:<pid>:<label>`, where the number is another for each turn at a lock. Compared
 /// whole, so nobody takes another's value for their own.
 ///
-/// The number is 64 random bits of the client and a count from a random start. So it repeats within a client never, and among
-/// clients as rarely as 128 random bits do, without a system call for each turn.
+/// The number is 128 random bits for each turn, not for each client: two machines that were resumed from one snapshot would go
+/// on with the same ones. The clock is mixed in, since a system that has just been copied may repeat its random numbers as well.
 final class OwnerIdentity: Sendable {
-  private let client: [UInt8]
-  private let turns = Atomic(UInt64.random(in: 0 ... .max))
   /// What follows the number, the same for all locks of a client.
   private let tail: [UInt8]
+  private let start = ContinuousClock.now
 
   init(label: String?) {
     let parts = [ThisProcess.host, "\(ThisProcess.id)", label ?? ""]
     self.tail = Array(parts.map { ":" + ContenderDescription.onOneLine($0) }.joined().utf8)
-    var client: [UInt8] = []
-    Self.append(.random(in: 0 ... .max), to: &client)
-    self.client = client
   }
 
   /// The value of a new owner.
   func next() -> [UInt8] {
+    let nanoseconds = UInt64(truncatingIfNeeded: self.start.duration(to: .now).components.attoseconds / 1_000_000_000)
     var value: [UInt8] = []
     value.reserveCapacity(32 + self.tail.count)
-    value += self.client
-    Self.append(self.turns.wrappingAdd(1, ordering: .relaxed).newValue, to: &value)
+    Self.append(.random(in: 0 ... .max), to: &value)
+    Self.append(.random(in: 0 ... .max) ^ nanoseconds, to: &value)
     value += self.tail
     return value
   }

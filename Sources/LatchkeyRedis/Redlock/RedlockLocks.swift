@@ -29,8 +29,8 @@ public final class RedlockLocks: LockProvider {
     /// no vote for so long and a second more.
     public var largestTimeToLive: Duration?
 
-    /// How long a server that does not answer is waited for, if its vote is needed; a tenth of the TTL, at most half a second,
-    /// if nil.
+    /// How long a server that does not answer is waited for, if its vote is needed, connecting included; a tenth of the TTL, at
+    /// most half a second, if nil. A try ends by then, with `unreachable` if too few servers have answered.
     public var answerTimeout: Duration?
 
     /// Whether leases are extended by themselves for as long as they are held.
@@ -98,6 +98,7 @@ public final class RedlockLocks: LockProvider {
           logger: configuration.logger ?? RedisLocks.logger(of: servers[0]),
           isFenced: false,
           answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
+          tryTimeout: nil,
           probation: largest + Self.probationMargin,
           turns: turns,
           renewal: renewal
@@ -155,6 +156,6 @@ public final class RedlockLocks: LockProvider {
   /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
   ///
   /// For the end of a program, before its connections are closed; ``run()`` does it by itself. Holders are told that the lock is
-  /// lost. A server that does not answer is waited for up to a second: what it keeps stands until its TTL ends.
+  /// lost, and who waits, or asks before this returns, that the client is `closed`. A server that does not answer is waited for up to a second: what it keeps stands until its TTL ends.
   public func releaseAll() async { await self.turns.releaseAll() }
 }

@@ -62,7 +62,9 @@ extension LockTurns {
   /// A request that has been out for so long says something about the server, not about the lock.
   private static let silence = Duration.milliseconds(500)
 
-  func answerAtTimeout(_ state: State) -> Answer {
+  func answerAtTimeout(_ state: State, isTry: Bool) -> Answer {
+    // Who would not wait is answered with the first answer of a server: there was none.
+    if isTry { return .failed(state.machine.lastOutage.map { self.error($0, state) } ?? self.silent) }
     if let number = state.machine.lastOutage { return .failed(self.error(number, state)) }
     if let askedAt = state.askedAt, state.machine.isAsking, askedAt.duration(to: .now) > Self.silence {
       return .failed(self.silent)

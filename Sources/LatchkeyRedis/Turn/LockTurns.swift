@@ -47,9 +47,18 @@ final class LockTurns: Sendable {
     /// The number of the subscription: what belongs to an earlier one means nothing.
     var subscription: UInt64 = 0
     var isRetired = false
+    /// Whether all is being given back: then nobody joins.
+    var isEnding = false
 
-    /// Whether nothing that was given up or given back can be at a server any more.
-    var isClear: Bool { self.departed.isEmpty && self.failed.isEmpty }
+    /// Whether nothing that was given up or given back can be at a server any more, or get there yet.
+    var isClear: Bool { self.departed.isEmpty && self.failed.isEmpty && !self.machine.isAsking }
+
+    /// Those who wait for that, if it has come.
+    mutating func takeCleared() -> [@Sendable () -> Void] {
+      guard self.isClear else { return [] }
+      defer { self.cleared = [] }
+      return self.cleared
+    }
   }
 
   let name: LockName
@@ -68,16 +77,50 @@ final class LockTurns: Sendable {
 
   // MARK: Callers
 
-  /// Takes a place in the local line; nil if these turns have been swept and others must be taken.
-  func join(isPatient: Bool) -> Line.ID? {
-    let (id, steps) = self.state.withLock { state -> (Line.ID?, [Step]) in
-      guard !state.isRetired else { return (nil, []) }
+  enum Entry {
+    case joined(Line.ID)
+    /// These turns have been swept, and others must be taken.
+    case retired
+    /// All is being given back.
+    case ending
+  }
+
+  /// Takes a place in the local line.
+  func join(isPatient: Bool) -> Entry {
+    let (entry, steps) = self.state.withLock { state -> (Entry, [Step]) in
+      if state.isRetired { return (.retired, []) }
+      if state.isEnding { return (.ending, []) }
       let id = state.line.join()
       if !isPatient { state.impatient.insert(id) }
-      return (id, self.apply(.joined(patient: isPatient), &state))
+      return (.joined(id), self.apply(.joined(patient: isPatient), &state))
     }
     self.perform(steps)
-    return id
+    return entry
+  }
+
+  /// Turns everybody in line away, and lets nobody join: what is given back from now on goes to nobody in this process.
+  func beginEnding() {
+    let steps = self.state.withLock { state -> [Step] in
+      state.isEnding = true
+      let answer = Answer.failed(.ending(self.name))
+      let (patient, impatient) = (state.machine.patient, state.machine.impatient)
+      var steps = state.line.leaveAll(with: answer).map { Step.answer(.resume($0), answer) }
+      state.impatient = []
+      for isPatient in Array(repeating: true, count: patient) + Array(repeating: false, count: impatient) {
+        steps += self.apply(.left(patient: isPatient), &state)
+      }
+      return steps
+    }
+    self.perform(steps)
+  }
+
+  /// Says in the log what could not be given back in time, and lets callers join again.
+  func finishEnding() {
+    let unreleased = self.state.withLock { state in
+      state.isEnding = false
+      return Array(state.departed.values)
+    }
+    for ballot in unreleased { ballot.dropRelease() }
   }
 
   func suspend(_ id: Line.ID, _ continuation: Line.Continuation) {
@@ -87,7 +130,8 @@ final class LockTurns: Sendable {
 
   func leave(_ id: Line.ID, timedOut: Bool) {
     let steps = self.state.withLock { state -> [Step] in
-      let answer: Answer = timedOut ? self.answerAtTimeout(state) : .cancelled
+      let answer: Answer =
+        timedOut ? self.answerAtTimeout(state, isTry: state.impatient.contains(id)) : .cancelled
       let departure = state.line.leave(id, with: answer)
       guard departure.isDelivered else { return [] }
       let isPatient = state.impatient.remove(id) == nil
@@ -161,9 +205,7 @@ final class LockTurns: Sendable {
     let cleared = self.state.withLock { state -> [@Sendable () -> Void] in
       state.departed[ballot.attempt] = nil
       state.failed[ballot.attempt] = nil
-      guard state.isClear else { return [] }
-      defer { state.cleared = [] }
-      return state.cleared
+      return state.takeCleared()
     }
     for tell in cleared { tell() }
   }
@@ -189,6 +231,7 @@ final class LockTurns: Sendable {
     case unsubscribe(Listening)
     case answer(Line.Departure, Answer)
     case watch(RedisLease, Ballot, Ballot.Grant)
+    case tellCleared([@Sendable () -> Void])
     case settle(CheckedContinuation<ReleaseOutcome, Never>, ReleaseOutcome)
   }
 
@@ -208,6 +251,8 @@ final class LockTurns: Sendable {
     }
     // A ballot knows its turns: kept on, they would keep each other for ever.
     if state.machine.phase == .idle { state.ballot = nil }
+    let cleared = state.takeCleared()
+    if !cleared.isEmpty { steps.append(.tellCleared(cleared)) }
     return steps
   }
 
@@ -288,6 +333,7 @@ final class LockTurns: Sendable {
         lease.watchTerm()
         // Whoever was told before he began to wait may have released it meanwhile, when it was not watched yet.
         if !lease.isHeld(lease.grant) { self.servers.renewals.forget(lease) }
+      case .tellCleared(let cleared): for tell in cleared { tell() }
       case .settle(let continuation, let outcome): continuation.resume(returning: outcome)
       }
     }

@@ -7,6 +7,8 @@ final class TurnTaking: Sendable {
     var turns: [LockName: LockTurns] = [:]
     /// Idle turns are swept when the table has grown to this size.
     var sweepAt = 256
+    /// How many times all is being given back at present.
+    var endings = 0
   }
 
   let servers: LockServers
@@ -63,9 +65,17 @@ final class TurnTaking: Sendable {
   private static let patience = Duration.seconds(1)
 
   /// Ends all leases: their holders are told that they are lost, and what they held is free when this returns. So is what was
-  /// asked for in vain, or given back already, at servers that have been slow to say so.
+  /// asked for in vain, or given back already, at servers that have been slow to say so. Nobody is granted anything meanwhile.
   func releaseAll() async {
-    let everybody = self.registry.withLock { Array($0.turns.values) }
+    let everybody = self.registry.withLock { registry in
+      registry.endings += 1
+      return Array(registry.turns.values)
+    }
+    defer {
+      self.registry.withLock { $0.endings -= 1 }
+      for turns in everybody { turns.finishEnding() }
+    }
+    for turns in everybody { turns.beginEnding() }
     await withDiscardingTaskGroup { group in
       // Asked of the turns, which know of a grant before its holder does; it may not be watched yet.
       for lease in everybody.compactMap(\.lease) {
@@ -101,8 +111,11 @@ final class TurnTaking: Sendable {
     isPatient: Bool
   ) async -> LockTurns.Answer {
     guard !LockKeys.isReserved(name, prefix: self.servers.settings.prefix) else { return .failed(.reserved(name)) }
-    let (turns, id) = self.join(name, isPatient: isPatient)
-    let alarm = deadline.map { self.servers.clock.set(at: $0) { turns.leave(id, timedOut: true) } }
+    guard let (turns, id) = self.join(name, isPatient: isPatient) else { return .failed(.ending(name)) }
+    let answerTimeout = isPatient ? nil : self.servers.settings.tryTimeout
+    let alarm = (deadline ?? answerTimeout.map { ContinuousClock.now.advanced(by: $0) }).map {
+      self.servers.clock.set(at: $0) { turns.leave(id, timedOut: true) }
+    }
     let answer = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in turns.suspend(id, continuation) }
     } onCancel: {
@@ -112,9 +125,11 @@ final class TurnTaking: Sendable {
     return answer
   }
 
-  private func join(_ name: LockName, isPatient: Bool) -> (LockTurns, LockTurns.Line.ID) {
+  /// - Returns: Nil if all is being given back.
+  private func join(_ name: LockName, isPatient: Bool) -> (LockTurns, LockTurns.Line.ID)? {
     while true {
-      let turns = self.registry.withLock { registry -> LockTurns in
+      let turns = self.registry.withLock { registry -> LockTurns? in
+        guard registry.endings == 0 else { return nil }
         if let turns = registry.turns[name] { return turns }
         if registry.turns.count >= registry.sweepAt {
           registry.turns = registry.turns.filter { !$0.value.retireIfIdle() }
@@ -124,12 +139,25 @@ final class TurnTaking: Sendable {
         registry.turns[name] = turns
         return turns
       }
-      if let id = turns.join(isPatient: isPatient) { return (turns, id) }
+      switch turns?.join(isPatient: isPatient) {
+      case .joined(let id)?: return turns.map { ($0, id) }
+      case .retired?: continue
+      case .ending?, nil: return nil
+      }
     }
   }
 }
 
 extension LockError {
+  /// What callers are told who want a lock while all locks are given back.
+  static func ending(_ name: LockName) -> LockError {
+    LockError(
+      .closed,
+      name: name,
+      message: "the locks of this client are being given back, since it shuts down; use the lock while it is open"
+    )
+  }
+
   fileprivate static func reserved(_ name: LockName) -> LockError {
     LockError(
       .invalidName,

@@ -99,7 +99,9 @@ struct BallotMachineTests {
     expectEqual(self.vote(&mixed, [(0, failed), (1, failed), (2, no)]).first, .decide(.busy(remaining: nil)))
   }
 
-  @Test("hears the answers that are on their way before it says that too few servers are there, for as long as they may take")
+  @Test(
+    "hears the answers that are on their way before it says that too few servers are there, for as long as they may take"
+  )
   func waitsForAnswers() {
     let failed = Vote.failed(.notDone)
     var machine = self.asked(5)

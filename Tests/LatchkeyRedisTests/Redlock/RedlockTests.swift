@@ -37,7 +37,7 @@ struct RedlockTests {
   @Test("says what each server answered when too few of them are there")
   func majorityDown() async throws {
     try await withRedisServers(count: 5) { servers in
-      try await LockClient.with(servers) { client in
+      try await LockClient.with(servers, changeRedlock: { $0.answerTimeout = .milliseconds(2500) }) { client in
         let name = try uniqueName()
         try await client.lock(name).acquire().release()
         for server in servers[2...] { await server.kill() }
