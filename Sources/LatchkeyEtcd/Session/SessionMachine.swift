@@ -16,6 +16,8 @@ package struct SessionMachine: Sendable {
     package var endsAtDeadline = true
     /// A stream that does not answer is replaced before the deadline.
     package var replacesSilentStreams = true
+    /// A session whose term has ended is over, though the machine has moved its deadline since.
+    package var heedsEndedTerms = true
 
     package init() {}
   }
@@ -29,6 +31,9 @@ package struct SessionMachine: Sendable {
     case streamEnded(stream: UInt64)
     /// The servers say that the lease is gone: revoked, or expired.
     case leaseGone(lease: Int64)
+    /// The term that holders rest on has ended: its deadline passed before it was moved, for example because the process stood
+    /// still in between. It does not revive, whatever the servers still say of the lease.
+    case termEnded(lease: Int64)
     /// The time for which a wake-up was asked for has come.
     case woken
     case closed
@@ -128,6 +133,10 @@ package struct SessionMachine: Sendable {
     case .leaseGone(let lease):
       guard case .live(let live) = self.phase, live.lease == lease else { return [] }
       return self.end(live, "the servers say that its lease is gone: it expired, or somebody revoked it", now)
+    case .termEnded(let lease):
+      guard self.rules.heedsEndedTerms else { return self.woken(now) }
+      guard case .live(let live) = self.phase, live.lease == lease else { return [] }
+      return self.expire(live, now)
     case .woken: return self.woken(now)
     case .closed:
       defer { self.phase = .closed }

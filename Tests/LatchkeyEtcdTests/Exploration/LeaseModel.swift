@@ -6,10 +6,11 @@ import LatchkeyTesting
 /// One client's session with the real state machine, and the lease behind it at a server, in ticks of time.
 ///
 /// The server's clock runs as fast as the allowance for drift permits: its two ticks are a hundredth less than the time to live
-/// that it grants. Every message may take any time.
+/// that it grants. Every message may take any time, and so may the step from the machine's decision to move the deadline to the
+/// deadline's being moved.
 struct LeaseModel: ExplorationModel {
   enum Step: Hashable {
-    case tick, wake
+    case tick, wake, perform
     case serveGrant, hearGrant
     case serveKeepAlive, hearKept
     case loseGrant, breakStream, loseKeepAlive, revoke
@@ -26,13 +27,19 @@ struct LeaseModel: ExplorationModel {
     var faults: Int
     var now = 0
     var granting = Granting.none
-    /// What was sent over the stream and has not been carried out, and the answers that have not been heard: whether each lease
+    /// The stream that is open, what was sent over it and has not been carried out, and the answers that have not been heard: whether each lease
     /// lives.
+    var stream: UInt64?
     var keepAlives: [Int64] = []
     var kept: [Bool] = []
     /// The leases at the server, with the ticks at which they end.
     var leases: [(id: Int64, end: Int)] = []
     var nextLease: Int64 = 1
+    /// What the machine has decided on and nobody has done yet, beginning with a move of the deadline: one thread does all of it, and
+    /// may stand still before that.
+    var undone: [SessionMachine.Action] = []
+    /// The deadline that the machine has decided on last.
+    var decided: ContinuousClock.Instant?
     /// What the client's holders believe.
     var lease: Int64?
     var deadline: ContinuousClock.Instant?
@@ -65,6 +72,7 @@ struct LeaseModel: ExplorationModel {
 
   func steps(from state: State) -> [Step] {
     var steps: [Step] = [.tick]
+    if !state.undone.isEmpty { steps.append(.perform) }
     if let wake = state.machine.wakeAt, wake <= Self.instant(state.now) { steps.append(.wake) }
     switch state.granting {
     case .none: break
@@ -75,7 +83,7 @@ struct LeaseModel: ExplorationModel {
     if !state.kept.isEmpty { steps.append(.hearKept) }
     guard state.faults > 0 else { return steps }
     if case .none = state.granting {} else { steps.append(.loseGrant) }
-    if state.machine.stream != nil { steps.append(.breakStream) }
+    if state.stream != nil { steps.append(.breakStream) }
     if !state.keepAlives.isEmpty { steps.append(.loseKeepAlive) }
     if let lease = state.lease, state.leases.contains(where: { $0.id == lease }) { steps.append(.revoke) }
     return steps
@@ -95,6 +103,11 @@ struct LeaseModel: ExplorationModel {
       state.now += 1
       state.leases.removeAll { $0.end <= state.now }
     case .wake: try self.feed(.woken, &state)
+    case .perform:
+      guard case .extend(let lease, let deadline) = state.undone.removeFirst() else { return }
+      let isRefused = lease == state.lease && !Self.advance(to: deadline, &state)
+      if isRefused { try self.feed(.termEnded(lease: lease), &state) }
+      try self.performRest(&state)
     case .serveGrant:
       guard case .asked(let attempt) = state.granting else { return }
       state.leases.append((state.nextLease, state.now + Self.ticksToLive))
@@ -119,13 +132,13 @@ struct LeaseModel: ExplorationModel {
       state.kept.append(index != nil)
     case .hearKept:
       let lives = state.kept.removeFirst()
-      guard let stream = state.machine.stream else { return }
-      try self.feed(.kept(stream: stream.number, timeToLive: lives ? Self.granted : .zero), &state)
+      guard let stream = state.stream else { return }
+      try self.feed(.kept(stream: stream, timeToLive: lives ? Self.granted : .zero), &state)
     case .loseKeepAlive: state.keepAlives.removeFirst()
     case .breakStream:
-      guard let stream = state.machine.stream else { return }
+      guard let stream = state.stream else { return }
       self.dropStream(&state)
-      try self.feed(.streamEnded(stream: stream.number), &state)
+      try self.feed(.streamEnded(stream: stream), &state)
     case .revoke:
       guard let lease = state.lease else { return }
       state.leases.removeAll { $0.id == lease }
@@ -134,32 +147,63 @@ struct LeaseModel: ExplorationModel {
   }
 
   private func dropStream(_ state: inout State) {
+    state.stream = nil
     state.keepAlives = []
     state.kept = []
   }
 
   private func feed(_ event: SessionMachine.Event, _ state: inout State) throws(BrokenPromise) {
+    let isIdle = state.undone.isEmpty
     for action in state.machine.handle(event, at: Self.instant(state.now)) {
       switch action {
+      case .begin(_, let deadline): state.decided = deadline
+      case .extend(_, let deadline):
+        if let old = state.decided, old <= Self.instant(state.now) {
+          throw BrokenPromise("a deadline that has passed is moved")
+        }
+        state.decided = deadline
+      default: break
+      }
+      state.undone.append(action)
+    }
+    if isIdle { try self.performRest(&state) }
+  }
+
+  /// Does what is left, up to the next move of the deadline.
+  private func performRest(_ state: inout State) throws(BrokenPromise) {
+    while let action = state.undone.first {
+      switch action {
+      case .extend: return
       case .grant(let attempt): state.granting = .asked(attempt)
       case .begin(let lease, let deadline):
         state.lease = lease
         state.deadline = deadline
-      case .extend(_, let deadline):
-        if let old = state.deadline, old <= Self.instant(state.now) {
-          throw BrokenPromise("a deadline that has passed is moved")
-        }
-        state.deadline = deadline
       case .end: (state.lease, state.deadline) = (nil, nil)
       case .revoke(let lease): state.leases.removeAll { $0.id == lease }
-      case .openStream, .closeStream: self.dropStream(&state)
-      case .send(_, let lease): state.keepAlives.append(lease)
+      case .openStream(let stream):
+        self.dropStream(&state)
+        state.stream = stream
+      case .closeStream(let stream): if state.stream == stream { self.dropStream(&state) }
+      case .send(let stream, let lease): if state.stream == stream { state.keepAlives.append(lease) }
       case .suspectConnection: break
       }
+      state.undone.removeFirst()
     }
   }
 
+  /// As a `LeaseTerm` does it: a deadline that has passed does not move.
+  private static func advance(to deadline: ContinuousClock.Instant, _ state: inout State) -> Bool {
+    guard let old = state.deadline, Self.instant(state.now) < old else { return false }
+    state.deadline = max(old, deadline)
+    return true
+  }
+
   func check(_ state: State) throws(BrokenPromise) {
+    if state.undone.isEmpty, case .live(let live) = state.machine.phase, let deadline = state.deadline,
+      deadline <= Self.instant(state.now), Self.instant(state.now) < live.deadline
+    {
+      throw BrokenPromise("a lease is kept alive although the term of its session has ended")
+    }
     guard let lease = state.lease, let deadline = state.deadline, Self.instant(state.now) < deadline else { return }
     guard state.leases.contains(where: { $0.id == lease }) || state.revoked.contains(lease) else {
       throw BrokenPromise("the client believes that its session lives, and the server has ended it")
@@ -185,6 +229,9 @@ struct LeaseModel: ExplorationModel {
       return ticks
     }
     digest.add(state.faults)
+    for stream in [state.stream, state.machine.stream?.number] {
+      if let stream { digest.add(name: stream, of: 2) } else { digest.add(0) }
+    }
     switch state.granting {
     case .none: digest.add(0)
     case .asked: digest.add(1)
@@ -217,6 +264,32 @@ struct LeaseModel: ExplorationModel {
     digest.add(state.kept.count)
     for lives in state.kept { digest.add(lives) }
     digest.add(ticks(state.deadline))
+    digest.add(ticks(state.decided))
+    for action in state.undone {
+      switch action {
+      case .grant: digest.add(1)
+      case .begin(let lease, let deadline), .extend(let lease, let deadline):
+        digest.add(2)
+        digest.add(name: UInt64(lease), of: 1)
+        digest.add(ticks(deadline))
+      case .end: digest.add(3)
+      case .revoke(let lease):
+        digest.add(4)
+        digest.add(name: UInt64(lease), of: 1)
+      case .openStream(let stream):
+        digest.add(5)
+        digest.add(name: stream, of: 2)
+      case .closeStream(let stream):
+        digest.add(6)
+        digest.add(name: stream, of: 2)
+      case .send(let stream, let lease):
+        digest.add(7)
+        digest.add(name: stream, of: 2)
+        digest.add(name: UInt64(lease), of: 1)
+      case .suspectConnection: digest.add(8)
+      }
+    }
+    digest.add(-1)
     if let lease = state.lease { digest.add(state.revoked.contains(lease)) }
   }
 
@@ -224,6 +297,7 @@ struct LeaseModel: ExplorationModel {
     switch step {
     case .tick: "half a time to live passes"
     case .wake: "the client does what is due"
+    case .perform: "the deadline is moved, if it has not passed"
     case .serveGrant: "the server grants a lease"
     case .hearGrant: "the client hears of its lease"
     case .serveKeepAlive: "a keep-alive reaches the server"

@@ -285,6 +285,13 @@ struct QueueExplorationTests {
     SeededMistake("a session goes on after its deadline", in: LeaseModel(faults: 0), leadsTo: "has passed is moved") {
       $0.rules.endsAtDeadline = false
     },
+    SeededMistake(
+      "a deadline that passes while it is moved ends nothing",
+      in: LeaseModel(faults: 0),
+      leadsTo: "kept alive although"
+    ) {
+      $0.rules.heedsEndedTerms = false
+    },
   ]
 
   @Test("the explorer finds that", arguments: Self.sessionMistakes)

@@ -94,6 +94,19 @@ struct SessionMachineTests {
     #expect(actions.contains { if case .end(lease: 7, _) = $0 { true } else { false } })
   }
 
+  @Test(
+    "is over when its term has ended, though its deadline has been moved; the term of another session is none of it"
+  )
+  func termEnded() {
+    var (machine, _) = Self.live()
+    #expect(!machine.handle(.kept(stream: 1, timeToLive: .seconds(10)), at: Self.at(9_000)).isEmpty)
+    _ = machine.handle(.woken, at: Self.at(9_000))
+    #expect(machine.handle(.termEnded(lease: 6), at: Self.at(9_990)).isEmpty)
+    let actions = machine.handle(.termEnded(lease: 7), at: Self.at(9_990))
+    #expect(actions.contains { if case .end(lease: 7, _) = $0 { true } else { false } })
+    #expect(actions.contains(.revoke(lease: 7)) && actions.contains(.grant(attempt: 2)))
+  }
+
   @Test("a grant that comes too late is given back, and so is one that comes after the end")
   func lateGrant() {
     var machine = Machine(requested: .seconds(2))
