@@ -53,6 +53,7 @@ extension RedisConnection.Configuration {
         throw .invalid("A client's certificate and its private key go together; name both files or neither.")
       }
       var configuration = TLSConfiguration.makeClientConfiguration()
+      configuration.minimumTLSVersion = .tlsv12
       if let file = self.authorityFile {
         configuration.trustRoots = .certificates(try Self.read(file, "certificate", NIOSSLCertificate.fromPEMFile))
       }
