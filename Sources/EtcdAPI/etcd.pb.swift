@@ -1151,6 +1151,8 @@ package nonisolated struct EtcdStatusResponse: Sendable {
 
   package var leader: UInt64 = 0
 
+  package var isLearner: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -2832,7 +2834,7 @@ nonisolated extension EtcdStatusRequest: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension EtcdStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StatusResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}header\0\u{1}version\0\u{2}\u{2}leader\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}header\0\u{1}version\0\u{2}\u{2}leader\0\u{4}\u{6}is_learner\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2843,6 +2845,7 @@ nonisolated extension EtcdStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._
       case 1: try { try decoder.decodeSingularMessageField(value: &self._header) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.version) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.leader) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.isLearner) }()
       default: break
       }
     }
@@ -2862,6 +2865,9 @@ nonisolated extension EtcdStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._
     if self.leader != 0 {
       try visitor.visitSingularUInt64Field(value: self.leader, fieldNumber: 4)
     }
+    if self.isLearner != false {
+      try visitor.visitSingularBoolField(value: self.isLearner, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2869,6 +2875,7 @@ nonisolated extension EtcdStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs._header != rhs._header {return false}
     if lhs.version != rhs.version {return false}
     if lhs.leader != rhs.leader {return false}
+    if lhs.isLearner != rhs.isLearner {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -63,9 +63,9 @@ public struct EtcdLock: FencedLock {
       }
     }
     let patience = self.locks.configuration.answerTimeout
-    try await self.awaitFirstSession(within: timeout.map { min($0, patience) } ?? patience)
+    let asked = try await self.awaitFirstSession(from: start, within: timeout)
     let deadline = timeout.map { start.advanced(by: $0) }
-    let firstAnswer = start.advanced(by: patience)
+    let firstAnswer = asked.advanced(by: patience)
     switch await self.wait(from: start, until: deadline, firstAnswer: firstAnswer, isPatient: true) {
     case .granted(let lease):
       guard Task.isCancelled else { return lease }
@@ -142,14 +142,28 @@ public struct EtcdLock: FencedLock {
   }
 
   /// A wait without end must not hang on servers that were never there.
-  private func awaitFirstSession(within timeout: Duration) async throws(LockError) {
+  ///
+  /// - Returns: From when on the first answer is waited for.
+  private func awaitFirstSession(
+    from start: ContinuousClock.Instant,
+    within timeout: Duration?
+  ) async throws(LockError) -> ContinuousClock.Instant {
     let client = self.locks.client
     if let error = client.keeper.closed { throw LockError(self.name, error) }
-    guard !client.hasHadSession else { return }
-    try await self.awaitSession(within: timeout)
+    guard !client.hasHadSession else { return start }
+    let patience = self.locks.configuration.answerTimeout
+    do throws(EtcdError) {
+      _ = try await client.keeper.waitForSession(within: timeout.map { min($0, patience) } ?? patience)
+      return start
+    } catch {
+      // A cluster that has answered, and refuses us for now, is waited for as in any outage.
+      guard error.isTransient, timeout.map({ $0 > patience }) ?? true else { throw LockError(self.name, error) }
+      try await self.awaitSession(within: timeout.map { $0 - patience })
+      return .now
+    }
   }
 
-  private func awaitSession(within timeout: Duration) async throws(LockError) {
+  private func awaitSession(within timeout: Duration?) async throws(LockError) {
     do throws(EtcdError) {
       _ = try await self.locks.client.keeper.waitForSession(within: timeout)
     } catch {
@@ -158,7 +172,7 @@ public struct EtcdLock: FencedLock {
   }
 
   private func outage(waited: Duration) -> LockError {
-    let trouble = self.locks.client.transactions.trouble
+    let trouble = self.locks.client.transactions.trouble ?? self.locks.client.keeper.reasonOfAbsence
     let message =
       if let trouble, trouble.isTransient {
         "\(self.locks.backend.instance) refused all requests of the wait for a reason that can pass; see the servers' words"

@@ -130,7 +130,7 @@ extension LeaseGrant {
       self.logger = logger
       self.extendAtBackend = extend
       self.releaseAtBackend = release
-      self.alarm = term.isEndless ? nil : Task { await term.end() }
+      self.alarm = term.isEndless ? nil : Task { await term.expireAtDeadline() }
     }
 
     func extend(_ lease: TermLease<Owner>) async throws(LockError) {
@@ -163,21 +163,6 @@ extension LeaseGrant {
         return .success(try await self.releaseAtBackend())
       } catch {
         return .failure(error)
-      }
-    }
-  }
-}
-
-extension LeaseTerm {
-  /// Ends the term at its deadline, wherever that has moved meanwhile, and calls its handlers; returns earlier if the task is
-  /// cancelled.
-  fileprivate func end() async {
-    while self.expire() {
-      let step = min(self.deadline, .now.advanced(by: .seconds(86_400)))
-      do {
-        try await Task.sleep(until: step, tolerance: .zero, clock: .continuous)
-      } catch {
-        return  // The lease was released.
       }
     }
   }

@@ -40,6 +40,15 @@ package enum ConnectTrouble: Hashable, Sendable {
     }
   }
 
+  /// Whether it stays so until somebody changes how one of the two ends is set up.
+  package var isLasting: Bool {
+    switch self {
+    case .serverNotTrusted, .serverNamedOtherwise, .clientNotAccepted, .serverWithoutTLS: true
+    case .speaksOtherwise(let greeting): greeting == .redis || greeting == .tls
+    case .unreachable, .hungUp, .turnedAway: false
+    }
+  }
+
   /// What is wrong.
   package var what: String {
     switch self {

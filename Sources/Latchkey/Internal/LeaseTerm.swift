@@ -81,6 +81,19 @@ package final class LeaseTerm: Sendable {
     return isLive
   }
 
+  /// Ends the term at its deadline, wherever that has moved meanwhile, and calls its handlers; returns earlier if the task is
+  /// cancelled. Sleeps by the clock of deadlines, which goes on while the machine sleeps.
+  package func expireAtDeadline() async {
+    while self.expire() {
+      let step = min(self.deadline, .now.advanced(by: .seconds(86_400)))
+      do {
+        try await Task.sleep(until: step, tolerance: .zero, clock: .continuous)
+      } catch {
+        return  // Nobody wants to know any more.
+      }
+    }
+  }
+
   /// Moves the deadline forward; an earlier deadline than the present one changes nothing.
   ///
   /// - Returns: False if the term has ended, by its deadline or otherwise. Whoever is refused calls ``expire()`` where nothing

@@ -5,6 +5,8 @@ struct EtcdMember: Hashable, Sendable {
   var id: UInt64 = 0
   var cluster: UInt64 = 0
   var hasLeader = true
+  /// Whether it has no vote yet.
+  var isLearner = false
   /// Why there is no answer; then nothing else is known.
   var failure: String?
 }
@@ -60,7 +62,19 @@ struct EtcdJudgement {
           remedy: "see that a majority of the members runs and can reach one another"
         )
       ]
-    return [self.version(member)] + leader
+    let learner =
+      member.isLearner
+      ? [
+        Finding(
+          .warning,
+          "learner",
+          on: member.server,
+          "it is a learner, which has no vote and serves no locks",
+          remedy: "name members that vote, or promote it: etcdctl member promote"
+        )
+      ]
+      : []
+    return [self.version(member)] + leader + learner
   }
 
   private func version(_ member: EtcdMember) -> Finding {
@@ -115,6 +129,12 @@ struct EtcdJudgement {
     )
   }
 
+  /// What to do if something could not be read: learners tell nobody.
+  private var remedyForSilence: String {
+    let hasVoter = self.state.members.contains { $0.failure == nil && !$0.isLearner }
+    return hasVoter ? "log in as a user who may" : "name members that vote"
+  }
+
   private var size: Finding {
     guard let voters = self.state.voters else {
       return Finding(
@@ -122,7 +142,7 @@ struct EtcdJudgement {
         "members",
         on: nil,
         "the number of members could not be read",
-        remedy: "log in as a user who may"
+        remedy: self.remedyForSilence
       )
     }
     if voters == 1 {
@@ -148,7 +168,7 @@ struct EtcdJudgement {
 
   private var alarms: Finding {
     guard let alarms = self.state.alarms else {
-      return Finding(.note, "alarms", on: nil, "alarms could not be read", remedy: "log in as a user who may")
+      return Finding(.note, "alarms", on: nil, "alarms could not be read", remedy: self.remedyForSilence)
     }
     if alarms.contains(.corrupt) {
       return Finding(

@@ -34,10 +34,14 @@ public final class EtcdClient: Sendable {
   ///
   /// - Parameter configuration: Where the cluster is and how to talk to it.
   /// - Throws: ``EtcdError`` with code ``EtcdError/Code/invalidConfiguration``.
-  public init(_ configuration: Configuration) throws(EtcdError) {
+  public convenience init(_ configuration: Configuration) throws(EtcdError) {
+    try self.init(configuration, loop: MultiThreadedEventLoopGroup.singleton.next())
+  }
+
+  init(_ configuration: Configuration, loop: any EventLoop) throws(EtcdError) {
     try configuration.validate()
     self.configuration = configuration
-    self.loop = MultiThreadedEventLoopGroup.singleton.next()
+    self.loop = loop
     self.connections = try EtcdConnections(configuration, loop: self.loop)
     self.transactions = TransactionQueue(
       connections: self.connections,
@@ -93,17 +97,25 @@ public final class EtcdClient: Sendable {
   }
 
   /// Starts to connect; at most once for a client.
-  func begin() {
+  ///
+  /// - Parameter isService: Whether it goes on trying for as long as it runs, and says in the log that it must.
+  func begin(isService: Bool = false) {
     let isFirst = self.state.withLock { state in
       defer { state.hasBegun = true }
       return !state.hasBegun
     }
     precondition(isFirst, "an EtcdClient can be run once only; make a new one")
-    self.keeper.start()
+    self.keeper.start(isService: isService)
   }
 
-  /// Waits until the client can be used.
-  func waitUntilReady() async throws(EtcdError) {
+  /// Waits until the client has a session, and can be used. For programs that would rather fail at the start than go on without
+  /// their servers; nobody else needs to call it.
+  ///
+  /// The client must run meanwhile: as a service, in a task of its own or in ``withClient(_:isolation:_:)``.
+  ///
+  /// - Throws: ``EtcdError`` if there is no session within ``Configuration/connectTimeout``: `unreachable`, which says what was
+  ///   tried, or that nobody runs the client; `notAuthorized`, `closed`, `cancelled`.
+  public func waitUntilReady() async throws(EtcdError) {
     _ = try await self.keeper.waitForSession(within: self.configuration.connectTimeout)
   }
 

@@ -99,6 +99,7 @@ final class EtcdConnection: Sendable {
       let trouble = Self.trouble(error, await Self.greeting(opened), isEncrypted: tls != nil)
       var failure = EtcdError(.unreachable, "\(endpoint): \(trouble?.what ?? Self.describe(error))")
       failure.trouble = trouble
+      failure.isLasting = trouble?.isLasting ?? false
       throw failure
     }
   }

@@ -5,17 +5,31 @@ internal import Logging
 
 /// All endpoints must be members of one cluster: two clients that reach different ones do not exclude each other.
 extension EtcdConnections {
-  /// Refuses a member of another cluster than the first that was reached, before anything is asked of it.
+  /// Refuses a member of another cluster than the first that was reached, and one without a vote, before anything is asked of it.
   func admit(_ connection: EtcdConnection, timeout: Duration) async throws(EtcdError) {
-    let cluster: UInt64
+    let status: EtcdStatusResponse
     do throws(EtcdError) {
-      let status = try await connection.call(EtcdMethods.status, EtcdStatusRequest(), token: nil, timeout: timeout)
-      cluster = status.header.clusterID
+      status = try await connection.call(EtcdMethods.status, EtcdStatusRequest(), token: nil, timeout: timeout)
     } catch {
       guard !error.isInDoubt else { throw error }
-      // It does not tell us, or not yet: servers may want to know first who asks. The one in use is taken for ours.
+      // It does not tell us, or not yet: servers may want to know first who asks. Later answers say which cluster it is.
       return
     }
+    try self.expectOurCluster(status.header, from: connection.endpoint)
+    guard status.isLearner, !self.admitsLearners else { return }
+    // It answers little, and refuses the rest until it has a vote.
+    throw EtcdError(
+      .unreachable,
+      "\(connection.endpoint) is a learner, which serves no locks; name members that vote, or promote it"
+    )
+  }
+
+  /// Makes sure that an answer comes from our cluster, which the first answer decides on.
+  ///
+  /// - Throws: ``EtcdError`` with code ``EtcdError/Code/unreachable``, and says it in the log.
+  func expectOurCluster(_ header: EtcdResponseHeader, from endpoint: EtcdEndpoint) throws(EtcdError) {
+    let cluster = header.clusterID
+    guard cluster != 0 else { return }
     let ours = self.state.withLock { state in
       if state.cluster == nil { state.cluster = cluster }
       return state.cluster
@@ -24,13 +38,13 @@ extension EtcdConnections {
     let error = EtcdError(
       .unreachable,
       """
-      \(connection.endpoint) belongs to another cluster (\(String(cluster, radix: 16)), not \(String(ours, radix: 16))) \
+      \(endpoint) belongs to another cluster (\(String(cluster, radix: 16)), not \(String(ours, radix: 16))) \
       and is not used; name members of one cluster only
       """
     )
     self.configuration.logger.error(
       "an endpoint belongs to another cluster; locks there and here do not exclude each other",
-      metadata: ["etcd.endpoint": "\(connection.endpoint)", "error": "\(error)"]
+      metadata: ["etcd.endpoint": "\(endpoint)", "error": "\(error)"]
     )
     throw error
   }

@@ -19,6 +19,8 @@ final class EtcdConnections: Sendable {
     var failures: [EtcdEndpoint: EtcdError] = [:]
     /// The cluster that the first member we reached belongs to.
     var cluster: UInt64?
+    /// Endpoints that are not used any more, and why.
+    var refused: [EtcdEndpoint: EtcdError] = [:]
     var token: String?
     var isClosed = false
   }
@@ -26,10 +28,17 @@ final class EtcdConnections: Sendable {
   let executor: LoopExecutor
   let configuration: EtcdClient.Configuration
   let endpoints: [EtcdEndpoint]
+  /// Whether members that have no vote are as good as others: for those who ask them about themselves.
+  let admitsLearners: Bool
   private let tls: NIOSSLContext?
   let state = Locked(State())
 
-  init(_ configuration: EtcdClient.Configuration, loop: any EventLoop) throws(EtcdError) {
+  init(
+    _ configuration: EtcdClient.Configuration,
+    loop: any EventLoop,
+    admitsLearners: Bool = false
+  ) throws(EtcdError) {
+    self.admitsLearners = admitsLearners
     self.configuration = configuration
     self.endpoints = try configuration.parsedEndpoints()
     self.executor = LoopExecutor(loop)
@@ -102,6 +111,18 @@ final class EtcdConnections: Sendable {
     if let present = self.state.withLock({ $0.present }) { self.suspect(present, reason) }
   }
 
+  /// Gives a connection up, and never connects to its endpoint again.
+  func refuse(_ connection: EtcdConnection, _ error: EtcdError) {
+    let isNews = self.state.withLock { $0.refused.updateValue(error, forKey: connection.endpoint) == nil }
+    if isNews {
+      self.configuration.logger.error(
+        "an endpoint cannot be used for locks",
+        metadata: ["etcd.endpoint": "\(connection.endpoint)", "error": "\(error)"]
+      )
+    }
+    self.suspect(connection, error.message)
+  }
+
   func close() {
     let (present, waiting) = self.state.withLock { state in
       state.isClosed = true
@@ -129,9 +150,11 @@ final class EtcdConnections: Sendable {
       throw error.unsent
     }
     do throws(EtcdError) {
-      return try await self.authenticated(connection, timeout: timeout) { token throws(EtcdError) in
+      let answer = try await self.authenticated(connection, timeout: timeout) { token throws(EtcdError) in
         try await connection.call(method, request, token: token, timeout: timeout)
       }
+      try self.expectOurCluster(answer.header, from: connection.endpoint)
+      return answer
     } catch {
       if error.isInDoubt { self.suspect(connection, error.message) }
       throw error
@@ -142,12 +165,19 @@ final class EtcdConnections: Sendable {
   func stream<Request, Response>(
     _ method: EtcdMethod<Request, Response>,
     _ requests: AsyncStream<Request>,
-    onResponse: @escaping @Sendable (Response) -> Void
+    onResponse: @escaping @Sendable (Response, EtcdConnection) -> Void
   ) async throws(EtcdError) {
     let connection = try await self.current()
     let token = try await self.token(connection, timeout: self.configuration.requestTimeout)
     do throws(EtcdError) {
-      try await connection.stream(method, requests, token: token, onResponse: onResponse)
+      try await connection.stream(method, requests, token: token) { answer in
+        do throws(EtcdError) {
+          try self.expectOurCluster(answer.header, from: connection.endpoint)
+          onResponse(answer, connection)
+        } catch {
+          self.suspect(connection, error.message)
+        }
+      }
     } catch {
       if error.asksForNewToken { self.dropToken() }
       if error.isInDoubt { self.suspect(connection, error.message) }
@@ -228,6 +258,7 @@ final class EtcdConnections: Sendable {
 
   /// Connects to a member, and makes sure that it is one of our cluster.
   func open(_ endpoint: EtcdEndpoint) async throws(EtcdError) -> EtcdConnection {
+    if let error = self.state.withLock({ $0.refused[endpoint] }) { throw error }
     // A member that is stopped lets us connect and says nothing: others are asked before all the time is spent on it.
     let patience = min(self.configuration.connectTimeout / (2 * self.endpoints.count), .seconds(2))
     let connection = try await EtcdConnection.open(
@@ -251,6 +282,7 @@ final class EtcdConnections: Sendable {
     let failures = self.state.withLock { $0.failures }
     let tried = self.endpoints.map { failures[$0]?.message ?? "\($0): not tried" }.joined(separator: "; ")
     var error = EtcdError(.unreachable, "no member can be reached: \(tried)")
+    error.isLasting = self.endpoints.allSatisfy { failures[$0]?.isLasting ?? false }
     error.trouble = self.endpoints.lazy.compactMap { failures[$0]?.trouble }.first
     return error
   }
@@ -258,6 +290,8 @@ final class EtcdConnections: Sendable {
   private static func context(_ tls: EtcdClient.Configuration.TLS) throws(EtcdError) -> NIOSSLContext {
     var configuration = TLSConfiguration.makeClientConfiguration()
     configuration.applicationProtocols = ["h2"]
+    // As gRPC asks for.
+    configuration.minimumTLSVersion = .tlsv12
     if let file = tls.authorityFile {
       configuration.trustRoots = .certificates(try self.read(file, "certificate", NIOSSLCertificate.fromPEMFile))
     }
@@ -300,6 +334,10 @@ extension EtcdError {
     return error
   }
 
+  static let notRunning = EtcdError(
+    .unreachable,
+    "the client is not running: add it to the service group, or use withClient"
+  )
   static let closed = EtcdError(.closed, "the client is closed; use it while it runs")
 }
 #endif

@@ -2,8 +2,9 @@
 extension EtcdError {
   /// What the end of a call means. The texts are the server's own; where a code says enough, they are not looked at.
   init(_ status: CallStatus, endpoint: EtcdEndpoint) {
-    let text = "\(endpoint): \(status.message)"
+    let text = "\(endpoint): \(status.message)\(Self.advice(status.message))"
     switch status.code {
+    case .failedPrecondition where Self.speaksOfMember(status.message): self.init(.unreachable, text)
     case .unavailable, .aborted, .internalError, .unknown, .dataLoss: self.init(.unreachable, text)
     case .deadlineExceeded, .cancelled: self.init(.timedOut, text)
     case .unauthenticated, .permissionDenied: self.init(.notAuthorized, text)
@@ -14,9 +15,25 @@ extension EtcdError {
     }
     switch status.code {
     case .invalidArgument, .permissionDenied, .unauthenticated: self.provesRejection = true
-    case .resourceExhausted: self.isTransient = Self.speaksOfLoad(status.message)
+    case .resourceExhausted:
+      self.isTransient = Self.speaksOfLoad(status.message)
+      // Refused at the door. What is refused for want of space may have been written.
+      self.provesRejection = status.message.contains("too many requests")
+    case .unavailable, .failedPrecondition: self.provesRejection = Self.speaksOfMember(status.message)
     default: break
     }
+  }
+
+  /// What a member says that cannot serve this request while others can: a learner, or one that has lost its leadership or does not
+  /// know the cluster yet. The code is `unavailable` up to 3.5 and `failedPrecondition` since.
+  private static func speaksOfMember(_ message: String) -> Bool {
+    ["for learner", "not leader", "not capable", "cluster version not found"].contains { message.contains($0) }
+  }
+
+  /// What to do about it, where the servers' words need it.
+  private static func advice(_ message: String) -> String {
+    guard message.contains("database space exceeded") else { return "" }
+    return "; the store is full: etcdctl compact, etcdctl defrag, then: etcdctl alarm disarm"
   }
 
   /// The servers' words for a backlog of proposals and for a used-up space quota. The same code also stands for a message

@@ -47,7 +47,9 @@ public struct EtcdError: Error, Hashable, Sendable {
   /// a member that reaches its space quota carries a transaction out and then answers with an error.
   var provesRejection = false
   /// Whether the servers refuse the request because of their present state, so that the same request can succeed later.
-  var isTransient = false
+  package var isTransient = false
+  /// Whether the two ends disagree in a way that does not mend by itself, at each endpoint: waiting is of no use.
+  var isLasting = false
 
   /// Makes an error.
   ///
@@ -58,6 +60,9 @@ public struct EtcdError: Error, Hashable, Sendable {
     self.code = code
     self.message = message
   }
+
+  /// Whether the same request can succeed later, as far as can be known.
+  var mayPass: Bool { (self.isInDoubt || self.isTransient) && !self.isLasting }
 
   /// Whether the fate of the request is unknown: a copy of it may be carried out at any time.
   var isInDoubt: Bool { self.code == .unreachable || self.code == .timedOut }

@@ -2,8 +2,25 @@
 internal import EtcdAPI
 internal import SwiftProtobuf
 
+/// What every answer has: it says which cluster it comes from.
+protocol EtcdAnswer: SwiftProtobuf.Message {
+  var header: EtcdResponseHeader { get }
+}
+
+extension EtcdTxnResponse: EtcdAnswer {}
+extension EtcdRangeResponse: EtcdAnswer {}
+extension EtcdLeaseGrantResponse: EtcdAnswer {}
+extension EtcdLeaseRevokeResponse: EtcdAnswer {}
+extension EtcdLeaseKeepAliveResponse: EtcdAnswer {}
+extension EtcdLeaseTimeToLiveResponse: EtcdAnswer {}
+extension EtcdMemberListResponse: EtcdAnswer {}
+extension EtcdStatusResponse: EtcdAnswer {}
+extension EtcdAlarmResponse: EtcdAnswer {}
+extension EtcdWatchResponse: EtcdAnswer {}
+extension EtcdAuthenticateResponse: EtcdAnswer {}
+
 /// One call of the interface: its name, and the messages that it takes and gives.
-struct EtcdMethod<Request: SwiftProtobuf.Message, Response: SwiftProtobuf.Message>: Sendable {
+struct EtcdMethod<Request: SwiftProtobuf.Message, Response: EtcdAnswer>: Sendable {
   let path: String
 
   init(_ service: String, _ method: String) {

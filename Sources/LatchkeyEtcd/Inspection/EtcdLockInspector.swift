@@ -39,7 +39,7 @@ public final class EtcdLockInspector: LockInspector {
     let backend = LockBackend(kind: "etcd", instance: self.prefix.isEmpty ? instance : "\(instance)/\(self.prefix)")
     let prefix = LockKeys.prefix(of: name, under: self.prefix)
     do throws(EtcdError) {
-      let answer = try await self.reader.call(EtcdMethods.range, .prefix(prefix, .oldest, withValue: true))
+      let answer = try await self.reader.read(EtcdMethods.range, .prefix(prefix, .oldest, withValue: true))
       let keys = answer.kvs.filter { LockKeys.isContender($0.keyBytes, prefix: prefix) }
       let remaining = try await self.remaining(of: Set(keys.map(\.lease)).subtracting([0]))
       let contenders = keys.enumerated().map { place, key in
@@ -83,7 +83,7 @@ public final class EtcdLockInspector: LockInspector {
         return try await self.reader.call(EtcdMethods.txn, request).succeeded || isDoubtful
       } catch {
         guard error.isInDoubt, attempt < 3 else { throw LockError(name, error) }
-        isDoubtful = true
+        if !error.isUnsent, !error.provesRejection { isDoubtful = true }
       }
     }
     return false
@@ -103,7 +103,7 @@ public final class EtcdLockInspector: LockInspector {
           var request = EtcdLeaseTimeToLiveRequest()
           request.id = lease
           do throws(EtcdError) {
-            return (lease, .success(try await self.reader.call(EtcdMethods.leaseTimeToLive, request).ttl))
+            return (lease, .success(try await self.reader.read(EtcdMethods.leaseTimeToLive, request).ttl))
           } catch {
             return (lease, .failure(error))
           }

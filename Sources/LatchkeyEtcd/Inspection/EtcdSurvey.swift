@@ -11,6 +11,8 @@ package struct EtcdSurvey: Sendable {
     package var id: UInt64 = 0
     package var cluster: UInt64 = 0
     package var hasLeader = false
+    /// Whether it has no vote yet, and serves next to nothing.
+    package var isLearner = false
     /// Why there is no answer.
     package var failure: String?
   }
@@ -75,16 +77,17 @@ package struct EtcdSurvey: Sendable {
     var configuration = configuration
     configuration.endpoints = [endpoint]
     do throws(EtcdError) {
-      let reader = try EtcdReader(configuration)
+      let reader = try EtcdReader(configuration, admitsLearners: true)
       defer { reader.close() }
-      let status = try await reader.call(EtcdMethods.status, EtcdStatusRequest())
+      let status = try await reader.read(EtcdMethods.status, EtcdStatusRequest())
       return .success(
         Member(
           endpoint: endpoint,
           version: status.version,
           id: status.header.memberID,
           cluster: status.header.clusterID,
-          hasLeader: status.leader != 0
+          hasLeader: status.leader != 0,
+          isLearner: status.isLearner
         )
       )
     } catch {
@@ -99,7 +102,7 @@ package struct EtcdSurvey: Sendable {
     _ reader: EtcdReader
   ) async -> Response? {
     do throws(EtcdError) {
-      return try await reader.call(method, request)
+      return try await reader.read(method, request)
     } catch {
       return nil
     }
@@ -113,7 +116,7 @@ package struct EtcdSurvey: Sendable {
     defer { reader.close() }
     do throws(EtcdError) {
       // This very key alone, whatever it is: its value is not sent.
-      _ = try await reader.call(EtcdMethods.range, .key([0]))
+      _ = try await reader.read(EtcdMethods.range, .key([0]))
       return false
     } catch {
       return error.code == .notAuthorized ? true : nil

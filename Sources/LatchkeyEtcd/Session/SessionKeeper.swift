@@ -33,6 +33,17 @@ final class SessionKeeper: Sendable {
     var revocations: [Task<Void, Never>] = []
     /// The newest request for a lease.
     var granting: Task<Void, Never>?
+    /// Ends the session at its deadline, by the clock that goes on while the machine sleeps.
+    var deadlineWatch: Task<Void, Never>?
+    var hasStarted = false
+    var hasWarnedThatItDoesNotRun = false
+    /// Whether nobody is told by an error that there is no session, so that the log must say it.
+    var warns = false
+    var nextWarning: ContinuousClock.Instant?
+    var pauseOfWarnings = Self.shortestPause
+
+    static let shortestPause = Duration.seconds(1)
+    static let longestPause = Duration.seconds(60)
   }
 
   private let connections: EtcdConnections
@@ -48,13 +59,23 @@ final class SessionKeeper: Sendable {
   /// The session that lives, if there is one.
   var session: EtcdSession? { self.state.withLock { $0.session } }
 
+  /// Why there is no session; nil if there is one, or nothing has failed.
+  var reasonOfAbsence: EtcdError? { self.state.withLock { $0.session == nil ? $0.failure : nil } }
+
   /// Whether there is no session, or its keep-alive is overdue.
   var isSilent: Bool { self.state.withLock { $0.machine.isSilent(at: .now) } }
 
   /// Why no session will come any more.
   var closed: EtcdError? { self.state.withLock { $0.closed } }
 
-  func start() { self.handle(.started) }
+  /// - Parameter isService: Whether the client runs as a service, which goes on trying and says in the log that it must.
+  func start(isService: Bool = false) {
+    self.state.withLock { state in
+      state.hasStarted = true
+      state.warns = isService
+    }
+    self.handle(.started)
+  }
 
   /// Tells the servers that the session is over, and waits for their answer, but not for long.
   func close() async {
@@ -73,6 +94,8 @@ final class SessionKeeper: Sendable {
   }
 
   /// Waits for a session. An error that waiting does not mend ends the wait at once.
+  ///
+  /// - Parameter timeout: How long; nil for as long as it takes.
   func waitForSession(within timeout: Duration?) async throws(EtcdError) -> EtcdSession {
     enum Step {
       case ready(EtcdSession)
@@ -93,7 +116,7 @@ final class SessionKeeper: Sendable {
       }
       let deadline = timeout.map { ContinuousClock.now + $0 }
       let result = await withDeadline(deadline) {
-        leave(self.failure ?? EtcdError(.unreachable, "no session within \(timeout ?? .zero)"))
+        leave(self.absence(after: timeout ?? .zero))
       } wait: {
         await withTaskCancellationHandler {
           await withCheckedContinuation { continuation in
@@ -124,7 +147,37 @@ final class SessionKeeper: Sendable {
     self.state.withLock { state in _ = state.observers.removeValue(forKey: id) }
   }
 
-  private var failure: EtcdError? { self.state.withLock { $0.failure } }
+  /// Why there is no session, for somebody who has waited as long as they would.
+  private func absence(after timeout: Duration) -> EtcdError {
+    let (hasStarted, isNews, failure) = self.state.withLock { state in
+      defer { if !state.hasStarted { state.hasWarnedThatItDoesNotRun = true } }
+      return (state.hasStarted, !state.hasWarnedThatItDoesNotRun, state.failure)
+    }
+    guard hasStarted else {
+      if isNews { self.configuration.logger.warning("\(EtcdError.notRunning.message)") }
+      return .notRunning
+    }
+    return failure ?? EtcdError(.unreachable, "no session within \(timeout)")
+  }
+
+  /// Says in the log that there is no session, less and less often.
+  private func warn(_ error: EtcdError) {
+    let isDue = self.state.withLock { state in
+      let now = ContinuousClock.now
+      guard state.warns || state.generation > 0, state.closed == nil, state.nextWarning.map({ now >= $0 }) ?? true
+      else {
+        return false
+      }
+      state.nextWarning = now + state.pauseOfWarnings
+      state.pauseOfWarnings = min(state.pauseOfWarnings * 2, State.longestPause)
+      return true
+    }
+    guard isDue else { return }
+    self.configuration.logger.warning(
+      "no session: the cluster cannot be reached or refuses one; the client goes on trying",
+      metadata: ["error": "\(error)"]
+    )
+  }
 
   // MARK: Events and what follows
 
@@ -182,10 +235,11 @@ final class SessionKeeper: Sendable {
     case .begin(let lease, let deadline): self.begin(lease, deadline)
     case .extend(let lease, let deadline):
       guard let session = self.session, session.lease == lease else { return }
-      // Refused if the deadline has passed meanwhile: the machine finds the same by its clock.
+      // Refused if the old deadline has passed meanwhile. The machine has moved on to the new one, and would keep a lease alive
+      // that nobody can hold a lock by.
       guard !session.term.advance(to: deadline) else { return }
       session.term.expire()
-      self.handle(.woken)
+      self.handle(.termEnded(lease: lease))
     case .end(let lease, let reason): self.end(lease, reason)
     case .revoke(let lease): self.revoke(lease)
     case .openStream(let number): self.openStream(number)
@@ -217,8 +271,9 @@ final class SessionKeeper: Sendable {
         let waiting = self.state.withLock { state in
           state.failure = error
           // What is wrong with the user or the request does not mend by itself.
-          return error.isInDoubt ? [] : state.line.leaveAll(with: .failure(error))
+          return error.mayPass ? [] : state.line.leaveAll(with: .failure(error))
         }
+        self.warn(error)
         for continuation in waiting { continuation.resume(returning: .failure(error)) }
         self.handle(.grantFailed(attempt: attempt))
       }
@@ -232,6 +287,10 @@ final class SessionKeeper: Sendable {
       let session = EtcdSession(generation: state.generation, lease: lease, deadline: deadline)
       state.session = session
       state.failure = nil
+      state.nextWarning = nil
+      state.pauseOfWarnings = State.shortestPause
+      state.deadlineWatch?.cancel()
+      state.deadlineWatch = self.watchDeadline(of: session)
       return (session, Array(state.observers.values), state.line.leaveAll(with: .success(session)))
     }
     for observer in observers { observer(.began(session)) }
@@ -243,7 +302,8 @@ final class SessionKeeper: Sendable {
       guard state.session?.lease == lease else {
         return (EtcdSession?.none, [@Sendable (EtcdSessionEvent) -> Void](), false)
       }
-      defer { state.session = nil }
+      state.deadlineWatch?.cancel()
+      defer { (state.session, state.deadlineWatch) = (nil, nil) }
       return (state.session, Array(state.observers.values), state.machine.isClosed)
     }
     guard let session else { return }
@@ -254,6 +314,16 @@ final class SessionKeeper: Sendable {
     )
     session.term.end(.told(reason))
     for observer in observers { observer(.ended(session)) }
+  }
+
+  /// The loop's timers stand still while the machine sleeps, and go on afterwards with what was left; deadlines do not stand
+  /// still.
+  private func watchDeadline(of session: EtcdSession) -> Task<Void, Never> {
+    Task.detached { [weak self] in
+      await session.term.expireAtDeadline()
+      // Nobody listens if the session is over for another reason.
+      self?.handle(.termEnded(lease: session.lease))
+    }
   }
 
   /// Best effort: what this does not reach, the lease's own time ends.
@@ -280,7 +350,7 @@ final class SessionKeeper: Sendable {
     let task = Task.detached(executorPreference: self.connections.executor) { [weak self] in
       guard let connections = self?.connections else { return }
       do throws(EtcdError) {
-        try await connections.stream(EtcdMethods.leaseKeepAlive, requests) { [weak self] answer in
+        try await connections.stream(EtcdMethods.leaseKeepAlive, requests) { [weak self] answer, _ in
           self?.handle(.kept(stream: number, timeToLive: .seconds(answer.ttl)))
         }
       } catch {

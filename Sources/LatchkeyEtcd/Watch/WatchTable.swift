@@ -1,8 +1,8 @@
 #if Etcd
 /// Which keys a client watches, and what its one stream of watches knows of each.
 ///
-/// Pure bookkeeping. A stream answers requests to watch in the order in which they were sent, with its own number for each;
-/// events carry that number. When a stream breaks, all that is watched is asked for again on the next: whoever watches is
+/// Pure bookkeeping. Each request to watch has a number of its own on the stream, which its answer carries, and events too: the
+/// order of answers does not matter. When a stream breaks, all that is watched is asked for again on the next: whoever watches is
 /// told once more that the watch is set, and must look again, since nobody knows what happened in between.
 ///
 /// A watch can outlast its use: whoever watches the same once more gains a watch that has been set since before.
@@ -22,7 +22,7 @@ package struct WatchTable: Sendable {
 
   /// What to send on the stream.
   package enum Request: Hashable, Sendable {
-    case watch(Target)
+    case watch(Target, streamID: Int64)
     case cancel(streamID: Int64)
   }
 
@@ -53,9 +53,16 @@ package struct WatchTable: Sendable {
     var isAskedAnew = false
   }
 
+  private struct Question: Sendable {
+    let streamID: Int64
+    let id: ID
+  }
+
   private var entries: [ID: Entry] = [:]
   /// Watches that were asked for and not answered, in the order of the requests. Those that were given up meanwhile too.
-  private var unanswered: [ID] = []
+  private var unanswered: [Question] = []
+  /// Far from the numbers that a server counts by itself: an answer that does not carry ours is noticed.
+  private var nextStreamID: Int64 = 1 << 32
   private var byStreamID: [Int64: ID] = [:]
   private var nextNumber: UInt64 = 1
   private var isOpen = false
@@ -68,9 +75,13 @@ package struct WatchTable: Sendable {
     let id = ID(number: self.nextNumber)
     self.nextNumber += 1
     self.entries[id] = Entry(target: target)
-    guard self.isOpen else { return (id, []) }
-    self.unanswered.append(id)
-    return (id, [.watch(target)])
+    return (id, self.isOpen ? [self.ask(target, id)] : [])
+  }
+
+  private mutating func ask(_ target: Target, _ id: ID) -> Request {
+    defer { self.nextStreamID += 1 }
+    self.unanswered.append(Question(streamID: self.nextStreamID, id: id))
+    return .watch(target, streamID: self.nextStreamID)
   }
 
   package mutating func remove(_ id: ID) -> [Request] {
@@ -86,8 +97,10 @@ package struct WatchTable: Sendable {
     self.isOpen = true
     for id in self.entries.keys { self.entries[id]?.isAskedAnew = isRenewed }
     self.byStreamID = [:]
-    self.unanswered = self.entries.keys.sorted { $0.number < $1.number }
-    return self.unanswered.compactMap { id in self.entries[id].map { .watch($0.target) } }
+    self.unanswered = []
+    return self.entries.map { (id: $0.key, target: $0.value.target) }.sorted { $0.id.number < $1.id.number }.map {
+      self.ask($0.target, $0.id)
+    }
   }
 
   package mutating func streamClosed() {
@@ -105,21 +118,34 @@ package struct WatchTable: Sendable {
 
   package func has(_ id: ID) -> Bool { self.entries[id] != nil }
 
-  /// Whether a refusal of the oldest request to watch could be that of a token which has expired since the stream was opened,
-  /// and does not say that the user must not watch.
-  package var mayBeAskedAnew: Bool {
-    self.unanswered.first.flatMap { self.entries[$0] }.map { !$0.isAskedAnew } ?? false
+  /// Whether a watch that is set was asked for under this number.
+  package func awaits(_ streamID: Int64) -> Bool { self.unanswered.contains { $0.streamID == streamID } }
+
+  /// Which request was refused. Some servers' refusals carry no number; those come in the order of the requests.
+  private func refused(_ streamID: Int64) -> Int? {
+    self.unanswered.firstIndex { $0.streamID == streamID } ?? (self.unanswered.isEmpty ? nil : 0)
   }
 
-  /// What the oldest request that is not answered asks to watch; nil if there is none, or nobody wants it any more.
-  package var oldestUnanswered: Target? { self.unanswered.first.flatMap { self.entries[$0]?.target } }
+  private func refusedEntry(_ streamID: Int64) -> Entry? {
+    self.refused(streamID).flatMap { self.entries[self.unanswered[$0].id] }
+  }
 
-  /// The answer to the oldest request to watch.
+  /// Whether a refusal could be that of a token which has expired since the stream was opened, and does not say that the user must
+  /// not watch.
+  package func mayBeAskedAnew(_ streamID: Int64) -> Bool {
+    self.refusedEntry(streamID).map { !$0.isAskedAnew } ?? false
+  }
+
+  /// What a request that is refused asked to watch; nil if nobody wants it any more.
+  package func target(refused streamID: Int64) -> Target? { self.refusedEntry(streamID)?.target }
+
+  /// The answer to a request to watch; nothing if it was not asked for.
   ///
   /// - Parameter revision: The revision of the store when the watch was set.
   package mutating func created(streamID: Int64, at revision: Int64, refusal: String?) -> (Outcome?, [Request]) {
-    guard !self.unanswered.isEmpty else { return (nil, []) }
-    let id = self.unanswered.removeFirst()
+    let index = refusal == nil ? self.unanswered.firstIndex { $0.streamID == streamID } : self.refused(streamID)
+    guard let index else { return (nil, []) }
+    let id = self.unanswered.remove(at: index).id
     if let refusal {
       guard self.entries.removeValue(forKey: id) != nil else { return (nil, []) }
       return (.refused(id, reason: refusal), [])
@@ -137,8 +163,7 @@ package struct WatchTable: Sendable {
     guard let id = self.byStreamID.removeValue(forKey: streamID), let entry = self.entries[id] else { return [] }
     self.entries[id]?.streamID = nil
     self.entries[id]?.isAskedAnew = false
-    self.unanswered.append(id)
-    return [.watch(entry.target)]
+    return [self.ask(entry.target, id)]
   }
 
   /// - Parameter revision: The revision of what happened.

@@ -141,8 +141,8 @@ final class Watches: Sendable {
       }
       guard let connections = self?.connections, let logger = self?.logger else { return }
       do throws(EtcdError) {
-        try await connections.stream(EtcdMethods.watch, requests) { [weak self] answer in
-          self?.received(answer, on: number)
+        try await connections.stream(EtcdMethods.watch, requests) { [weak self] answer, connection in
+          self?.received(answer, on: number, from: connection)
         }
       } catch {
         logger.debug("the stream of watches ended", metadata: ["error": "\(error)"])
@@ -179,14 +179,21 @@ final class Watches: Sendable {
     }
   }
 
-  private func received(_ answer: EtcdWatchResponse, on number: UInt64) {
+  /// What `etcd grpc-proxy` does. It also answers keep-alives with what it has got for its own, which proves nothing about ours.
+  private static func isOfProxy(_ answer: EtcdWatchResponse, _ state: State) -> Bool {
+    answer.created && !answer.canceled && !state.table.awaits(answer.watchID)
+  }
+
+  private func received(_ answer: EtcdWatchResponse, on number: UInt64, from connection: EtcdConnection) {
+    let isOfProxy = self.state.withLock { $0.stream?.number == number && Self.isOfProxy(answer, $0) }
+    guard !isOfProxy else { return self.connections.refuse(connection, .ofProxy(connection.endpoint)) }
     let hasUser = self.connections.configuration.credentials != nil
     let (told, stale) = self.state.withLock { state -> ((Handler, Event)?, Task<Void, Never>?) in
       guard state.stream?.number == number else { return (nil, nil) }
       state.newestRevision = max(state.newestRevision, answer.header.revision)
-      if hasUser, answer.created, answer.canceled, let target = state.table.oldestUnanswered {
+      if hasUser, answer.created, answer.canceled, let target = state.table.target(refused: answer.watchID) {
         let now = ContinuousClock.now
-        if !state.table.mayBeAskedAnew {
+        if !state.table.mayBeAskedAnew(answer.watchID) {
           state.denials.note(target, at: now)
         } else if !state.denials.covers(target, at: now) {
           return (nil, self.renew(&state))
@@ -228,12 +235,28 @@ final class Watches: Sendable {
   private static func message(_ request: WatchTable.Request) -> EtcdWatchRequest {
     var message = EtcdWatchRequest()
     switch request {
-    case .watch(let target): message.createRequest = EtcdWatchCreateRequest(target)
+    case .watch(let target, let id):
+      message.createRequest = EtcdWatchCreateRequest(target)
+      message.createRequest.watchID = id
     case .cancel(let id):
       message.cancelRequest = EtcdWatchCancelRequest()
       message.cancelRequest.watchID = id
     }
     return message
+  }
+}
+
+extension EtcdError {
+  fileprivate static func ofProxy(_ endpoint: EtcdEndpoint) -> EtcdError {
+    var error = EtcdError(
+      .unreachable,
+      """
+      \(endpoint) is no member: it numbers watches by itself, as etcd's gRPC proxy does, through which a client cannot know how \
+      long its lease lives; name the members of the cluster
+      """
+    )
+    error.isLasting = true
+    return error
   }
 }
 #endif

@@ -50,6 +50,15 @@ struct EtcdJudgementTests {
     #expect(self.findings { $0.asksForUsers = false }["access"] == .note)
     #expect(self.findings { $0.members[2].cluster = 8 }["cluster"] == .danger)
     #expect(self.findings { $0.members[2].hasLeader = false }["leader"] == .warning)
+    #expect(self.findings { $0.members[2].isLearner = true }["learner"] == .warning)
     #expect(self.findings { $0.members[2].failure = "refused" }["reachable"] == .warning)
+  }
+
+  @Test("asks for members that vote, not for another user, where only a learner has answered")
+  func learnerAlone() {
+    let member = EtcdMember(server: "e1:2379", version: "3.5.17", id: 1, cluster: 7, isLearner: true)
+    let state = EtcdState(members: [member], voters: nil, alarms: nil, asksForUsers: nil)
+    let remedies = EtcdJudgement(state: state).findings.compactMap(\.remedy)
+    #expect(remedies.contains { $0.contains("members that vote") } && !remedies.contains { $0.contains("log in") })
   }
 }

@@ -53,6 +53,13 @@ struct LockTableTests {
     #expect(LockTable(report: report).lines[2] == "place   \(session)  \(identity)")
   }
 
+  @Test("says what speaks against a contender")
+  func caveat() throws {
+    let contenders = [self.contender(0) { $0.caveat = "no lease" }, self.contender(1) { $0.caveat = "odd" }]
+    let lines = LockTable(report: try self.report("etcd", contenders)).lines
+    #expect(lines.suffix(2) == ["holder: no lease", "place 1: odd"])
+  }
+
   @Test("can be cut off, and says how many are not shown")
   func limit() throws {
     let report = try self.report("etcd", (0..<10).map { self.contender($0) })
@@ -113,7 +120,7 @@ struct LockTableTests {
   @Test("as JSON has every field, also those of which nothing is known")
   func json() throws {
     let text = try JSON.encode(LockObject(try self.report("etcd", [self.contender(0)])))
-    for field in ["host", "pid", "label", "session", "ageSeconds", "remainingSeconds", "token"] {
+    for field in ["host", "pid", "label", "session", "ageSeconds", "remainingSeconds", "token", "caveat"] {
       #expect(text.contains("\"\(field)\":null"))
     }
     #expect(text.contains(#""queue":[]"#) && text.contains(#""isHeld":true"#) && text.contains(#""waiting":null"#))

@@ -1,4 +1,5 @@
 #if Etcd
+import Foundation
 import InMemoryLogging
 import Latchkey
 import LatchkeyTesting
@@ -44,6 +45,53 @@ struct ClusterTests {
           try await ours.waitUntilReady()
           try await client.lock(name).acquire(within: .seconds(20)).release()
         }
+      }
+    }
+  }
+
+  @Test("tells a stranger by any answer, not only by the first")
+  func anyAnswer() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers, sessionTimeout: .seconds(30)) { client in
+      let connections = client.client.connections
+      let ask = { () async throws(EtcdError) in
+        _ = try await connections.call(EtcdMethods.range, .key([1]), timeout: .seconds(5))
+      }
+      let ours = try #require(connections.state.withLock { $0.cluster })
+      // As if the server had not told the cluster at first.
+      connections.state.withLock { $0.cluster = nil }
+      try await ask()
+      #expect(connections.state.withLock { $0.cluster } == ours)
+      connections.state.withLock { $0.cluster = ours &+ 1 }
+      let error = await #expect(throws: EtcdError.self) { try await ask() }
+      #expect(error?.message.contains("another cluster") == true)
+      connections.state.withLock { $0.cluster = ours }
+    }
+  }
+
+  @Test("refuses etcd's gRPC proxy as soon as it shows itself, and says what to name instead")
+  func proxy() async throws {
+    let server = try await TestServers.shared.value.members[0]
+    let listener = try await FaultProxy.start(to: server.port)
+    let endpoint = listener.connectString
+    await listener.stop()
+    let proxy = Process()
+    proxy.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    proxy.arguments = ["etcd", "grpc-proxy", "start", "--endpoints=\(server.endpoint)", "--listen-addr=\(endpoint)"]
+    proxy.standardOutput = FileHandle.nullDevice
+    proxy.standardError = FileHandle.nullDevice
+    try proxy.run()
+    defer { proxy.terminate() }
+    var configuration = EtcdClient.Configuration(endpoints: [endpoint])
+    configuration.sessionTimeout = .seconds(2)
+    try await EtcdClient.withClient(configuration) { client in
+      _ = client.watches.add(.deletion(Array("nobody".utf8))) { _ in }
+      try await waitUntil(within: .seconds(10)) { client.connections.state.withLock { !$0.refused.isEmpty } }
+      let lock = EtcdLocks(client: client).lock(try uniqueName())
+      // The session ends before the next is asked for.
+      try await waitUntil(within: .seconds(20)) {
+        let error = try #require(await failure(of: lock, within: .seconds(1)))
+        return error.code == .unreachable && "\(error)".contains("name the members")
       }
     }
   }

@@ -33,6 +33,18 @@ struct OtherServersTests {
     }
   }
 
+  @Test("says so at once: it does not mend by itself")
+  func atOnce() async throws {
+    try await withRedis { server in
+      var configuration = EtcdClient.Configuration(endpoints: ["127.0.0.1:\(server.port)"])
+      configuration.connectTimeout = .seconds(60)
+      let start = ContinuousClock.now
+      let error = await #expect(throws: EtcdError.self) { try await EtcdClient.withClient(configuration) { _ in } }
+      #expect(error?.description.contains("as a Redis server does") == true)
+      #expect(ContinuousClock.now - start < .seconds(30))
+    }
+  }
+
   @Test("says that it speaks TLS, if it does so to those who do not")
   func tls() async throws {
     let configuration = RedisConfiguration { $0.tls = true }

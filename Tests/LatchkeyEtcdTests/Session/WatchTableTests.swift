@@ -8,49 +8,79 @@ struct WatchTableTests {
   private static let a = WatchTable.Target.deletion([1])
   private static let b = WatchTable.Target.deletion([2])
 
-  @Test("matches answers with requests by their order, and events by the stream's number")
+  /// What is asked for, and under which numbers.
+  private static func asked(_ requests: [WatchTable.Request]) -> [(target: WatchTable.Target, streamID: Int64)] {
+    requests.compactMap { request in
+      if case .watch(let target, let streamID) = request { (target, streamID) } else { nil }
+    }
+  }
+
+  /// Sets a watch at a revision.
+  private static func set(_ requests: [WatchTable.Request], in table: inout WatchTable, at revision: Int64) -> Int64 {
+    let streamID = Self.asked(requests)[0].streamID
+    _ = table.created(streamID: streamID, at: revision, refusal: nil)
+    return streamID
+  }
+
+  @Test("matches answers and events with requests by the numbers of these, in whatever order answers come")
   func order() {
     var table = WatchTable()
     #expect(table.streamOpened().isEmpty)
-    let (first, ask) = table.add(Self.a)
-    let (second, _) = table.add(Self.b)
-    #expect(ask == [.watch(Self.a)])
-    #expect(table.created(streamID: 10, at: 7, refusal: nil).0 == .set(first, since: 7))
-    #expect(table.created(streamID: 11, at: 7, refusal: nil).0 == .set(second, since: 7))
-    #expect(table.happened(streamID: 11, at: 8) == .happened(second, at: 8))
-    #expect(table.remove(first) == [.cancel(streamID: 10)])
-    #expect(table.happened(streamID: 10, at: 8) == nil)
+    let (first, askedFirst) = table.add(Self.a)
+    let (second, askedSecond) = table.add(Self.b)
+    let (one, two) = (Self.asked(askedFirst)[0], Self.asked(askedSecond)[0])
+    #expect(one.target == Self.a && two.target == Self.b && one.streamID != two.streamID)
+    #expect(table.created(streamID: two.streamID, at: 7, refusal: nil).0 == .set(second, since: 7))
+    #expect(table.created(streamID: one.streamID, at: 7, refusal: nil).0 == .set(first, since: 7))
+    #expect(table.happened(streamID: two.streamID, at: 8) == .happened(second, at: 8))
+    #expect(table.remove(first) == [.cancel(streamID: one.streamID)])
+    #expect(table.happened(streamID: one.streamID, at: 8) == nil)
+  }
+
+  @Test("an answer under a number that nobody has asked under is no answer to any request")
+  func strangeNumber() {
+    var table = WatchTable()
+    _ = table.streamOpened()
+    let (first, asked) = table.add(Self.a)
+    let streamID = Self.asked(asked)[0].streamID
+    for number in 0..<10 as Range<Int64> {
+      #expect(!table.awaits(number))
+      #expect(table.created(streamID: number, at: 7, refusal: nil).0 == nil)
+    }
+    #expect(table.awaits(streamID))
+    #expect(table.created(streamID: streamID, at: 7, refusal: nil).0 == .set(first, since: 7))
+    #expect(!table.awaits(streamID))
   }
 
   @Test("asks for everything again on another stream, and tells that it is set again")
   func again() {
     var table = WatchTable()
     let (first, _) = table.add(Self.a)
-    #expect(table.streamOpened() == [.watch(Self.a)])
-    _ = table.created(streamID: 3, at: 7, refusal: nil)
+    let before = Self.set(table.streamOpened(), in: &table, at: 7)
     table.streamClosed()
-    #expect(table.happened(streamID: 3, at: 8) == nil)
-    #expect(table.streamOpened() == [.watch(Self.a)])
-    #expect(table.created(streamID: 0, at: 7, refusal: nil).0 == .set(first, since: 7))
+    #expect(table.happened(streamID: before, at: 8) == nil)
+    let asked = Self.asked(table.streamOpened())
+    #expect(asked.map(\.target) == [Self.a])
+    #expect(table.created(streamID: asked[0].streamID, at: 7, refusal: nil).0 == .set(first, since: 7))
   }
 
   @Test("tells of a watch what has been told of it, while its stream is there")
   func knowledge() {
     var table = WatchTable()
     _ = table.streamOpened()
-    let (watch, _) = table.add(Self.a)
+    let (watch, asked) = table.add(Self.a)
     #expect(table.knowledge(of: watch, asOf: 9) == nil)
-    _ = table.created(streamID: 1, at: 7, refusal: nil)
+    let streamID = Self.set(asked, in: &table, at: 7)
     #expect(table.knowledge(of: watch, asOf: 9) == .set(watch, since: 7))
-    _ = table.happened(streamID: 1, at: 9)
+    _ = table.happened(streamID: streamID, at: 9)
     #expect(table.knowledge(of: watch, asOf: 8) == .happened(watch, at: 9))
     #expect(table.knowledge(of: watch, asOf: 9) == .set(watch, since: 7))
     // What happened while there was no stream, nobody has told.
     table.streamClosed()
     #expect(table.knowledge(of: watch, asOf: 9) == nil)
-    _ = table.streamOpened()
+    let again = table.streamOpened()
     #expect(table.knowledge(of: watch, asOf: 9) == nil)
-    _ = table.created(streamID: 4, at: 12, refusal: nil)
+    _ = Self.set(again, in: &table, at: 12)
     #expect(table.knowledge(of: watch, asOf: 9) == .set(watch, since: 12))
   }
 
@@ -58,25 +88,42 @@ struct WatchTableTests {
   func givenUp() {
     var table = WatchTable()
     _ = table.streamOpened()
-    let (first, _) = table.add(Self.a)
-    let (second, _) = table.add(Self.b)
+    let (first, askedFirst) = table.add(Self.a)
+    let (second, askedSecond) = table.add(Self.b)
     #expect(table.remove(first).isEmpty)
-    let (outcome, requests) = table.created(streamID: 5, at: 7, refusal: nil)
-    #expect(outcome == nil && requests == [.cancel(streamID: 5)])
-    #expect(table.created(streamID: 6, at: 7, refusal: nil).0 == .set(second, since: 7))
+    let streamID = Self.asked(askedFirst)[0].streamID
+    let (outcome, requests) = table.created(streamID: streamID, at: 7, refusal: nil)
+    #expect(outcome == nil && requests == [.cancel(streamID: streamID)])
+    let other = Self.asked(askedSecond)[0].streamID
+    #expect(table.created(streamID: other, at: 7, refusal: nil).0 == .set(second, since: 7))
   }
 
-  @Test("a watch that the server ends is asked for again; one that it refuses is told")
+  @Test("a watch that the server ends is asked for again, under another number; one that it refuses is told")
   func canceled() {
     var table = WatchTable()
     _ = table.streamOpened()
-    let (first, _) = table.add(Self.a)
-    _ = table.created(streamID: 1, at: 7, refusal: nil)
-    #expect(table.canceled(streamID: 1) == [.watch(Self.a)])
-    #expect(table.created(streamID: 2, at: 7, refusal: nil).0 == .set(first, since: 7))
+    let (first, asked) = table.add(Self.a)
+    let streamID = Self.set(asked, in: &table, at: 7)
+    let again = Self.asked(table.canceled(streamID: streamID))
+    #expect(again.map(\.target) == [Self.a] && again[0].streamID != streamID)
+    #expect(table.created(streamID: again[0].streamID, at: 7, refusal: nil).0 == .set(first, since: 7))
     let (second, _) = table.add(Self.b)
+    // A refusal without a number is that of the oldest request.
     #expect(table.created(streamID: -1, at: 7, refusal: "no").0 == .refused(second, reason: "no"))
     #expect(table.remove(second).isEmpty)
+  }
+
+  @Test("a refusal under a number concerns the request of that number")
+  func numberedRefusal() {
+    var table = WatchTable()
+    _ = table.streamOpened()
+    let (first, askedFirst) = table.add(Self.a)
+    let (second, askedSecond) = table.add(Self.b)
+    let streamID = Self.asked(askedSecond)[0].streamID
+    #expect(table.target(refused: streamID) == Self.b)
+    #expect(table.created(streamID: streamID, at: 7, refusal: "no").0 == .refused(second, reason: "no"))
+    let other = Self.asked(askedFirst)[0].streamID
+    #expect(table.created(streamID: other, at: 7, refusal: nil).0 == .set(first, since: 7))
   }
 
   @Test("what is denied is remembered for all keys of a lock, and for a while")
@@ -94,24 +141,24 @@ struct WatchTableTests {
   func refusals() {
     var table = WatchTable()
     _ = table.streamOpened()
-    #expect(!table.mayBeAskedAnew)
+    #expect(!table.mayBeAskedAnew(-1))
     let (first, _) = table.add(Self.a)
-    #expect(table.mayBeAskedAnew)
+    #expect(table.mayBeAskedAnew(-1))
     table.streamClosed()
-    #expect(table.streamOpened(isRenewed: true) == [.watch(Self.a)])
-    #expect(!table.mayBeAskedAnew)
-    _ = table.created(streamID: 1, at: 7, refusal: nil)
+    let renewed = table.streamOpened(isRenewed: true)
+    #expect(Self.asked(renewed).map(\.target) == [Self.a])
+    #expect(!table.mayBeAskedAnew(-1))
     // That token grows old too.
-    _ = table.canceled(streamID: 1)
-    #expect(table.mayBeAskedAnew)
+    _ = table.canceled(streamID: Self.set(renewed, in: &table, at: 7))
+    #expect(table.mayBeAskedAnew(-1))
     table.streamClosed()
     _ = table.streamOpened(isRenewed: true)
     let (second, _) = table.add(Self.b)
     #expect(table.created(streamID: -1, at: 7, refusal: "no").0 == .refused(first, reason: "no"))
-    #expect(table.mayBeAskedAnew)
+    #expect(table.mayBeAskedAnew(-1))
     // Nobody wants it any more, so no stream is replaced for it.
     _ = table.remove(second)
-    #expect(!table.mayBeAskedAnew)
+    #expect(!table.mayBeAskedAnew(-1))
   }
 }
 #endif

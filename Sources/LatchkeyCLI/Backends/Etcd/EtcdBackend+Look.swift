@@ -36,6 +36,7 @@ extension EtcdState {
           id: member.id,
           cluster: member.cluster,
           hasLeader: member.hasLeader,
+          isLearner: member.isLearner,
           failure: member.failure
         )
       },

@@ -50,6 +50,7 @@ struct EtcdBackend: Backend {
     case .cancelled: CancellationError()
     case .invalidConfiguration: LockError(.invalidConfiguration, message: error.message)
     case .notAuthorized: ConnectFailure.notAuthorized(error.message)
+    case .refused where error.isTransient: LockError(.unreachable, message: error.message)
     case .refused: LockError(.backendFailure, message: error.message)
     default: ConnectFailure.unreachable(error.message, error.trouble)
     }
