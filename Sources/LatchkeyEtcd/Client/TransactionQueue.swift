@@ -242,7 +242,7 @@ final class TransactionQueue: Sendable {
       var entry = Self.delayed(entry)
       entry.attempts += 1
       // What never left this process cannot be carried out.
-      if !error.isUnsent { entry.copies += 1 }
+      if !error.isUnsent, !error.provesRejection { entry.copies += 1 }
       return entry
     }
     let attempts = entries.map(\.attempts).max() ?? 0
