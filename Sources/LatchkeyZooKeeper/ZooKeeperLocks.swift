@@ -43,6 +43,8 @@ public final class ZooKeeperLocks: LockProvider {
   let observer: LockObserver
   let acl: [ACL]
   let data: [UInt8]
+  /// How others see a contender of these as the holder.
+  let ownDescription: String
   let logger: Logger
   private let registry = Locked(Registry())
 
@@ -71,6 +73,7 @@ public final class ZooKeeperLocks: LockProvider {
     self.observer = LockObserver(configuration.observability, kind: self.backend.kind)
     self.acl = configuration.acl ?? client.configuration.defaultACL
     self.data = Array(ContenderDescription.text(label: configuration.label).utf8)
+    self.ownDescription = ContenderDescription.thisProcess(label: configuration.label)
     self.logger = client.configuration.logger
     let observer = client.addSessionObserver { [weak self] event in self?.observe(event) }
     self.registry.withLock { registry in

@@ -236,9 +236,10 @@ extension LockQueue {
   private func describeHolder(_ node: String, _ session: ZKSession) {
     session.get(self.path(node)) { result in
       guard case .success((let data, let stat)) = result else { return }
-      let text = String(decoding: data.prefix(256), as: UTF8.self)
-      let owner = "session 0x\(String(UInt64(bitPattern: stat.ephemeralOwner), radix: 16))"
-      let description = text.hasPrefix("host=") ? "\(text), \(owner)" : "\(node), \(owner)"
+      let description = ContenderDescription.name(
+        note: String(decoding: data.prefix(2048), as: UTF8.self),
+        identity: "\(node), session 0x\(String(UInt64(bitPattern: stat.ephemeralOwner), radix: 16))"
+      )
       self.state.withLock { $0.holder = (node, description) }
     }
   }

@@ -55,6 +55,8 @@ final class LockQueue: TermLeaseOwner {
   let client: ZooKeeperClient
   let acl: [ACL]
   let data: [UInt8]
+  /// How others see us as the holder.
+  let ownDescription: String
   let logger: Logger
   let state: Locked<State>
 
@@ -65,6 +67,7 @@ final class LockQueue: TermLeaseOwner {
     self.client = locks.client
     self.acl = locks.acl
     self.data = locks.data
+    self.ownDescription = locks.ownDescription
     self.logger = locks.logger
     let machine = QueueMachine(session: session?.generation, makeIdentifier: { _ in ContenderIdentity.newIdentifier() })
     self.state = Locked(State(machine: machine, session: session))
@@ -93,7 +96,7 @@ final class LockQueue: TermLeaseOwner {
 
   func leave(_ id: Line.ID, timedOut: Bool) {
     let steps = self.state.withLock { state -> [Step] in
-      let answer: Answer = timedOut ? .timedOut(state.knownOfWait) : .cancelled
+      let answer: Answer = timedOut ? .timedOut(state.knownOfWait(of: id, own: self.ownDescription)) : .cancelled
       let departure = state.line.leave(id, with: answer)
       guard departure.isDelivered else { return [] }
       state.timed.remove(id)
@@ -326,9 +329,20 @@ extension LockQueue.State {
     return self.nextError
   }
 
-  var knownOfWait: LockError.Wait {
+  /// What is known for a caller whose time is over.
+  ///
+  /// - Parameters:
+  ///   - id: The caller.
+  ///   - own: How we describe ourselves as the holder.
+  func knownOfWait(of id: LockQueue.Line.ID, own: String) -> LockError.Wait {
+    let before = self.line.countAhead(of: id)
+    if self.lease != nil {
+      // Another caller of this client has it.
+      return LockError.Wait(holder: own, place: before + 1)
+    }
+    // The first caller's node stands for all.
     let place = self.machine.place
     let holder = self.holder.flatMap { holder in holder.node == place?.first ? holder.description : nil }
-    return LockError.Wait(holder: holder ?? place?.first, place: place?.ahead)
+    return LockError.Wait(holder: holder ?? place?.first, place: place.map { $0.ahead + before })
   }
 }
