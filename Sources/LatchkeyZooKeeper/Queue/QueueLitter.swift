@@ -11,8 +11,11 @@ struct QueueLitter: Sendable {
   /// Rules of the queue; see ``QueueMachine/Rules``.
   var retriesDeletes = true
   var repeatsRefused = true
+  var settlesOnSuspension = true
   /// Nodes to delete, and whether the request is under way, or was refused a moment ago.
   private(set) var deletes: [QueueNode: Bool] = [:]
+  /// Those of them that may have been deleted by a request without an answer.
+  private(set) var doubted: Set<QueueNode> = []
   /// Abandoned attempts whose create has not been answered.
   private(set) var creates: [UInt64: QueueMachine.Attempt] = [:]
   /// Identifiers of creates whose answer was lost.
@@ -36,9 +39,12 @@ struct QueueLitter: Sendable {
       return [.releaseSettled(node), .pause(.delete(node))]
     }
     guard case .failure(.inDoubt) = result, self.deletes[node] != nil, self.retriesDeletes else {
-      self.deletes[node] = nil
+      let wasDoubted = self.doubted.remove(node) != nil
+      let isKnown = self.deletes.removeValue(forKey: node) != nil
+      if case .failure(.noNode) = result, isKnown, !wasDoubted { return [.releaseTooLate(node)] }
       return [.releaseSettled(node)]
     }
+    self.doubted.insert(node)
     // Once more: at once if the connection is back already, else when it is.
     self.deletes[node] = connected == node.session
     return [.releaseSettled(node)] + (connected == node.session ? [.delete(node)] : [])
@@ -105,6 +111,19 @@ struct QueueLitter: Sendable {
     return connected == search.session ? [.search(identifier: identifier, session: search.session)] : []
   }
 
+  /// The connection is down: whoever waits for a delete need not wait any longer. Deletes under way stay so until they are
+  /// answered: the client may send them on its next connection.
+  func suspended() -> [QueueAction] {
+    guard self.settlesOnSuspension else { return [] }
+    return self.deletes.filter(\.value).map { .releaseSettled($0.key) }
+  }
+
+  /// Whether a node of that name is to be deleted.
+  func holds(_ name: String) -> Bool { self.deletes.keys.contains { $0.name == name } }
+
+  /// Whether nodes may exist, or come to exist, of which only the identifier is known.
+  var hasDoubt: Bool { !self.creates.isEmpty || !self.searches.isEmpty }
+
   mutating func connected(_ session: UInt64) -> [QueueAction] {
     var actions: [QueueAction] = []
     for (node, isInFlight) in self.deletes where node.session == session && !isInFlight {
@@ -121,6 +140,7 @@ struct QueueLitter: Sendable {
   mutating func ended(_ session: UInt64) -> [QueueAction] {
     let settled = self.deletes.keys.filter { $0.session == session }
     for node in settled { self.deletes[node] = nil }
+    self.doubted = self.doubted.filter { $0.session != session }
     for (number, attempt) in self.creates where attempt.session == session { self.creates[number] = nil }
     for (identifier, search) in self.searches where search.session == session { self.searches[identifier] = nil }
     return settled.map { .releaseSettled($0) }
@@ -129,6 +149,7 @@ struct QueueLitter: Sendable {
   mutating func clear() -> [QueueAction] {
     let settled = Array(self.deletes.keys)
     (self.deletes, self.creates, self.searches) = ([:], [:], [:])
+    self.doubted = []
     return settled.map { .releaseSettled($0) }
   }
 }

@@ -30,7 +30,7 @@ extension LockSubject {
     }
     var subject = LockSubject(
       label: label,
-      traits: [.fenced, .fair, .deadline],
+      traits: [.fenced, .fair, .deadline, .namesHolder],
       faults: faults,
       makeClient: { try await TestClient.open(servers) },
       close: { await $0.close() }

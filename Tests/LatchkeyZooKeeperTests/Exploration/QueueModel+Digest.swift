@@ -9,6 +9,7 @@ extension QueueModel {
     digest.add(state.faults)
     digest.add(state.server.isDirectoryMade)
     digest.add(state.server.nodes.count)
+    digest.add(state.server.lateCreates.count)
     for value in state.clients.map({ Self.digest(of: $0, state) }).sorted() { digest.add(value) }
   }
 
@@ -38,7 +39,11 @@ private struct ClientDigest {
     self.words.add(client.hasLiveTerm)
     self.words.add(client.awaitsTerm != nil)
     if let session = client.awaitsTerm { self.session(session) }
-    for node in self.state.server.nodes where node.session == client.session { self.node(node.name) }
+    for node in self.state.server.nodes where node.session == client.session {
+      self.node(node.name)
+      self.identifier(node.identifier)
+      self.words.add(node.isLate)
+    }
     self.words.add(client.callers.count)
     for patient in client.callers { self.words.add(patient) }
     self.words.add(client.waiting.count)
@@ -49,10 +54,26 @@ private struct ClientDigest {
       self.add(hold.node)
       self.words.add(hold.isHeld)
     }
+    self.words.add(client.isClosed)
+    self.words.add(client.isDenied)
+    self.words.add(client.releasing.count)
+    for node in client.releasing { self.add(mention: node) }
     self.words.add(client.requests.count)
     for request in client.requests { self.add(request) }
+    self.words.add(client.kept.count)
+    for request in client.kept { self.add(request) }
+    self.words.add(client.laggingNodes?.count ?? -1)
+    for node in client.laggingNodes ?? [] { self.node(node.name) }
+    for create in self.state.server.lateCreates where create.session == client.session {
+      self.identifier(create.identifier)
+    }
     self.words.add(client.replies.count)
-    for reply in client.replies { self.add(reply) }
+    for reply in client.replies {
+      self.add(reply.message)
+      let gone = reply.gone.filter { !client.toldGone.contains($0) }
+      self.words.add(gone.count)
+      for name in gone { self.node(name) }
+    }
     self.words.add(client.watches.count)
     for watch in client.watches {
       self.node(watch.name)
@@ -64,7 +85,10 @@ private struct ClientDigest {
       self.optional(watch.attempt)
     }
     self.words.add(client.laterWatches.count)
-    for node in client.laterWatches { self.add(mention: node) }
+    for later in client.laterWatches {
+      self.add(mention: later.node)
+      self.watch(later.number)
+    }
     self.words.add(client.pauses.count)
     for pause in client.pauses { self.add(pause) }
     for name in client.toldGone where client.machine.node?.name == name { self.words.add(1) }
@@ -75,6 +99,8 @@ private struct ClientDigest {
   private mutating func session(_ session: UInt64) { self.words.add(name: session, of: 1) }
 
   private mutating func attempt(_ attempt: UInt64) { self.words.add(name: attempt, of: 2) }
+
+  private mutating func watch(_ number: UInt64) { self.words.add(name: number, of: 5) }
 
   private mutating func optional(_ attempt: UInt64?) {
     self.words.add(attempt != nil)
@@ -114,6 +140,11 @@ private struct ClientDigest {
     return word & 0xff_ffff_ffff_ffff
   }
 
+  /// By place in the queue: names would tell apart what is alike.
+  private func isOrdered(_ one: String, _ other: String) -> Bool {
+    (self.state.server.place(of: one) ?? -1, one) < (self.state.server.place(of: other) ?? -1, other)
+  }
+
   // MARK: The machine
 
   private mutating func add(_ machine: QueueMachine) {
@@ -124,9 +155,10 @@ private struct ClientDigest {
     self.add(machine.phase)
     let litter = machine.litter
     self.words.add(litter.deletes.count)
-    for (node, isInFlight) in litter.deletes.sorted(by: { $0.key.name < $1.key.name }) {
+    for (node, isInFlight) in litter.deletes.sorted(by: { self.isOrdered($0.key.name, $1.key.name) }) {
       self.add(mention: node)
       self.words.add(isInFlight)
+      self.words.add(litter.doubted.contains(node))
     }
     self.words.add(litter.creates.count)
     for (_, attempt) in litter.creates.sorted(by: { $0.key < $1.key }) { self.add(attempt) }
@@ -136,6 +168,19 @@ private struct ClientDigest {
       self.session(search.session)
       self.words.add(search.isInFlight)
     }
+    self.words.add(machine.strangers.count)
+    for (name, stranger) in machine.strangers.sorted(by: { self.isOrdered($0.key, $1.key) }) {
+      self.node(name)
+      self.session(stranger.session)
+      self.words.add(stranger.isLookedAt)
+    }
+    self.words.add(machine.ownWatch != nil)
+    if let watch = machine.ownWatch {
+      self.watch(watch.number)
+      self.words.add(watch.isAnswered)
+      self.words.add(watch.node == machine.node)
+      self.add(mention: watch.node)
+    }
   }
 
   private mutating func add(_ attempt: QueueMachine.Attempt) {
@@ -143,7 +188,6 @@ private struct ClientDigest {
     self.identifier(attempt.identifier)
     self.session(attempt.session)
     self.words.add(attempt.directoriesMade)
-    self.words.add(attempt.isOwnWatched)
   }
 
   private mutating func add(_ phase: QueueMachine.Phase) {
@@ -194,6 +238,10 @@ private struct ClientDigest {
       self.words.add(3)
       self.identifier(identifier)
       self.session(session)
+    case .stranger(let name, let session):
+      self.words.add(4)
+      self.node(name)
+      self.session(session)
     }
   }
 
@@ -209,8 +257,9 @@ private struct ClientDigest {
     case .makeDirectory(let attempt, _):
       self.words.add(2)
       self.attempt(attempt)
-    case .list(let attempt, let own, let identifier, _, _):
+    case .list(let attempt, let own, let identifier, let sync, _):
       self.words.add(own == nil ? 3 : 4)
+      self.words.add(sync)
       self.attempt(attempt)
       self.identifier(identifier)
     case .inspect(let attempt, let name, _):
@@ -221,15 +270,20 @@ private struct ClientDigest {
       self.words.add(6)
       self.attempt(attempt)
       self.node(name)
-    case .watchOwn(let node):
+    case .watchOwn(let node, let number):
       self.words.add(7)
       self.add(mention: node)
+      self.watch(number)
     case .delete(let node):
       self.words.add(8)
       self.add(mention: node)
     case .search(let identifier, _):
       self.words.add(9)
       self.identifier(identifier)
+    case .lookAtStranger(let name, let session):
+      self.words.add(10)
+      self.node(name)
+      self.session(session)
     default: preconditionFailure("no request")
     }
   }
@@ -237,12 +291,6 @@ private struct ClientDigest {
   private mutating func add(_ message: ModelClient.Message) {
     switch message {
     case .reply(let event): self.add(event)
-    case .ownWatched(let node, let isThere):
-      self.words.add(isThere ? 20 : 22)
-      self.add(mention: node)
-    case .ownWatchRefused(let node):
-      self.words.add(23)
-      self.add(mention: node)
     case .fired(let name, let attempt):
       self.words.add(21)
       self.node(name)
@@ -271,9 +319,10 @@ private struct ClientDigest {
       self.attempt(attempt)
       if case .success(let node?) = result { self.add(node) }
       if case .failure(let failure) = result { self.add(failure) }
-    case .predecessorWatched(let attempt, let result):
+    case .predecessorWatched(let attempt, let name, let result):
       self.words.add(5)
       self.attempt(attempt)
+      self.node(name)
       if case .failure(let failure) = result { self.add(failure) }
     case .deleted(let node, let result):
       self.words.add(6)
@@ -283,13 +332,29 @@ private struct ClientDigest {
       self.words.add(7)
       self.identifier(identifier)
       self.add(view)
+    case .ownWatched(let node, let number, let result):
+      self.words.add(8)
+      self.add(mention: node)
+      self.watch(number)
+      if case .failure(let failure) = result { self.add(failure) }
+    case .strangerSeen(let name, let session, let result):
+      self.words.add(9)
+      self.node(name)
+      self.session(session)
+      if case .success(let node) = result { self.words.add(node != nil) }
+      if case .failure(let failure) = result { self.add(failure) }
     default: preconditionFailure("no reply")
     }
   }
 
-  /// A missing node and a refusal lead to different things.
   private mutating func add(_ failure: QueueFailure) {
-    self.words.add(failure == .throttled ? -3 : -2)
+    switch failure {
+    case .noNode: self.words.add(-2)
+    case .throttled: self.words.add(-3)
+    case .inDoubt: self.words.add(-4)
+    case .sessionOver: self.words.add(-5)
+    case .permanent: self.words.add(-6)
+    }
   }
 
   private mutating func add(_ result: Result<QueueView, QueueFailure>) {
@@ -302,5 +367,7 @@ private struct ClientDigest {
     if let predecessor = view.predecessor { self.node(predecessor) }
     self.words.add(view.matches.count)
     for name in view.matches { self.node(name) }
+    self.words.add(view.ours.count)
+    for name in view.ours { self.node(name) }
   }
 }
