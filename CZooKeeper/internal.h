@@ -70,5 +70,8 @@ typedef struct czk_acl_vector {
 bool czk_acl_fill(czk_acl_vector *to, const czk_acl *acl, int32_t count);
 void czk_acl_drop(czk_acl_vector *vector);
 
+/// Changes the servers. The C client's warnings read them without its lock, so there must be no warnings meanwhile.
+int czk_without_warnings(int (*call)(zhandle_t *, const char *), zhandle_t *zh, const char *hosts);
+
 /// The log callback given to every handle.
 void czk_log_line(const char *line);

@@ -160,10 +160,19 @@ int32_t czk_start(czk_session *session, const char *hosts, int32_t timeout_ms, c
     }
   }
   int32_t failure = session->zh != NULL ? 0 : errno != 0 ? errno : EINVAL;
-  // The default is to ask the name server at every turn of the I/O loop; it still does at each reconnect.
+  // The default is to parse the addresses at every turn of the I/O loop; it still does at each reconnect.
   if (failure == 0) zoo_set_servers_resolution_delay(session->zh, -1);
   pthread_mutex_unlock(&session->submit_lock);
   return failure;
+}
+
+bool czk_set_servers(czk_session *session, const char *hosts) {
+  if (czk_begin(session) != 0) return false;
+  // A connected client may leave its server for a new one, beneath the requests that are open there.
+  bool is_connected = zoo_state(session->zh) == ZOO_CONNECTED_STATE;
+  bool is_set = !is_connected && czk_without_warnings(zoo_set_servers, session->zh, hosts) == ZOK;
+  pthread_mutex_unlock(&session->submit_lock);
+  return is_set;
 }
 
 struct closing {

@@ -35,6 +35,14 @@ struct ConfigurationTests {
     #expect(error?.message.contains(reason) == true, "\(String(describing: error))")
   }
 
+  @Test("a limit for requests that lets nothing pass is refused")
+  func requestLimit() {
+    var configuration = ZooKeeperClient.Configuration(connectString: "a:1")
+    configuration.maximumRequestSize = 0
+    let error = #expect(throws: ZooKeeperError.self) { try configuration.validate() }
+    #expect(error?.code == .invalidConfiguration && error?.message.contains("maximumRequestSize") == true)
+  }
+
   @Test("encryption is refused plainly where the C client has none")
   func encryption() {
     var configuration = ZooKeeperClient.Configuration(connectString: "a:1")

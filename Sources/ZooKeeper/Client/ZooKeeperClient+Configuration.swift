@@ -92,8 +92,22 @@ extension ZooKeeperClient {
     public var defaultACL: [ACL] = .open
     /// Encryption; nil for none.
     public var tls: TLS?
+    /// The largest request that is sent, in bytes. Servers hang up on requests larger than their `jute.maxbuffer`, 1 MiB by
+    /// default, and all requests that are under way fail with it.
+    public var maximumRequestSize = 1_000_000
+    /// Whether several servers may be named that are not one ensemble.
+    ///
+    /// Off by default: two servers that know nothing of each other each grant the same lock. When a session is made, the client
+    /// asks the server for its ensemble if it has been given more than one server, and refuses a stand-alone server.
+    public var allowsStandaloneServers = false
     /// Where the client logs.
     public var logger = Logger(label: "zookeeper")
+    /// How host names are looked up.
+    package var resolver = HostResolver.system
+    /// How many watches and ephemeral nodes a session may have.
+    package var pathLimits = PathBudget.Limits()
+    /// How long after it was looked whether ephemeral nodes still exist that may be done again.
+    package var auditPause = Duration.seconds(10)
 
     /// Names the servers.
     ///
@@ -121,6 +135,11 @@ extension ZooKeeperClient {
     /// the first time, so that one which is far too short would never find a server that answers.
     var requestedTimeout: Duration { max(self.sessionTimeout, min(self.tick * 2, .seconds(1))) }
 
+    /// Whether several servers are named that must then be one ensemble.
+    var refusesStandaloneServer: Bool {
+      !self.allowsStandaloneServers && Set(self.servers.map { $0.lowercased() }).count > 1
+    }
+
     /// The connect string: servers and chroot, no credentials.
     public var connectString: String { self.servers.joined(separator: ",") + self.chroot }
 
@@ -147,6 +166,9 @@ extension ZooKeeperClient {
       }
       guard self.sessionTimeout <= .seconds(86_400) else {
         throw Self.invalid("sessionTimeout is \(self.sessionTimeout); servers accept at most 20 ticks")
+      }
+      guard self.maximumRequestSize > 0 else {
+        throw Self.invalid("maximumRequestSize is \(self.maximumRequestSize); give a positive number of bytes")
       }
       guard !self.defaultACL.isEmpty else {
         throw Self.invalid("defaultACL is empty, so that nobody could use a node; take .open or .creatorAll")

@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import Logging
+internal import Synchronization
 
 /// What happens to a client's sessions, told in order and one at a time, on one of the C client's threads.
 package enum ZKSessionEvent: Sendable {
@@ -23,7 +24,7 @@ extension ZooKeeperClient {
   ///
   /// - Parameter limit: How long to wait; nil: as long as it takes, but no longer than the connect timeout for the first
   ///   connection.
-  /// - Throws: ``ZooKeeperError``: `connectionLoss` if the time was not enough, `cancelled`, or why the client is closed.
+  /// - Throws: ``ZooKeeperError``: `connectionLoss` if the time was not enough, `notRunning`, `cancelled`, or why the client is closed.
   package func waitForSession(within limit: Duration?) async throws(ZooKeeperError) -> ZKSession {
     enum Place {
       case answered(Result<ZKSession, ZooKeeperError>)
@@ -64,13 +65,28 @@ extension ZooKeeperClient {
   }
 
   private func unreachable(within budget: Duration?) -> ZooKeeperError {
-    let reason = self.state.withLock { $0.openFailure }.map { " (\($0))" } ?? ""
+    guard self.hasRun.load(ordering: .relaxed) else { return self.notRunning() }
+    let (openFailure, addresses) = self.state.withLock { ($0.openFailure, $0.addresses) }
+    let reasons = [openFailure ?? addresses.failure].compactMap { $0 } + ClientLog.failures(of: addresses.hosts)
+    let reason = reasons.isEmpty ? "" : ": \(reasons.joined(separator: ", "))"
     let time = budget.map { " within \($0)" } ?? ""
-    return ZooKeeperError(
+    var error = ZooKeeperError(
       .connectionLoss,
       operation: "connect",
       detail: "no connection to any of \(self.serverList)\(time)\(reason)\(self.slowness)"
     )
+    error.isUnsent = true
+    return error
+  }
+
+  private func notRunning() -> ZooKeeperError {
+    let error = ZooKeeperError(.notRunning, operation: "connect")
+    let isFirst = self.state.withLock { state in
+      defer { state.hasSaidNotRunning = true }
+      return !state.hasSaidNotRunning
+    }
+    if isFirst { self.configuration.logger.warning("the ZooKeeper client is used but not running", metadata: ["error": "\(error)"]) }
+    return error
   }
 
   /// The C client derives its patience from the session timeout: a third for each server, a sixtieth between two rounds.
@@ -127,8 +143,13 @@ extension ZooKeeperClient {
     switch action {
     case .open(let generation):
       // At once the first time; a session that could not be opened is tried again after a while.
-      let delay: Duration = state.openFailure == nil ? .zero : .milliseconds(500)
-      state.pendingOpen = (generation, .now + delay)
+      var notBefore = ContinuousClock.now
+      if state.openFailure == nil {
+        state.addresses.expire(now: notBefore)
+      } else {
+        notBefore = max(notBefore + .milliseconds(500), state.addresses.nextLookup ?? notBefore)
+      }
+      state.pendingOpen = (generation, notBefore, isLookedUp: false)
       if let timer = state.timer { effects.steps.append { timer.poke() } }
     case .close:
       if let session = state.session { effects.steps.append { session.close() } }
@@ -148,6 +169,8 @@ extension ZooKeeperClient {
       self.answer(&state, .success(session), &effects)
     case .sessionSuspended:
       if let session = state.session { state.undelivered.append(.suspended(session)) }
+      state.addresses.expire(now: .now)
+      if let timer = state.timer { effects.steps.append { timer.poke() } }
     case .sessionEnded(_, let code):
       guard let session = state.session else { return }
       state.session = nil
@@ -184,6 +207,17 @@ extension ZooKeeperClient {
   }
 
   private func closeReason(_ code: ZooKeeperCode, _ state: State) -> ZooKeeperError {
+    if code == .invalidConfiguration {
+      return ZooKeeperError(
+        code,
+        operation: "connect",
+        detail: """
+          \(self.serverList) are several servers, but the one that answered is a stand-alone server: servers that are not one \
+          ensemble each grant the same lock. List all members as server.N in every server's configuration, or name one server, or \
+          set allowsStandaloneServers if nothing depends on it
+          """
+      )
+    }
     guard code == .authFailed else {
       return ZooKeeperError(code, operation: "connect", detail: state.openFailure)
     }
@@ -220,29 +254,94 @@ extension ZooKeeperClient {
 
   // MARK: - Timer thread
 
-  /// Opens a session that is to be opened, and looks at the present one.
+  /// Opens a session that is to be opened, looks up host names, and looks at the present session.
   ///
   /// - Returns: How long until the next call; nil: when poked.
   func tick() -> Duration? {
     let now = ContinuousClock.now
-    let (due, later, session) = self.state.withLock { state -> (UInt64?, ContinuousClock.Instant?, ZKSession?) in
-      guard let pending = state.pendingOpen else { return (nil, nil, state.session) }
-      guard pending.notBefore <= now else { return (nil, pending.notBefore, state.session) }
-      state.pendingOpen = nil
-      return (pending.generation, nil, state.session)
+    var work = Work()
+    let session = self.state.withLock { state in
+      work = Self.work(of: &state, now: now)
+      return state.session
     }
-    if let due { self.open(due) }
-    var wake = later
+    if let due = work.open { self.open(due) }
+    if !work.names.isEmpty { self.lookUp(work.names) }
+    var wake = work.wake
     if let next = session?.tick() { wake = min(wake ?? next, next) }
     return wake.map { max(.zero, ContinuousClock.now.duration(to: $0)) }
   }
 
+  private struct Work {
+    var open: UInt64?
+    var names: [String] = []
+    var wake: ContinuousClock.Instant?
+  }
+
+  private static func work(of state: inout State, now: ContinuousClock.Instant) -> Work {
+    var work = Work()
+    if let pending = state.pendingOpen {
+      if pending.notBefore > now {
+        work.wake = pending.notBefore
+      } else if pending.isLookedUp || state.addresses.names.isEmpty {
+        state.pendingOpen = nil
+        work.open = pending.generation
+      } else if !state.addresses.isLookingUp {
+        work.names = state.addresses.names
+      }
+    } else if state.session != nil, state.machine.phase == .suspended || state.machine.phase == .connecting,
+      let next = state.addresses.nextLookup
+    {
+      // Servers may have got other addresses, which is why they cannot be found.
+      if next > now { work.wake = next } else { work.names = state.addresses.names }
+    }
+    if !work.names.isEmpty { state.addresses.begin() }
+    return work
+  }
+
+  private func lookUp(_ names: [String]) {
+    let resolver = self.configuration.resolver
+    // Not on the timer thread, which must send heartbeats meanwhile.
+    let isStarted = detach { [weak self] in
+      var findings: ServerAddresses.Findings = [:]
+      for name in names { findings[name] = resolver.addresses(name) }
+      self?.lookedUp(findings)
+    }
+    guard !isStarted else { return }
+    let failure = HostResolver.Failure("the system has no thread to ask the name server with")
+    self.lookedUp(Dictionary(uniqueKeysWithValues: names.map { ($0, .failure(failure)) }))
+  }
+
+  private func lookedUp(_ findings: ServerAddresses.Findings) {
+    let (warning, session, hosts, timer) = self.state.withLock {
+      state -> (String?, ZKSession?, String, TimerThread?) in
+      let warns = state.addresses.finished(findings, now: .now)
+      state.pendingOpen?.isLookedUp = true
+      return (warns ? state.addresses.failure : nil, state.session, state.addresses.hosts, state.timer)
+    }
+    if let warning {
+      self.configuration.logger.warning("ZooKeeper servers' names", metadata: ["error": "\(warning)"])
+    }
+    session?.setServers(hosts)
+    timer?.poke()
+  }
+
   private func open(_ generation: UInt64) {
+    let (hosts, failure) = self.state.withLock { ($0.addresses.hosts, $0.addresses.failure) }
+    guard !hosts.isEmpty else {
+      self.openFailed(generation, failure ?? "no server has an address")
+      return
+    }
     let options = ZKSession.Options(
-      connectString: self.connectString,
+      hosts: hosts,
+      chroot: self.configuration.chroot,
       timeout: self.configuration.requestedTimeout,
       tls: self.configuration.tlsArgument,
       heartbeat: self.configuration.heartbeat,
+      tick: self.configuration.tick,
+      maximumRequestSize: self.configuration.maximumRequestSize,
+      pathLimits: self.configuration.pathLimits,
+      auditPause: self.configuration.auditPause,
+      refusesStandaloneServer: self.configuration.refusesStandaloneServer,
       credentials: { [weak self] in self?.state.withLock { $0.credentials } ?? [] }
     )
     let session = ZKSession(generation: generation, options: options) { [weak self] session, signal in
@@ -275,6 +374,26 @@ extension ZooKeeperClient {
     case .disconnected: self.perform { $0.machine.disconnected(session.generation) }
     case .expired: self.perform { $0.machine.expired(session.generation) }
     case .authenticationFailed: self.perform { $0.machine.authenticationFailed(session.generation) }
+    case .standalone: self.perform { $0.machine.refused(session.generation) }
+    case .stuck(let bytes):
+      self.configuration.logger.error(
+        """
+        the ZooKeeper session connects again and again without an answer: its watches seem to be more than the servers accept in \
+        one request; closing it and opening a new one
+        """,
+        metadata: ["zookeeper.watch-bytes": "\(bytes)"]
+      )
+      self.perform { $0.machine.expired(session.generation) }
+    case .ensembleUnknown(let code):
+      let isFirst = self.state.withLock { state in
+        defer { state.hasSaidEnsembleUnknown = true }
+        return !state.hasSaidEnsembleUnknown
+      }
+      guard isFirst else { return }
+      self.configuration.logger.notice(
+        "cannot tell whether the ZooKeeper servers are one ensemble; taking it for granted",
+        metadata: ["error": "\(code)"]
+      )
     case .closed: self.perform { $0.machine.sessionClosed(session.generation) }
     case .wakeTimer: self.state.withLock { $0.timer }?.poke()
     }
