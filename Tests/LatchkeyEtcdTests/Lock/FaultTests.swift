@@ -283,7 +283,7 @@ struct FaultTests {
     }
   }
 
-  @Test("a release deletes no key that another has put in the place of the holder's")
+  @Test("a release deletes no key that another has put in the place of the holder's, and reports the loss")
   func guardedDelete() async throws {
     let servers = try await TestServers.shared.value
     try await TestClient.with(servers) { other in
@@ -301,7 +301,12 @@ struct FaultTests {
         try await other.delete(key)
         let put = EtcdTxnRequest(then: [.put(Array(key.utf8), Array("another".utf8), lease: try other.lease)])
         _ = try await other.client.connections.call(EtcdMethods.txn, put, timeout: .seconds(5))
-        try await lease.release()
+        do throws(LockError) {
+          try await lease.release()
+          Issue.record("the release reported no loss")
+        } catch {
+          #expect(error.code == .lockLost)
+        }
         #expect(try await other.keys("\(name)/") == [key])
       }
     }
