@@ -108,11 +108,13 @@ public struct HeldLock: Sendable {
 extension LockError {
   /// A loss, with what to do about it.
   package static func lost(_ name: LockName, because reason: String, underlying: (any Error)? = nil) -> LockError {
-    LockError(
+    var error = LockError(
       .lockLost,
       name: name,
       message: "the lock was lost: \(reason); stop writing to what it protects and acquire it again",
       underlying: underlying
     )
+    error.lossReason = reason
+    return error
   }
 }

@@ -65,16 +65,67 @@ public struct LockError: Error, Sendable {
     }
   }
 
+  /// What an error says. Behind one reference: an error that is thrown by its type takes room in the frame of every call that
+  /// may throw it, and a task that waits for a lock keeps a dozen of those.
+  private struct Content: Sendable {
+    var code: Code
+    var name: LockName?
+    var message: String
+    var wait: Wait?
+    var underlying: (any Error)?
+    var lossReason: String?
+  }
+
+  private final class Box: Sendable {
+    let content: Content
+
+    init(_ content: Content) {
+      self.content = content
+    }
+  }
+
+  private var box: Box
+
+  private var content: Content {
+    get { self.box.content }
+    set { self.box = Box(newValue) }
+  }
+
   /// The kind of failure.
-  public var code: Code
+  public var code: Code {
+    get { self.content.code }
+    set { self.content.code = newValue }
+  }
+
   /// The lock, where one was meant.
-  public var name: LockName?
+  public var name: LockName? {
+    get { self.content.name }
+    set { self.content.name = newValue }
+  }
+
   /// One sentence: what happened and what to do next. Holds no password.
-  public var message: String
+  public var message: String {
+    get { self.content.message }
+    set { self.content.message = newValue }
+  }
+
   /// What is known about a wait that ended without a grant.
-  public var wait: Wait?
+  public var wait: Wait? {
+    get { self.content.wait }
+    set { self.content.wait = newValue }
+  }
+
   /// The backend's own error, where there is one.
-  public var underlying: (any Error)?
+  public var underlying: (any Error)? {
+    get { self.content.underlying }
+    set { self.content.underlying = newValue }
+  }
+
+  /// Why the lock was lost, for programs with words of their own around it; nil if it was not.
+  package var lossReason: String? {
+    get { self.content.lossReason }
+    set { self.content.lossReason = newValue }
+  }
 
   /// Makes an error.
   ///
@@ -91,11 +142,7 @@ public struct LockError: Error, Sendable {
     wait: Wait? = nil,
     underlying: (any Error)? = nil
   ) {
-    self.code = code
-    self.name = name
-    self.message = message
-    self.wait = wait
-    self.underlying = underlying
+    self.box = Box(Content(code: code, name: name, message: message, wait: wait, underlying: underlying))
   }
 }
 

@@ -1,7 +1,7 @@
 internal import Latchkey
 
 /// The part of a contention that runs in one process.
-struct Contention: Sendable {
+final class Contention: Sendable {
   let plan: ContendPlan
   let board: Board
 
@@ -24,13 +24,12 @@ struct Contention: Sendable {
   private func workers(of lock: (any DistributedLock)?) async -> Tally {
     let total = SharedTally()
     let gate = Gate(self.plan.workers)
-    await withTaskGroup { group in
+    await withDiscardingTaskGroup { group in
       for place in 0..<self.plan.workers {
         group.addTask {
           let index = self.plan.process * self.plan.workers + place
-          var worker = Worker(plan: self.plan, index: index, board: self.board, lock: lock)
           _ = await gate.arrive()
-          await worker.run(into: total.value)
+          await Worker(self, index: index, lock: lock, total: total).run()
         }
       }
     }

@@ -1,64 +1,78 @@
 internal import Latchkey
 
 /// One task of a contention: asks for the lock again and again, and adds one to the counter each time it has it.
-struct Worker: Sendable {
-  let plan: ContendPlan
+///
+/// An object, and what happens after an answer stands in functions that do not wait: a hundred thousand of them may wait at once,
+/// each with the frames of its calls.
+final class Worker {
+  private let contention: Contention
   /// The place among all workers of all processes.
-  let index: Int
-  let board: Board
+  private let index: Int
   /// Nil where no lock is taken.
-  let lock: (any DistributedLock)?
+  private let lock: (any DistributedLock)?
+  private let total: SharedTally
+  private let samples = Samples()
 
-  private var samples = Samples()
+  private var board: Board { self.contention.board }
 
-  init(plan: ContendPlan, index: Int, board: Board, lock: (any DistributedLock)?) {
-    self.plan = plan
+  init(_ contention: Contention, index: Int, lock: (any DistributedLock)?, total: SharedTally) {
+    self.contention = contention
     self.index = index
-    self.board = board
     self.lock = lock
+    self.total = total
   }
 
-  /// Does all attempts, or those until the task is cancelled, and adds what it measured to the total.
-  mutating func run(into total: borrowing Locked<Tally>) async {
+  /// Makes all attempts, or those until the task is cancelled, and adds what it measured to the total.
+  func run() async {
     self.samples.start()
-    for _ in 0..<self.plan.count {
-      guard !Task.isCancelled, await self.attempt(total) else { break }
-      if self.samples.isFull { self.samples.flush(into: total) }
+    for _ in 0..<self.contention.plan.count {
+      guard !Task.isCancelled, await self.attempt() else { break }
+      if self.samples.isFull { self.samples.flush(into: self.total.value) }
     }
     self.samples.end()
     self.board.finish()
-    self.samples.flush(into: total)
+    self.samples.flush(into: self.total.value)
   }
 
   /// - Returns: Whether to go on.
-  private mutating func attempt(_ total: borrowing Locked<Tally>) async -> Bool {
+  private func attempt() async -> Bool {
     guard let lock else {
       await self.addWithoutLock()
       return true
     }
-    let (board, hold, index) = (self.board, self.plan.hold, self.index)
-    let ask: Samples.Ask = self.plan.mode == .lock ? .wait(self.plan.wait) : .once
-    let tells = self.plan.tellsOutcomes
     let asked = Uptime.nanoseconds
     var token: String?
-    let attempt = await self.samples.attempt(ask, for: lock) { held in
-      if tells { token = held.token?.description }
-      board.holder = index
-      let kept = await Self.add(under: held, to: board, hold: hold)
-      // After a loss it may be somebody else's.
-      if board.holder == index { board.holder = nil }
-      board.note(worker: index, granted: true)
-      return kept
-    }
-    if tells {
+    let attempt = await self.samples.attempt(self.ask, for: lock) { held in await self.use(held, token: &token) }
+    let goesOn = self.note(attempt, asked: asked, token: token)
+    if case .busy = attempt { await Task.yield() }
+    return goesOn
+  }
+
+  private var ask: Samples.Ask {
+    self.contention.plan.mode == .lock ? .wait(self.contention.plan.wait) : .once
+  }
+
+  /// - Returns: False if the lease was lost before the addition could be written.
+  private func use(_ held: HeldLock, token: inout String?) async -> Bool {
+    if self.contention.plan.tellsOutcomes { token = held.token?.description }
+    self.board.holder = self.index
+    let kept = await self.add(under: held)
+    // After a loss it may be somebody else's.
+    if self.board.holder == self.index { self.board.holder = nil }
+    self.board.note(worker: self.index, granted: true)
+    return kept
+  }
+
+  /// - Returns: Whether to go on.
+  private func note(_ attempt: Samples.Attempt, asked: UInt64, token: String?) -> Bool {
+    if self.contention.plan.tellsOutcomes {
       let outcome = self.outcome(of: attempt, asked: asked, token: token)
-      total.withLock { total in total.outcomes.append(outcome) }
+      self.total.value.withLock { total in total.outcomes.append(outcome) }
     }
     switch attempt {
     case .granted: return true
     case .busy:
       self.board.note(worker: self.index, granted: false)
-      await Task.yield()
       return true
     case .cancelled, .failed: return false
     }
@@ -76,20 +90,22 @@ struct Worker: Sendable {
   }
 
   /// - Returns: False if the lease was lost before the addition could be written.
-  private static func add(under held: HeldLock, to board: Board, hold: Duration) async -> Bool {
-    if let token = held.token, held.isHeld { board.note(token) }
-    let value = board.counter
+  private func add(under held: HeldLock) async -> Bool {
+    if let token = held.token, held.isHeld { self.board.note(token) }
+    let value = self.board.counter
+    let hold = self.contention.plan.hold
     // A cancelled sleep ends early: the addition is then written all the same, as the grant still stands.
     if hold > .zero { try? await Task.sleep(for: hold) }
     guard held.isHeld else { return false }
-    board.counter = value + 1
+    self.board.counter = value + 1
     return true
   }
 
-  private mutating func addWithoutLock() async {
+  private func addWithoutLock() async {
     let start = Uptime.nanoseconds
     let value = self.board.counter
-    if self.plan.hold > .zero { try? await Task.sleep(for: self.plan.hold) } else { await Task.yield() }
+    let hold = self.contention.plan.hold
+    if hold > .zero { try? await Task.sleep(for: hold) } else { await Task.yield() }
     self.board.counter = value + 1
     self.samples.noteAddition(hold: Uptime.nanoseconds - start)
     self.board.note(worker: self.index, granted: true)

@@ -1,7 +1,9 @@
 internal import Latchkey
 
 /// What one worker measures. Times are kept in arrays while the clock matters, and put into histograms now and then.
-struct Samples: Sendable {
+///
+/// An object, so that it takes no room in the frames of a task that waits for its lock: there may be a hundred thousand of them.
+final class Samples {
   /// How a worker asks for a lock.
   enum Ask: Sendable {
     /// Takes it only if it is free.
@@ -24,9 +26,9 @@ struct Samples: Sendable {
   private var latencies: [UInt64] = []
   private var holds: [UInt64] = []
 
-  mutating func start() { self.tally.start = Uptime.nanoseconds }
+  func start() { self.tally.start = Uptime.nanoseconds }
 
-  mutating func end() { self.tally.end = Uptime.nanoseconds }
+  func end() { self.tally.end = Uptime.nanoseconds }
 
   /// Whether it is time to put the times into histograms.
   var isFull: Bool { self.holds.count >= 4096 || self.latencies.count >= 4096 }
@@ -37,31 +39,18 @@ struct Samples: Sendable {
   ///   - ask: Whether to wait.
   ///   - lock: The lock.
   ///   - body: Adds to what the lock protects; false if the lease was lost before the addition could be written.
-  mutating func attempt(
+  func attempt(
     _ ask: Ask,
     for lock: any DistributedLock,
     _ body: (HeldLock) async -> Bool
   ) async -> Attempt {
+    let asked = Uptime.nanoseconds
     do throws(LockError) {
-      let asked = Uptime.nanoseconds
       guard let lease = try await Self.lease(of: lock, ask) else {
         self.tally.failedTries += 1
         return .busy(asked: asked, answered: Uptime.nanoseconds)
       }
-      let granted = Uptime.nanoseconds
-      self.tally.acquisitions += 1
-      if lease.held.token != nil { self.tally.grantsHadTokens = true }
-      let kept = await body(lease.held)
-      let done = Uptime.nanoseconds
-      if kept { self.tally.additions += 1 } else { self.tally.lostLeases += 1 }
-      self.latencies.append(granted - asked)
-      self.holds.append(done - granted)
-      do throws(LockError) {
-        try await lease.release()
-      } catch  where error.code == .lockLost {
-        if kept { self.tally.lostLeases += 1 }
-      }
-      return .granted(from: granted, until: done)
+      return try await self.hold(lease, since: asked, body)
     } catch  where error.code == .cancelled {
       return .cancelled
     } catch {
@@ -70,8 +59,30 @@ struct Samples: Sendable {
     }
   }
 
+  /// Does something under a lease, and gives it back. Apart from the wait, whose frame is to stay small.
+  private func hold(
+    _ lease: consuming Lease,
+    since asked: UInt64,
+    _ body: (HeldLock) async -> Bool
+  ) async throws(LockError) -> Attempt {
+    let granted = Uptime.nanoseconds
+    self.tally.acquisitions += 1
+    if lease.held.token != nil { self.tally.grantsHadTokens = true }
+    let kept = await body(lease.held)
+    let done = Uptime.nanoseconds
+    if kept { self.tally.additions += 1 } else { self.tally.lostLeases += 1 }
+    self.latencies.append(granted - asked)
+    self.holds.append(done - granted)
+    do throws(LockError) {
+      try await lease.release()
+    } catch  where error.code == .lockLost {
+      if kept { self.tally.lostLeases += 1 }
+    }
+    return .granted(from: granted, until: done)
+  }
+
   /// Notes an addition that was made without any lock.
-  mutating func noteAddition(hold: UInt64) {
+  func noteAddition(hold: UInt64) {
     self.latencies.append(0)
     self.holds.append(hold)
     self.tally.acquisitions += 1
@@ -79,12 +90,12 @@ struct Samples: Sendable {
   }
 
   /// Notes how long an answer took that was no grant.
-  mutating func note(latency: UInt64) { self.latencies.append(latency) }
+  func note(latency: UInt64) { self.latencies.append(latency) }
 
-  mutating func note(error: any Error) { self.tally.note(error: error) }
+  func note(error: any Error) { self.tally.note(error: error) }
 
   /// Adds what was measured to the total, and goes on from nothing.
-  mutating func flush(into total: borrowing Locked<Tally>) {
+  func flush(into total: borrowing Locked<Tally>) {
     let (tally, latencies, holds) = (self.tally, self.latencies, self.holds)
     total.withLock { total in
       total.add(tally)

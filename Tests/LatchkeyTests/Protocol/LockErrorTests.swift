@@ -84,4 +84,16 @@ struct LockErrorTests {
     #expect(LockBackend(kind: "redis", instance: "h:6379").description == "redis(h:6379)")
     #expect(LockBackend(kind: "redis", instance: "a") != LockBackend(kind: "redis", instance: "b"))
   }
+
+  @Test("a copy that is changed leaves the other as it was, and an error is as wide as a reference")
+  func copies() throws {
+    let error = LockError.lost(try LockName("orders"), because: "its node was deleted")
+    var other = error
+    other.message = "gone"
+    other.wait = LockError.Wait(place: 1)
+    #expect(error.message.hasPrefix("the lock was lost: its node was deleted; ") && error.wait == nil)
+    #expect(other.message == "gone" && other.wait?.place == 1 && other.code == .lockLost)
+    #expect(error.lossReason == "its node was deleted")
+    #expect(MemoryLayout<LockError>.size == MemoryLayout<AnyObject>.size)
+  }
 }

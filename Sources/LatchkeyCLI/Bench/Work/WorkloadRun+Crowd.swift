@@ -29,7 +29,7 @@ extension WorkloadRun {
   }
 
   private func holdBack(_ crowd: Crowd) async {
-    var holder = Samples()
+    let holder = Samples()
     let attempt = await holder.attempt(.wait(self.workload.patience), for: self.locks[0]) { held in
       _ = await crowd.gate.arrive()
       for await _ in crowd.allHaveAsked {}
@@ -47,7 +47,7 @@ extension WorkloadRun {
   /// - Returns: When the waiter had the lock.
   private func wait(in crowd: Crowd) async -> UInt64? {
     guard await crowd.gate.arrive() else { return nil }
-    var samples = Samples()
+    let samples = Samples()
     crowd.noteAsking()
     let attempt = await samples.attempt(.wait(self.workload.patience), for: self.locks[0]) {
       self.sections[0].visit($0)

@@ -52,7 +52,7 @@ struct WorkloadRun: Sendable {
 
   /// - Returns: How often the worker had a lock.
   private func takeTurns(worker: Int, visitingAll: Bool) async -> Int {
-    var samples = Samples()
+    let samples = Samples()
     var random = Scatter(seed: UInt64(worker) + 1)
     var recorder = self.timeline.recorder(worker: worker, after: UInt64(self.limit.nanoseconds) / 2)
     var grants = 0
@@ -85,7 +85,7 @@ struct WorkloadRun: Sendable {
   private func tryWhileHeld() async -> BenchRun {
     do {
       try await self.target.withLocks { other in
-        var holder = Samples()
+        let holder = Samples()
         let lock = other.lock(self.locks[0].name)
         let attempt = await holder.attempt(.wait(self.workload.patience), for: lock) { _ in
           await self.tryAgainAndAgain()
@@ -102,7 +102,7 @@ struct WorkloadRun: Sendable {
   }
 
   private func tryAgainAndAgain() async {
-    var samples = Samples()
+    let samples = Samples()
     samples.start()
     let end = Uptime.nanoseconds + UInt64(self.limit.nanoseconds)
     var goesOn = true
