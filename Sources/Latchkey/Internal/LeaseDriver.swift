@@ -1,3 +1,5 @@
+package import Logging
+
 /// What a backend does for a granted lease. One driver may serve many grants (the in-process locks do, to allocate nothing per
 /// grant); `grant` then tells them apart.
 package protocol LeaseDriver: AnyObject, Sendable {
@@ -63,4 +65,7 @@ extension LeaseDriver {
 package enum LeaseEnding: Sendable {
   case released
   case lost(LockError)
+
+  /// The log record of a loss, on every backend.
+  package static let lossRecord: Logger.Message = "the lock was lost while it was held"
 }

@@ -98,8 +98,6 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     return Lease(driver: self, grant: self.grant, token: self.token)
   }
 
-  private static var lossText: String { "the lock was lost while it was held" }
-
   private var metadata: Logger.Metadata { .lock(self.name, self.backend, self.token) }
 
   /// Ends the lease as lost.
@@ -109,10 +107,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   package func lose(because reason: String) -> Bool {
     let isFirst = self.finish(.lost(.lost(self.name, because: reason))) == nil
     if isFirst {
-      self.owner.logger.warning(
-        "\(Self.lossText)",
-        metadata: self.metadata.and(["reason": "\(reason)"])
-      )
+      self.owner.logger.warning(LeaseEnding.lossRecord, metadata: self.metadata.and(["reason": "\(reason)"]))
     }
     return isFirst
   }
@@ -192,7 +187,8 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
       pending = try await self.owner.release(self)
     } catch {
       if case .lost(let loss) = before { throw loss }
-      self.owner.logger.warning("\(Self.lossText)", metadata: self.metadata.and(["reason": "\(error.message)"]))
+      let reason = error.lossReason ?? error.message
+      self.owner.logger.warning(LeaseEnding.lossRecord, metadata: self.metadata.and(["reason": "\(reason)"]))
       throw error
     }
     if case .lost(let loss) = before { throw loss }

@@ -23,10 +23,10 @@ struct RunSession: Sendable {
   /// Waits for the lock, runs the command, and gives the lock back.
   ///
   /// - Returns: How it ended; nil if all went well.
-  func run(_ servers: BackendSession) async throws -> CommandFailure? {
+  func run(_ locks: any LockProvider) async throws -> CommandFailure? {
     let note = Task { await self.noteWait() }
     defer { note.cancel() }
-    let lease = try await servers.locks.lock(self.name).acquire(within: self.budget.left)
+    let lease = try await locks.lock(self.name).acquire(within: self.budget.left)
     note.cancel()
     let result: Result<Supervisor.Outcome, any Error>
     do {
@@ -34,16 +34,21 @@ struct RunSession: Sendable {
     } catch {
       result = .failure(error)
     }
-    // Else it may be lost after the last look: then it is not certain that the command ended in time.
+    // The lock may have been lost since the last look: then it is not certain that the command ended in time.
     var lossAtEnd: LockError?
-    let release = ReturnedLock(name: self.name, token: lease.held.token, remaining: lease.held.remaining)
-    do throws(LockError) { try await lease.release() } catch { lossAtEnd = error }
-    if lossAtEnd == nil, let trouble = await release.trouble(servers) { Console.note(trouble) }
+    // What becomes of it from here on is said once, below.
+    CommandLog.Sink.console.leaveOutLocks()
+    do throws(LockError) {
+      // This process ends now: it has no background in which a release could be finished.
+      if let pending = try await lease.releaseReporting() { Console.note(self.text(of: pending)) }
+    } catch {
+      lossAtEnd = error
+    }
     let outcome = try result.get()
     guard case .ended(let change, let group) = outcome else { return CommandFailure(code: RunStatus.lockLost, nil) }
     await self.noteLeftBehind(of: group)
-    if let lossAtEnd, lossAtEnd.code == .lockLost {
-      return CommandFailure(code: RunStatus.lockLost, "\(lossAtEnd); the command has ended, perhaps not in time")
+    if let lossAtEnd {
+      return CommandFailure(code: RunStatus.lockLost, "\(lossAtEnd.loss); the command has ended, perhaps not in time")
     }
     switch change {
     case .killed(let number): return CommandFailure(.signal(number), nil)
@@ -51,6 +56,12 @@ struct RunSession: Sendable {
     case .exited(let code): return CommandFailure(code: code, nil)
     case .stopped: return CommandFailure(code: RunStatus.ours, nil)
     }
+  }
+
+  /// What a release that the backend has not confirmed means for others.
+  private func text(of pending: PendingRelease) -> String {
+    let end = pending.standsFor.map { "up to \(LockTable.time($0))" } ?? "until its session ends"
+    return "the lock \"\(self.name)\" could not be given back (\(pending.reason)); others wait for it \(end)"
   }
 
   /// Tells people at a terminal why nothing happens, when nothing has for a while.
@@ -131,5 +142,13 @@ struct RunSession: Sendable {
       code: error.code == ENOENT ? RunStatus.notFound : RunStatus.notExecutable,
       "\(error); \(advice)"
     )
+  }
+}
+
+extension LockError {
+  /// A loss without the advice, which is for programs that hold locks themselves.
+  var loss: String {
+    guard let reason = self.lossReason else { return self.description }
+    return "the lock\(self.name.map { " \"\($0)\"" } ?? "") was lost: \(reason)"
   }
 }

@@ -76,7 +76,7 @@ struct Supervisor: Sendable {
           // It may have gone on, and ended, while this process stood still: then nobody has said yet that the lock was gone.
           guard !held.isHeld, let error = await held.lost else { return .ended(change, group: child.pid) }
           self.onLoss()
-          Console.note("\(error); the command has ended, perhaps not in time")
+          Console.note("\(error.loss); the command has ended, perhaps not in time")
           self.terminate(child)
           await self.endGroup(of: child, by: .now.advanced(by: self.grace))
           return .lost(error)
@@ -87,7 +87,7 @@ struct Supervisor: Sendable {
         case .lost(let error):
           loss = (error, .now.advanced(by: self.grace))
           self.onLoss()
-          Console.note("\(error); ending the command")
+          Console.note("\(error.loss); ending the command")
           self.terminate(child)
           group.addTask {
             if (try? await Task.sleep(for: self.grace)) != nil { feed.yield(.graceOver) }

@@ -108,6 +108,8 @@ struct RunCommand: AsyncParsableCommand {
     // What can be known now is not found out after a wait of hours.
     let folder = try self.look(before: url)
     let backend = try Backends.backend(for: url)
+    // What it means for the command is said by the session.
+    CommandLog.Sink.console.leaveOut(LeaseEnding.lossRecord)
     let signals = RunSignals()
     try signals.watch()
     let around = HeldAround()
@@ -133,8 +135,7 @@ struct RunCommand: AsyncParsableCommand {
     let failure: CommandFailure?
     do {
       failure = try await signals.run {
-        try await backend.withSession(at: lock, tick: tick) { servers in try await session.run(servers)
-        }
+        try await backend.withLocks(at: lock, tick: tick) { locks in try await session.run(locks) }
       }
     } catch {
       if let signal = signals.first { throw CommandFailure(.signal(signal), nil) }

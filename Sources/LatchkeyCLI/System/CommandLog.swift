@@ -5,9 +5,15 @@ internal import Logging
 struct CommandLog: LogHandler {
   /// Where the sentences go. Several locks and connections may have the same to say, again and again: it is said once.
   final class Sink: Sendable {
+    private struct LeftOut {
+      var messages: Set<String> = []
+      var locks = false
+    }
+
     static let console = Sink { Console.note($0) }
 
     private let repetitions = Locked(Repetitions())
+    private let leftOut = Locked(LeftOut())
     private let say: @Sendable (String) -> Void
 
     init(_ say: @escaping @Sendable (String) -> Void) {
@@ -17,6 +23,18 @@ struct CommandLog: LogHandler {
     func note(_ sentence: String, about subject: String?, at now: ContinuousClock.Instant = .now) {
       guard self.repetitions.withLock({ $0.isNew(sentence, at: now) }) else { return }
       self.say(subject.map { "\($0): \(sentence)" } ?? sentence)
+    }
+
+    /// Leaves out a message of the libraries from now on: the command reports that itself.
+    func leaveOut(_ message: Logger.Message) {
+      self.leftOut.withLock { leftOut in _ = leftOut.messages.insert("\(message)") }
+    }
+
+    /// Leaves out whatever the libraries say about a lock from now on.
+    func leaveOutLocks() { self.leftOut.withLock { $0.locks = true } }
+
+    fileprivate func leavesOut(_ message: Logger.Message, isAboutLock: Bool) -> Bool {
+      self.leftOut.withLock { $0.locks && isAboutLock || $0.messages.contains("\(message)") }
     }
   }
 
@@ -40,6 +58,7 @@ struct CommandLog: LogHandler {
     if let own = event.metadata { metadata.merge(own) { $1 } }
     if let error = event.error, metadata["error"] == nil { metadata["error"] = "\(error)" }
     let subject = metadata["lock.name"].map { "lock \"\($0)\"" }
+    if self.sink.leavesOut(event.message, isAboutLock: subject != nil) { return }
     self.sink.note(Self.sentence("\(event.message)", metadata), about: subject)
   }
 

@@ -29,6 +29,20 @@ struct CommandLogTests {
     )
   }
 
+  @Test("what the command reports itself is left out")
+  func leftOut() {
+    let said = Locked<[String]>([])
+    let sink = CommandLog.Sink { sentence in said.withLock { $0.append(sentence) } }
+    let logger = Logger(label: "redis") { _ in CommandLog(sink: sink) }
+    sink.leaveOut("the lock was lost")
+    logger.warning("the lock was lost", metadata: ["lock.name": "orders"])
+    logger.warning("a renewal was refused", metadata: ["lock.name": "orders"])
+    sink.leaveOutLocks()
+    logger.warning("a release was refused", metadata: ["lock.name": "orders"])
+    logger.warning("a connection was lost")
+    #expect(said.withLock { $0 } == ["lock \"orders\": a renewal was refused", "a connection was lost"])
+  }
+
   @Test("a sentence is said once, whatever its numbers and its lock, until it has been gone for a while")
   func repetitions() {
     var repetitions = Repetitions()
