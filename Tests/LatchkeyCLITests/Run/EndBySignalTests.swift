@@ -11,33 +11,29 @@ import Darwin
 
 @Suite("A command that a signal ends", .timeLimit(.minutes(2)))
 struct EndBySignalTests {
-  private let folder: LatchkeyCLI.TemporaryFolder
-  private let said: String
+  private let scratch: Scratch
 
   init() throws {
-    self.folder = try LatchkeyCLI.TemporaryFolder()
-    self.said = self.folder.file("said")
+    self.scratch = try Scratch()
   }
-
-  private var lines: [String] { (contents(of: self.said) ?? "").split(separator: "\n").map(String.init) }
 
   @Test("ends of that signal, so that Ctrl-C also ends the shell's loop around it")
   func loop() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedRedis.url("signals/loop")
     let loop =
       "for i in 1 2 3; do \"$0\" run \"$1\" -- sh -c 'echo up >>\"$SAID\"; exec sleep 30'; echo next >>\"$SAID\"; done"
     let bash = try LatchkeyCLI.ChildProcess.spawn(
       ["bash", "-c", loop, Latchkey.path, url],
-      settings: ["SAID": self.said],
+      settings: self.scratch.settings,
       group: .own
     )
-    #expect(try await eventually { self.lines.contains("up") })
+    #expect(try await eventually { self.scratch.lines.contains("up") })
     // As a terminal does: to the shell and to what it waits for.
     bash.signal(SIGINT, group: true)
-    let ended = try await eventually { !isAlive(bash.pid) || self.lines.count > 1 }
+    let ended = try await eventually { !isAlive(bash.pid) || self.scratch.lines.count > 1 }
     #expect(ended)
-    #expect(self.lines == ["up"])
+    #expect(self.scratch.lines == ["up"])
     bash.signal(SIGKILL, group: true)
     #expect(await bash.wait() == .killed(by: SIGINT))
   }
@@ -51,14 +47,14 @@ struct EndBySignalTests {
   )
   func subcommands(arguments: [String]) async throws {
     let url = try await SharedRedis.url("signals/\(arguments[0])")
-    let folder = self.folder
-    defer { folder.remove() }
-    let command = try Latchkey(arguments.map { $0 == "URL" ? url : $0 }, settings: ["TMPDIR": folder.path])
+    let scratch = self.scratch
+    defer { scratch.remove() }
+    let command = try Latchkey(arguments.map { $0 == "URL" ? url : $0 }, settings: scratch.settings)
     // When it has begun: what it holds, serves or shows.
     let server = try await SharedRedis.server
     let works = try await eventually {
       switch arguments[0] {
-      case "serve": !entries(of: folder.path).isEmpty
+      case "serve": !scratch.entries.isEmpty
       case "inspect": true
       case "bench": try await !server.command("KEYS", "signals/bench*").isEmpty
       default: try await server.command("GET", "signals/\(arguments[0])") != [nil]
@@ -72,12 +68,12 @@ struct EndBySignalTests {
     command.process.signal(SIGINT)
     let outcome = await command.outcome()
     #expect(outcome.end == .killed(by: SIGINT), "\(outcome.errorText)")
-    #expect(entries(of: folder.path) == [])
+    #expect(scratch.entries == [])
   }
 
   @Test("of the one that ended the command under the lock", arguments: [SIGTERM, SIGKILL, SIGSEGV])
   func ofTheCommand(number: Int32) async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedRedis.url("signals/command\(number)")
     let outcome = try await Latchkey.call("run", url, "--", "sh", "-c", "kill -\(number) $$")
     #expect(outcome.end == .killed(by: number))
@@ -86,19 +82,20 @@ struct EndBySignalTests {
 
   @Test("but a status above 128 of the command stays a status")
   func status() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedRedis.url("signals/status")
     #expect(try await Latchkey.call("run", url, "--", "sh", "-c", "exit 130").end == .exited(130))
   }
 
   @Test("ends of it although latchkey itself is the one who waits")
   func waiting() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedRedis.url("signals/waiting")
     let server = try await SharedRedis.server
     try await server.command("SET", "signals/waiting", "another", "PX", "600000")
     let waiter = try Latchkey(["run", url, "--", "true"])
-    try await Task.sleep(for: .milliseconds(200))
+    // It has asked when it listens for the release.
+    #expect(try await eventually { try await server.command("PUBSUB", "CHANNELS", "*signals/waiting*") != [] })
     waiter.process.signal(SIGTERM)
     #expect(await waiter.outcome().end == .killed(by: SIGTERM))
   }

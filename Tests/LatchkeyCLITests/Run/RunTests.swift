@@ -11,34 +11,30 @@ import Darwin
 
 @Suite("latchkey run", .timeLimit(.minutes(2)))
 struct RunTests {
-  private let folder: LatchkeyCLI.TemporaryFolder
-  private let said: String
+  private let scratch: Scratch
 
   init() throws {
-    self.folder = try LatchkeyCLI.TemporaryFolder()
-    self.said = self.folder.file("said")
+    self.scratch = try Scratch()
   }
 
   /// Starts a shell script under a lock. It may say things into `$SAID`; latchkey makes its files in this test's folder.
   private func start(_ url: String, options: [String] = [], _ script: String) throws -> Latchkey {
     try Latchkey(
       ["run"] + SharedZooKeeper.timing + options + [url, "--", "/bin/sh", "-c", script],
-      settings: ["SAID": self.said, "TMPDIR": self.folder.path, "LATCHKEY_PASSWORD": nil]
+      settings: self.scratch.settings.merging(["LATCHKEY_PASSWORD": nil]) { old, _ in old }
     )
   }
 
   /// Runs a shell script without latchkey.
   private func shell(_ script: String) throws -> LatchkeyCLI.ChildProcess {
-    try LatchkeyCLI.ChildProcess.spawn(["/bin/sh", "-c", script], settings: ["SAID": self.said])
+    try LatchkeyCLI.ChildProcess.spawn(["/bin/sh", "-c", script], settings: self.scratch.settings)
   }
 
-  private var lines: [String] { (contents(of: self.said) ?? "").split(separator: "\n").map(String.init) }
-
-  private func hears(_ line: String) async throws -> Bool { try await eventually { self.lines.contains(line) } }
+  private func hears(_ line: String) async throws -> Bool { try await eventually { self.scratch.lines.contains(line) } }
 
   @Test("the command knows the lock's name, token and deadline, and no password")
   func environment() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("app/environment%20x")
     let script = """
       echo "$LATCHKEY_NAME"; echo "$LATCHKEY_TOKEN"; cat "$LATCHKEY_DEADLINE_FILE"; cut -d' ' -f1 /proc/uptime
@@ -56,15 +52,15 @@ struct RunTests {
     // What this test process passes on to any child, such as `ls` itself with the folder it reads, is no leak of latchkey's.
     let direct = try self.shell("ls /proc/self/fd | tr '\\n' ' ' >$SAID")
     #expect(await direct.wait() == .exited(0))
-    let inherited = Set((self.lines.first ?? "").split(separator: " "))
+    let inherited = Set((self.scratch.lines.first ?? "").split(separator: " "))
     #expect(Set(outcome.output[6].split(separator: " ")).subtracting(inherited).count <= 1)
-    unlink(self.said)
-    #expect(entries(of: self.folder.path) == [])
+    unlink(self.scratch.said)
+    #expect(self.scratch.entries == [])
   }
 
   @Test("the deadline file moves on while the lock is held")
   func deadlineMoves() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let script = """
       first=$(cat "$LATCHKEY_DEADLINE_FILE")
       while [ "$(cat "$LATCHKEY_DEADLINE_FILE")" = "$first" ]; do sleep 0.05; done
@@ -81,7 +77,7 @@ struct RunTests {
     ]
   )
   func status(command: String, status: Int32) async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("status\(status)-\(command.utf8.count)")
     let parts = command.split(separator: "'")
     let words = parts[0].split(separator: " ").map(String.init) + parts.dropFirst().map(String.init)
@@ -92,7 +88,7 @@ struct RunTests {
 
   @Test("the command reads latchkey's standard input")
   func input() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let command = try self.start(try await SharedZooKeeper.url("input"), "cat")
     Descriptors.write("hello\n", to: command.input)
     #expect(await command.outcome().output == ["hello"])
@@ -103,7 +99,7 @@ struct RunTests {
     arguments: ["--try", "--wait=150ms"]
   )
   func exclusion(option: String) async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("exclusion\(option)")
     let holder = try self.start(url, options: ["--label", "first"], "echo up >>$SAID; cat")
     #expect(try await self.hears("up"))
@@ -120,23 +116,26 @@ struct RunTests {
     #expect(await holder.outcome().status == 0)
     let third = await (try self.start(url, options: [option], "true")).outcome()
     #expect(third.status == 0)
-    #expect(self.lines == ["up"])
+    #expect(self.scratch.lines == ["up"])
   }
 
   @Test("a signal ends the wait and leaves nothing behind")
   func signalWhileWaiting() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("waiting")
     let holder = try self.start(url, "echo up >>$SAID; cat")
     #expect(try await self.hears("up"))
     let waiter = try self.start(url, "echo second >>$SAID")
-    // Whether it has come to its wait or not: the outcome is the same.
-    try await Task.sleep(for: .milliseconds(300))
+    let waits = try await eventually(within: .seconds(30)) {
+      let look = await (try Latchkey(["inspect", "--json", url] + SharedZooKeeper.timing)).outcome()
+      return look.output.joined().contains(#""place":1"#)
+    }
+    #expect(waits)
     waiter.process.signal(SIGTERM)
     #expect(await waiter.outcome().status == 143)
     _ = await holder.outcome()
     #expect(await (try self.start(url, options: ["--try"], "true")).outcome().status == 0)
-    #expect(self.lines == ["up"])
+    #expect(self.scratch.lines == ["up"])
   }
 
   @Test(
@@ -144,7 +143,7 @@ struct RunTests {
     arguments: [SIGTERM, SIGINT, SIGHUP]
   )
   func signalWhileRunning(number: Int32) async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("running\(number)")
     let holder = try self.start(
       url,
@@ -153,30 +152,30 @@ struct RunTests {
     #expect(try await self.hears("up"))
     holder.process.signal(number)
     #expect(await holder.outcome().status == 3)
-    #expect(self.lines == ["up", "got"])
+    #expect(self.scratch.lines == ["up", "got"])
     #expect(await (try self.start(url, options: ["--try"], "true")).outcome().status == 0)
-    #expect(entries(of: self.folder.path) == ["said"])
+    #expect(self.scratch.entries == ["said"])
   }
 
   @Test("the command is ended if latchkey is killed outright")
   func killed() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let holder = try self.start(
       try await SharedZooKeeper.url("killed"),
       options: ["--grace", "1s"],
       "trap '' TERM; echo $$ >>$SAID; while :; do sleep 0.1; done"
     )
-    #expect(try await eventually { self.lines.count == 1 })
-    let command = try #require(Int32(self.lines[0]))
+    #expect(try await eventually { self.scratch.lines.count == 1 })
+    let command = try #require(Int32(self.scratch.lines[0]))
     holder.process.signal(SIGKILL)
     #expect(try await eventually { !isAlive(command) })
     #expect(await holder.outcome().status == 137)
-    #expect(try await eventually { entries(of: self.folder.path) == ["said"] })
+    #expect(try await eventually { self.scratch.entries == ["said"] })
   }
 
   @Test("the command is ended with status 122 when latchkey wakes up after the deadline")
   func wokenTooLate() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("woken")
     let holder = try self.start(
       url,
@@ -186,17 +185,17 @@ struct RunTests {
     holder.process.signal(SIGSTOP)
     // When somebody else gets the lock, the session of the stopped process is surely over.
     #expect(await (try self.start(url, "echo other >>$SAID")).outcome().status == 0)
-    #expect(self.lines == ["up", "other"])
+    #expect(self.scratch.lines == ["up", "other"])
     holder.process.signal(SIGCONT)
     let outcome = await holder.outcome()
     #expect(outcome.status == 122)
-    #expect(outcome.errorText.contains("lock was lost"))
-    #expect(self.lines == ["up", "other", "term"])
+    #expect(outcome.errorText.contains("was lost: "))
+    #expect(self.scratch.lines == ["up", "other", "term"])
   }
 
   @Test("a command that ends while latchkey sleeps past the deadline did not end under the lock: status 122")
   func endedUnprotected() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("unprotected")
     let script = "echo up >>$SAID; while ! grep -q other $SAID; do sleep 0.02; done; echo ended >>$SAID"
     let holder = try self.start(url, script)
@@ -207,12 +206,12 @@ struct RunTests {
     holder.process.signal(SIGCONT)
     let outcome = await holder.outcome()
     #expect(outcome.status == 122)
-    #expect(outcome.errorText.contains("lock was lost"))
+    #expect(outcome.errorText.contains("was lost: "))
   }
 
   @Test("the command's status is known although whoever started latchkey ignores the end of children")
   func childrenIgnored() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("ignored")
     let script = "trap '' CHLD; exec \"$1\" run \"$2\" -- /bin/sh -c 'exit 3'"
     let process = try LatchkeyCLI.ChildProcess.spawn(["/bin/sh", "-c", script, "sh", Latchkey.path, url])
@@ -221,7 +220,7 @@ struct RunTests {
 
   @Test("the longest grace there is is one")
   func longestGrace() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("grace")
     #expect(await (try self.start(url, options: ["--grace", "9223372036.8s"], "exit 4")).outcome().status == 4)
   }
@@ -231,7 +230,7 @@ struct RunTests {
     arguments: [true, false]
   )
   func lost(expires: Bool) async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     try await withZooKeeper { server in
       let holder = try self.start("zookeeper://\(server.connectString)/lost", "echo up >>$SAID; sleep 30")
       #expect(try await self.hears("up"))
@@ -247,18 +246,18 @@ struct RunTests {
       }
       let outcome = await holder.outcome()
       #expect(outcome.status == 122)
-      #expect(outcome.errorText.contains("lock was lost"), "\(outcome.errorText)")
+      #expect(outcome.errorText.contains("was lost: "), "\(outcome.errorText)")
       if !expires { try server.resume() }
     }
   }
 
   @Test("servers that cannot be reached are status 125")
   func unreachable() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let outcome = await (try self.start("zookeeper://127.0.0.1:1/x?timeout=300ms", "echo up >>$SAID")).outcome()
     #expect(outcome.status == 125)
     #expect(outcome.errors.count == 1)
     #expect(outcome.errorText.contains("check the addresses"), "\(outcome.errorText)")
-    #expect(self.lines == [])
+    #expect(self.scratch.lines == [])
   }
 }

@@ -12,10 +12,10 @@ import Darwin
 
 @Suite("A command under a lease", .timeLimit(.minutes(1)))
 struct SupervisorTests {
-  private let folder: LatchkeyCLI.TemporaryFolder
+  private let scratch: Scratch
 
   init() throws {
-    self.folder = try LatchkeyCLI.TemporaryFolder()
+    self.scratch = try Scratch()
   }
 
   /// A shell script that may say things into the file `$SAID`.
@@ -26,24 +26,20 @@ struct SupervisorTests {
   ) -> Supervisor {
     Supervisor(
       command: ["/bin/sh", "-c", script].map(\.utf8CString),
-      settings: ["SAID": self.folder.file("said")],
+      settings: self.scratch.settings,
       grace: grace,
       signals: signals
     )
   }
 
-  private var said: [String] {
-    (contents(of: self.folder.file("said")) ?? "").split(separator: "\n").map(String.init)
-  }
-
-  private func hears(_ line: String) async throws -> Bool { try await eventually { self.said.contains(line) } }
+  private func hears(_ line: String) async throws -> Bool { try await eventually { self.scratch.lines.contains(line) } }
 
   @Test(
     "its own end is the end, with its own status",
     arguments: [("exit 0", Int32(0)), ("exit 7", 7), ("kill -KILL $$", 137)]
   )
   func status(script: String, status: Int32) async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let lease = try FakeLease(remaining: .seconds(60))
     guard case .ended(let change, _) = try await self.supervisor(script).run(under: lease.held) else {
       Issue.record("the lock was not lost")
@@ -54,7 +50,7 @@ struct SupervisorTests {
 
   @Test("is ended with TERM when the lock is lost, with all that it has started")
   func loss() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let lease = try FakeLease(remaining: .seconds(60))
     let script = "sleep 1000 & echo $! >>$SAID; trap 'echo term >>$SAID; exit 0' TERM; echo up >>$SAID; wait"
     let run = Task { try await self.supervisor(script).run(under: lease.held) }
@@ -64,14 +60,14 @@ struct SupervisorTests {
       Issue.record("the loss was not told")
       return
     }
-    #expect(self.said.contains("term"))
-    let helper = try #require(Int32(self.said[0]))
+    #expect(self.scratch.lines.contains("term"))
+    let helper = try #require(Int32(self.scratch.lines[0]))
     #expect(try await eventually { !isAlive(helper) })
   }
 
   @Test("is ended at its lease's deadline, without anybody telling")
   func deadline() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let lease = try FakeLease(remaining: .milliseconds(200))
     // What notices a passed deadline is the backend's timer; here the test is that timer.
     let timer = Task {
@@ -87,7 +83,7 @@ struct SupervisorTests {
 
   @Test("is killed after the grace if it does not heed TERM")
   func grace() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let lease = try FakeLease(remaining: .seconds(60))
     let script = "trap '' TERM; echo up >>$SAID; while :; do sleep 0.05; done"
     let run = Task { try await self.supervisor(script, grace: .milliseconds(200)).run(under: lease.held) }
@@ -101,10 +97,10 @@ struct SupervisorTests {
 
   @Test("is ended on loss even if it has been stopped")
   func stopped() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let lease = try FakeLease(remaining: .seconds(60))
     let run = Task { try await self.supervisor("echo $$ >>$SAID; kill -STOP $$").run(under: lease.held) }
-    #expect(try await eventually { self.said.count == 1 })
+    #expect(try await eventually { self.scratch.lines.count == 1 })
     lease.lose()
     guard case .lost = try await run.value else {
       Issue.record("the loss was not told")
@@ -114,7 +110,7 @@ struct SupervisorTests {
 
   @Test("gets the signals that are sent to latchkey", arguments: [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2])
   func signals(number: Int32) async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let lease = try FakeLease(remaining: .seconds(60))
     let signals = RunSignals()
     let script = "trap 'exit 42' \(number); echo up >>$SAID; while :; do sleep 0.02; done"
@@ -130,7 +126,7 @@ struct SupervisorTests {
 
   @Test("gets a signal that came between the grant and its start")
   func lateSignal() async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let lease = try FakeLease(remaining: .seconds(60))
     let signals = RunSignals()
     signals.note(SIGTERM)
@@ -147,7 +143,7 @@ struct SupervisorTests {
     arguments: [("/nonexistent", ENOENT), ("/etc/passwd", EACCES)]
   )
   func notFound(program: String, code: Int32) async throws {
-    defer { self.folder.remove() }
+    defer { self.scratch.remove() }
     let lease = try FakeLease(remaining: .seconds(60))
     let supervisor = Supervisor(command: [program.utf8CString], settings: [:], grace: .zero, signals: RunSignals())
     let error = await #expect(throws: SystemError.self) { try await supervisor.run(under: lease.held) }

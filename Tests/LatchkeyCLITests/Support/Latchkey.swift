@@ -85,12 +85,15 @@ struct Latchkey: Sendable {
   var errorsSoFar: [String] { self.errorLines.lines.withLock { $0 } }
 
   /// Waits for the end.
-  func outcome() async -> Outcome {
-    close(self.input)
+  ///
+  /// - Parameter closingInput: Whether the command's standard input ends now, and not with the command.
+  func outcome(closingInput: Bool = true) async -> Outcome {
+    if closingInput { close(self.input) }
     var output: [String] = []
     for await line in self.outputLines { output.append(line) }
     await self.errors.value
     let change = await self.process.wait()
+    if !closingInput { close(self.input) }
     for descriptor in self.descriptors { close(descriptor) }
     return Outcome(end: change, output: output, errors: self.errorsSoFar)
   }

@@ -1,0 +1,32 @@
+@testable import LatchkeyCLI
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// A folder of one test's own, with a file that the scripts under a lock write lines to.
+struct Scratch {
+  private let folder: LatchkeyCLI.TemporaryFolder
+
+  init() throws {
+    self.folder = try LatchkeyCLI.TemporaryFolder()
+  }
+
+  var path: String { self.folder.path }
+
+  /// The file of the lines: `$SAID` in scripts.
+  var said: String { self.folder.file("said") }
+
+  /// What was written to ``said`` so far.
+  var lines: [String] { (contents(of: self.said) ?? "").split(separator: "\n").map(String.init) }
+
+  /// What commands are told of it: they also make their own files here.
+  var settings: [String: String?] { ["SAID": self.said, "TMPDIR": self.path] }
+
+  /// What is left in it.
+  var entries: [String] { LatchkeyCLITests.entries(of: self.path) }
+
+  func remove() { self.folder.remove() }
+}
