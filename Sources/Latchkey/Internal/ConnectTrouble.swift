@@ -10,6 +10,8 @@ package enum ConnectTrouble: Hashable, Sendable {
   case clientNotAccepted
   /// What came back is not TLS.
   case serverWithoutTLS
+  /// The server offers no version of TLS that we take.
+  case serverTooOld
   /// The server hung up before it had said anything.
   case hungUp(encrypted: Bool)
   /// The server has answered that it does not take the connection; `isFull` if it has as many as it may have.
@@ -31,6 +33,8 @@ package enum ConnectTrouble: Hashable, Sendable {
       || has("ALERT_HANDSHAKE_FAILURE", "ALERT_UNSUPPORTED_CERTIFICATE")
     {
       self = .clientNotAccepted
+    } else if has("ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL") {
+      self = .serverTooOld
     } else if has("WRONG_VERSION_NUMBER") {
       self = .serverWithoutTLS
     } else if has("EOF during handshake", "eofDuringHandshake") {
@@ -43,7 +47,7 @@ package enum ConnectTrouble: Hashable, Sendable {
   /// Whether it stays so until somebody changes how one of the two ends is set up.
   package var isLasting: Bool {
     switch self {
-    case .serverNotTrusted, .serverNamedOtherwise, .clientNotAccepted, .serverWithoutTLS: true
+    case .serverNotTrusted, .serverNamedOtherwise, .clientNotAccepted, .serverWithoutTLS, .serverTooOld: true
     case .speaksOtherwise(let greeting): greeting == .redis || greeting == .tls
     case .unreachable, .hungUp, .turnedAway: false
     }
@@ -57,6 +61,7 @@ package enum ConnectTrouble: Hashable, Sendable {
     case .serverNamedOtherwise: "its certificate is not to be trusted: it is that of another host"
     case .clientNotAccepted: "the server does not accept this client's certificate, or the lack of one"
     case .serverWithoutTLS: "it does not speak TLS on this port"
+    case .serverTooOld: "it offers nothing newer than TLS 1.1"
     case .hungUp: "it closed the connection before it had answered anything"
     case .turnedAway: "it does not take the connection"
     case .speaksOtherwise(let greeting): greeting.what
@@ -71,6 +76,7 @@ package enum ConnectTrouble: Hashable, Sendable {
     case .serverNamedOtherwise: "connect by a name or an address that stands in it"
     case .clientNotAccepted: "give a certificate that it accepts, and its key"
     case .serverWithoutTLS: "give its TLS port, or switch TLS off"
+    case .serverTooOld: "have it offer TLS 1.2 or newer"
     case .speaksOtherwise(.tls): "switch TLS on"
     case .speaksOtherwise: "check host and port: another kind of server listens there"
     case .turnedAway(isFull: true): "raise its limit, or make fewer connections"

@@ -27,7 +27,7 @@ enum ConnectFailure {
     case .serverWithoutTLS: "write its TLS port, or a URL without TLS (redis, redlock, etcd)"
     case .speaksOtherwise(.tls): "write rediss, redlocks or etcds"
     case .speaksOtherwise: "check host and port: another kind of server listens there"
-    case .turnedAway: trouble.advice
+    case .turnedAway, .serverTooOld: trouble.advice
     case .hungUp(encrypted: false):
       "check the addresses, or write rediss, redlocks or etcds if it speaks TLS on this port"
     case .hungUp(encrypted: true):

@@ -2,6 +2,7 @@
 import Foundation
 import Latchkey
 import LatchkeyTesting
+import NIOSSL
 import Testing
 
 @testable import LatchkeyEtcd
@@ -120,6 +121,16 @@ struct TLSTests {
       #expect(unpaired.code == .invalidConfiguration)
       #expect(unpaired.message.contains("give a pair"), "\(unpaired)")
     }
+  }
+
+  @Test("refuses a server that offers no more than TLS 1.1", arguments: [false, true])
+  func oldVersion(isNewEnough: Bool) async throws {
+    let encrypted = try await OldTLSServer.serve(upTo: isNewEnough ? .tlsv12 : .tlsv11) { port, authorityFile in
+      let error = try await Self.use("127.0.0.1:\(port)", .init(authorityFile: authorityFile))
+      #expect(error?.code == .unreachable, "\(String(describing: error))")
+      #expect("\(String(describing: error))".contains("TLS 1.2 or newer") != isNewEnough)
+    }
+    #expect((encrypted > 0) == isNewEnough)
   }
 
   @Test("on a server without it, and none on a server with it, fail with advice")

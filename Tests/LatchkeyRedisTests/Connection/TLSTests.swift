@@ -1,4 +1,5 @@
 import LatchkeyTesting
+import NIOSSL
 import Testing
 
 @testable import LatchkeyRedis
@@ -99,6 +100,18 @@ extension RealRedisTests {
           #expect(unpaired.message.contains("give a pair"), "\(unpaired)")
         }
       }
+    }
+
+    @Test("refuses a server that offers no more than TLS 1.1", arguments: [false, true])
+    func oldVersion(isNewEnough: Bool) async throws {
+      let encrypted = try await OldTLSServer.serve(upTo: isNewEnough ? .tlsv12 : .tlsv11) { port, authorityFile in
+        let error = try await redisError {
+          try await withConnection(port: port, { $0.tls = .init(authorityFile: authorityFile) }) { _ in }
+        }
+        #expect(error.code == .unreachable)
+        #expect("\(error)".contains("TLS 1.2 or newer") != isNewEnough, "\(error)")
+      }
+      #expect((encrypted > 0) == isNewEnough)
     }
 
     private func withTLS(
