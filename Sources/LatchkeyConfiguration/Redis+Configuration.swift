@@ -47,7 +47,7 @@ extension RedisLocks.Configuration {
   /// | key | value |
   /// |---|---|
   /// | `prefix` | what stands before the lock's name in its key |
-  /// | `timeToLive`, `longestHold`, `pollCeiling` | durations: `500ms`, `10s`, `2m` |
+  /// | `timeToLive`, `longestHold`, `pollCeiling`, `answerTimeout` | durations: `500ms`, `10s`, `2m` |
   /// | `label` | a word about this contender |
   /// | `namesAreDimensions` | whether metrics have the lock's name |
   ///
@@ -59,6 +59,7 @@ extension RedisLocks.Configuration {
     self.timeToLive = try config.duration(forKey: "timeToLive") ?? self.timeToLive
     self.longestHold = try config.duration(forKey: "longestHold")
     self.pollCeiling = try config.duration(forKey: "pollCeiling") ?? self.pollCeiling
+    self.answerTimeout = try config.duration(forKey: "answerTimeout") ?? self.answerTimeout
     self.label = config.string(forKey: "label")
     self.observability.namesAreDimensions = try config.flag(forKey: "namesAreDimensions") ?? false
   }

@@ -74,6 +74,7 @@ struct ConfigurationTests {
     #expect(locks.timeToLive == .seconds(10))
     #expect(locks.longestHold == .seconds(60))
     #expect(locks.pollCeiling == .milliseconds(100))
+    #expect(locks.answerTimeout == .milliseconds(50))
     let redlock = try RedlockLocks.Configuration(config: config.scoped(to: "locks"))
     #expect(redlock.largestTimeToLive == .seconds(20))
     #expect(redlock.answerTimeout == .milliseconds(50))
@@ -85,6 +86,7 @@ struct ConfigurationTests {
       "endpoints": list("e1:2379", "e2:2379"), "sessionTimeout": "5s", "connectTimeout": "1s", "requestTimeout": "2s",
       "recheckInterval": "3s", "user": "anna", "password": "geheim", "tls.enabled": true,
       "tls.certificateFile": "me.pem", "tls.keyFile": "me.key", "prefix": "app/",
+      "answerTimeout": "700ms",
     ])
     let client = try EtcdClient.Configuration(config: config)
     #expect(client.endpoints == ["e1:2379", "e2:2379"])
@@ -94,7 +96,9 @@ struct ConfigurationTests {
     #expect(client.recheckInterval == .seconds(3))
     #expect(client.credentials == EtcdClient.Configuration.Credentials(user: "anna", password: "geheim"))
     #expect(client.tls == EtcdClient.Configuration.TLS(certificateFile: "me.pem", keyFile: "me.key"))
-    #expect(try EtcdLocks.Configuration(config: config).prefix == "app/")
+    let locks = try EtcdLocks.Configuration(config: config)
+    #expect(locks.prefix == "app/")
+    #expect(locks.answerTimeout == .milliseconds(700))
   }
 
   @Test("what is not said keeps its default")
@@ -111,6 +115,21 @@ struct ConfigurationTests {
     let etcd = try EtcdClient.Configuration(config: self.reader(["endpoints": list("e:2379")]))
     #expect(etcd.credentials == nil)
     #expect(etcd.tls == nil)
+    #expect(try RedisLocks.Configuration(config: self.reader([:])).answerTimeout == .seconds(2))
+    #expect(try RedlockLocks.Configuration(config: self.reader([:])).answerTimeout == nil)
+    #expect(try EtcdLocks.Configuration(config: self.reader([:])).answerTimeout == .seconds(2))
+  }
+
+  @Test("how long a try waits is a duration: a number without a unit, and words, are refused", arguments: ["2", "soon"])
+  func answerTimeout(text: String) throws {
+    let config = self.reader(["answerTimeout": ConfigValue(.string(text), isSecret: false)])
+    for read in [
+      { _ = try RedisLocks.Configuration(config: config) }, { _ = try RedlockLocks.Configuration(config: config) },
+      { _ = try EtcdLocks.Configuration(config: config) },
+    ] as [() throws -> Void] {
+      let refusal = try self.refusal(read)
+      #expect(refusal.contains("\"answerTimeout\"") && refusal.contains("\"\(text)\""), "\(refusal)")
+    }
   }
 
   @Test("environment variables do: lists with commas, numbers and flags as text")
