@@ -43,7 +43,8 @@ public struct LockError: Error, Sendable {
     /// Who holds the lock, written alike by all backends: `host, process 7, label` for a client of Latchkey, this process included,
     /// and what the backend knows it by for any other.
     public var holder: String?
-    /// How many contenders stood before this one, the holder included; nil where the backend keeps no queue.
+    /// How many contenders stood before this one, the holder included; nil where that is not known. Redis keeps no queue: there a
+    /// client knows the place only while the lock is held by the client itself.
     public var place: Int?
     /// How long the call waited.
     public var waited: Duration?

@@ -62,20 +62,20 @@ extension LockTurns {
   /// A request that has been out for so long says something about the server, not about the lock.
   private static let silence = Duration.milliseconds(500)
 
-  func answerAtTimeout(_ state: State, isTry: Bool) -> Answer {
-    // Who would not wait is answered with the first answer of a server: there was none.
-    if isTry { return .failed(state.machine.lastOutage.map { self.error($0, state) } ?? self.silent) }
+  func answerAtTimeout(_ state: State, of id: Line.ID) -> Answer {
+    // A try is answered with the first answer of a server: there was none.
+    if state.impatient.contains(id) { return .failed(state.machine.lastOutage.map { self.error($0, state) } ?? self.silent) }
     if let number = state.machine.lastOutage { return .failed(self.error(number, state)) }
     if let askedAt = state.askedAt, state.machine.isAsking, askedAt.duration(to: .now) > Self.silence {
       return .failed(self.silent)
     }
-    return .timedOut(self.knownOfWait(state))
+    return .timedOut(self.knownOfWait(state, of: id))
   }
 
-  func knownOfWait(_ state: State) -> LockError.Wait {
-    // Another caller of this client has it: its servers were not asked for this one.
+  func knownOfWait(_ state: State, of id: Line.ID) -> LockError.Wait {
+    // Another caller of this client has it: the local line is all the queue there is.
     if state.lease != nil, let ballot = state.ballot {
-      return LockError.Wait(holder: OwnerIdentity.describe(ballot.owner))
+      return LockError.Wait(holder: OwnerIdentity.describe(ballot.owner), place: state.line.countAhead(of: id) + 1)
     }
     var wait = LockError.Wait()
     if self.servers.ports.count > 1 { wait.votes = state.ballot?.votes ?? [:] }

@@ -131,7 +131,7 @@ final class LockTurns: Sendable {
   func leave(_ id: Line.ID, timedOut: Bool) {
     let steps = self.state.withLock { state -> [Step] in
       let answer: Answer =
-        timedOut ? self.answerAtTimeout(state, isTry: state.impatient.contains(id)) : .cancelled
+        timedOut ? self.answerAtTimeout(state, of: id) : .cancelled
       let departure = state.line.leave(id, with: answer)
       guard departure.isDelivered else { return [] }
       let isPatient = state.impatient.remove(id) == nil
@@ -282,8 +282,10 @@ final class LockTurns: Sendable {
       state.subscription += 1
       if let listening = state.listening { steps.append(.unsubscribe(listening)) }
       state.listening = nil
-    case .answerImpatient: self.answerImpatient(.busy(self.knownOfWait(state)), &state, &steps)
-    case .failImpatient(let number): self.answerImpatient(.failed(self.error(number, state)), &state, &steps)
+    case .answerImpatient: self.answerImpatient(&state, &steps) { .busy(self.knownOfWait($0, of: $1)) }
+    case .failImpatient(let number):
+      let answer = Answer.failed(self.error(number, state))
+      self.answerImpatient(&state, &steps) { _, _ in answer }
     case .fail(let number):
       let answer = Answer.failed(self.error(number, state))
       for continuation in state.line.leaveAll(with: answer) { steps.append(.answer(.resume(continuation), answer)) }
@@ -313,8 +315,15 @@ final class LockTurns: Sendable {
     for action in state.machine.served(patient: isPatient) { self.resolve(action, &state, &steps) }
   }
 
-  private func answerImpatient(_ answer: Answer, _ state: inout State, _ steps: inout [Step]) {
-    for id in state.impatient { steps.append(.answer(state.line.leave(id, with: answer), answer)) }
+  private func answerImpatient(
+    _ state: inout State,
+    _ steps: inout [Step],
+    with answer: (State, Line.ID) -> Answer
+  ) {
+    for id in state.impatient {
+      let answer = answer(state, id)
+      steps.append(.answer(state.line.leave(id, with: answer), answer))
+    }
     state.impatient = []
   }
 
