@@ -165,6 +165,37 @@ struct ReleaseTests {
     }
   }
 
+  @Test(
+    "what cannot be given back before a shutdown is over is logged once, with the time for which it stands",
+    arguments: [(servers: 1, silent: 1, isLogged: true), (3, 1, false), (3, 2, true)]
+  )
+  func droppedRelease(count: Int, silent: Int, isLogged: Bool) async throws {
+    let servers = try await QuorumOfRedis.five.value.prefix(count)
+    try await LockClient.with(
+      Array(servers),
+      timeToLive: .seconds(30),
+      changeLocks: { [lines] in $0.logger = Logger(label: "test") { _ in lines } },
+      changeRedlock: { [lines] in $0.logger = Logger(label: "test") { _ in lines } }
+    ) { client in
+      let lock = client.lock(try uniqueName())
+      let lease = try await lock.acquire(within: .seconds(20))
+      for proxy in client.proxies.prefix(silent) {
+        await proxy.onFrame { $0.asks(for: .release) ? .drop : .pass }
+      }
+      await client.releaseAll()
+      await client.releaseAll()
+      let said = self.warnings("was not given back before its client was shut down")
+      #expect(said.count == (isLogged ? 1 : 0), "\(said)")
+      for line in said {
+        #expect(line.metadata["lock.name"] == "\(lock.name)")
+        let remaining = "\(line.metadata["lock.remaining"] ?? "")".split(separator: " ").first.flatMap { Int($0) }
+        #expect((1...30).contains(try #require(remaining)), "\(line)")
+        #expect(line.metadata["error"] != nil)
+      }
+      await lease.releaseQuietly()
+    }
+  }
+
   @Test("deadlines count from the sending of the request, not from its answer", arguments: [1, 3])
   func deadlines(count: Int) async throws {
     let servers = try await QuorumOfRedis.five.value.prefix(count)
