@@ -1,5 +1,6 @@
 #if Etcd
 import EtcdAPI
+import Latchkey
 import LatchkeyEventLoop
 import LatchkeyTesting
 import NIOPosix
@@ -59,10 +60,14 @@ struct TransactionQueueTests {
     error.isUnsent = true
     return error
   }
-  private static var full: EtcdError {
-    var error = EtcdError(.refused, "database space exceeded")
-    error.isTransient = true
-    return error
+  private static let full = refusal("etcdserver: mvcc: database space exceeded")
+
+  /// What servers refuse because of their present state.
+  static let passing = ["etcdserver: mvcc: database space exceeded", "etcdserver: too many requests"]
+
+  private static func refusal(_ text: String) -> EtcdError {
+    guard let endpoint = EtcdEndpoint("localhost:2379") else { preconditionFailure("an endpoint as it must be") }
+    return EtcdError(CallStatus(.resourceExhausted, text), endpoint: endpoint)
   }
 
   private func queue(hasIdentity: Bool = false) -> TransactionQueue {
@@ -140,16 +145,21 @@ struct TransactionQueueTests {
     #expect(try await self.reply("creates a").copies == 0)
   }
 
-  @Test("sends what is refused for now again after a pause, without holding up others; no copy is left of it")
-  func transient() async throws {
+  @Test(
+    "sends what is refused for now again after a pause, without holding up others; no copy is left of it",
+    arguments: passing
+  )
+  func transient(text: String) async throws {
+    let refusal = Self.refusal(text)
     let queue = self.queue()
     queue.submit([self.entry("a")])
     _ = try await self.servers.request(0)
     queue.submit([self.entry("b")])
-    try await self.servers.answer(0, Self.full)
+    try await self.servers.answer(0, refusal)
     try await self.servers.answer(1)
     #expect(try await self.reply("creates b").copies == 0)
-    try await self.servers.answer(2, Self.full)
+    #expect(queue.trouble == nil)
+    try await self.servers.answer(2, refusal)
     try await self.servers.answer(3)
     let reply = try await self.reply("creates a")
     #expect(reply.copies == 0)
@@ -172,17 +182,19 @@ struct TransactionQueueTests {
     _ = try await self.reply("creates a")
   }
 
-  @Test("gives up what is refused for now when it is no longer wanted, and says why")
-  func unwanted() async throws {
+  @Test("gives up what is refused for now when it is no longer wanted, and says why", arguments: passing)
+  func unwanted(text: String) async throws {
+    let refusal = Self.refusal(text)
     let queue = self.queue()
     let isWanted = Shared(true)
     queue.submit([self.entry("a", isWanted: isWanted)])
     _ = try await self.servers.request(0)
     isWanted.change { $0 = false }
-    try await self.servers.answer(0, Self.full)
+    try await self.servers.answer(0, refusal)
     let reply = try await self.reply("creates a")
-    #expect(throws: Self.full) { try reply.result.get() }
-    #expect(queue.trouble == Self.full)
+    #expect(throws: refusal) { try reply.result.get() }
+    #expect(queue.trouble == refusal)
+    #expect(LockError(try LockName("a"), refusal).code == .unreachable)
   }
 
   @Test("sends each by itself what is refused together, and fails the one at fault")

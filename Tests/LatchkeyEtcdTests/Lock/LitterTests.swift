@@ -83,7 +83,8 @@ struct LitterTests {
     #expect(error(.permissionDenied, "etcdserver: permission denied").provesRejection)
     let full = error(.resourceExhausted, "etcdserver: mvcc: database space exceeded")
     #expect(full.isTransient && !full.provesRejection && !full.isInDoubt)
-    #expect(error(.resourceExhausted, "etcdserver: too many requests").isTransient)
+    let busy = error(.resourceExhausted, "etcdserver: too many requests")
+    #expect(busy.isTransient && busy.provesRejection && !busy.isInDoubt)
     #expect(!error(.resourceExhausted, "grpc: received message larger than max").isTransient)
     #expect(!error(.failedPrecondition, "etcdserver: something").provesRejection)
   }
