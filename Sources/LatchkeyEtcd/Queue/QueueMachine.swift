@@ -29,6 +29,8 @@ package struct QueueMachine: Sendable {
     package var sparesOccupiedSlots = true
     /// An event that was lost is made up for.
     package var rechecks = true
+    /// A release whose session ends is over: the key goes with the session.
+    package var settlesReleasesWithSession = true
 
     package init() {}
   }
@@ -170,7 +172,8 @@ package struct QueueMachine: Sendable {
 
   private mutating func sessionEnded(_ session: UInt64) -> [QueueAction] {
     if self.session == session { self.session = nil }
-    let settled = self.litter.sessionEnded(session)
+    let over = self.litter.sessionEnded(session)
+    let settled = self.rules.settlesReleasesWithSession ? over : []
     switch self.phase {
     case .held(let grant, let node, _) where node.session == session:
       self.phase = .idle

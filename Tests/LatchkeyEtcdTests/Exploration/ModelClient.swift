@@ -66,6 +66,8 @@ struct ModelClient {
   var needsRecheck = false
   var callers: [Bool]
   var waiting: [Bool] = []
+  /// The keys whose holders have given the lock back and not been answered.
+  var releasing: Set<QueueNode> = []
   var hold: Hold?
 
   init(session: UInt64, callers: [Bool], rules: QueueMachine.Rules) {

@@ -259,6 +259,9 @@ struct QueueExplorationTests {
       $0.scheduling.separatesNestedNames = false
       $0.shell.knowsOwnRevision = false
     },
+    mistake("a release whose session ends is left unanswered", after: .pause, leadsTo: "is never answered") {
+      $0.rules.settlesReleasesWithSession = false
+    },
     mistake("an event that was lost is not made up for", after: .loseEvent, leadsTo: "nothing more happens") {
       $0.rules.rechecks = false
     },

@@ -34,8 +34,14 @@ extension QueueModel {
         throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
       }
       state.clients[index].waiting = []
-    case .releaseSettled: break
+    case .releaseSettled(let node): state.clients[index].releasing.remove(node)
     }
+  }
+
+  /// The first of a client's requests got no answer: who waits for a delete waits no longer.
+  func delay(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    guard case .delete(let node) = state.clients[index].requests[0].action else { return }
+    try self.feed(.deleteDelayed(node), index, &state)
   }
 
   private func grant(_ grant: UInt64, _ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {

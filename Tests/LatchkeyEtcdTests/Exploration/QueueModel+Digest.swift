@@ -79,6 +79,9 @@ private struct ClientDigest {
       self.add(hold.node)
       self.words.add(hold.isHeld)
     }
+    let releasing = client.releasing.sorted { ($0.key.last ?? 0, $0.revision) < ($1.key.last ?? 0, $1.revision) }
+    self.words.add(releasing.count)
+    for node in releasing { self.add(mention: node) }
     self.words.add(client.requests.count)
     for request in client.requests {
       self.add(request.action)

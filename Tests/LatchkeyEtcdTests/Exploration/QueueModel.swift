@@ -205,6 +205,7 @@ struct QueueModel: ExplorationModel {
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
+      state.clients[index].releasing.insert(hold.node)
       try self.feed(.released(grant: hold.grant), index, &state)
     case .serve(let index):
       let request = state.clients[index].requests.removeFirst()
@@ -250,9 +251,11 @@ struct QueueModel: ExplorationModel {
     case .loseAnswer(let index):
       state.clients[index].requests[0].copies += 1
       _ = self.carryOut(state.clients[index].requests[0].action, index, copies: 0, &state)
+      try self.delay(index, &state)
     case .delayRequest(let index):
       state.clients[index].requests[0].copies += 1
       state.clients[index].ghosts.append(state.clients[index].requests[0].action)
+      try self.delay(index, &state)
     case .loseEvent(let index):
       state.clients[index].events.removeFirst()
       state.clients[index].needsRecheck = true
@@ -280,6 +283,9 @@ struct QueueModel: ExplorationModel {
   func check(_ state: State) throws(BrokenPromise) {
     var holder: Int?
     for (index, client) in state.clients.enumerated() {
+      if !client.releasing.isEmpty, client.requests.isEmpty, client.answers.isEmpty {
+        throw BrokenPromise("\(Self.name(index)) gives the lock back and is never answered")
+      }
       guard let hold = client.hold, hold.isHeld else { continue }
       if state.deletedByHand.contains(hold.node.revision) {
         let isQuiet =
@@ -296,7 +302,8 @@ struct QueueModel: ExplorationModel {
   }
 
   func isAtRest(_ state: State) -> Bool {
-    state.server.keys.isEmpty && state.clients.allSatisfy { !$0.isBusy && $0.ghosts.isEmpty }
+    state.server.keys.isEmpty
+      && state.clients.allSatisfy { !$0.isBusy && $0.ghosts.isEmpty && $0.releasing.isEmpty }
   }
 
   static func name(_ client: Int) -> String { ["Ann", "Bob", "Cay", "Dan"][client] }
