@@ -120,7 +120,10 @@ struct ConfigurationTests {
     #expect(try EtcdLocks.Configuration(config: self.reader([:])).answerTimeout == .seconds(2))
   }
 
-  @Test("how long a try waits is a duration: a number without a unit, and words, are refused", arguments: ["2", "soon"])
+  @Test(
+    "how long a try waits is a duration: a number without a unit, and words, are refused",
+    arguments: ["2", "soon"]
+  )
   func answerTimeout(text: String) throws {
     let config = self.reader(["answerTimeout": ConfigValue(.string(text), isSecret: false)])
     for read in [

@@ -28,7 +28,7 @@ extension LockQueue {
     case .watchOwn(let attempt, let node, let revision): self.watchOwn(node, asOf: revision, attempt: attempt)
     case .watchOwnLater(let node): self.watchOwnLater(node)
     case .delete(let node): transactions.append(self.delete(node))
-    case .grant, .lose, .answerImpatient, .fail, .releaseSettled, .forgetWatches:
+    case .grant, .lose, .answerImpatient, .answerEarlierImpatient, .fail, .releaseSettled, .forgetWatches:
       preconditionFailure("settled under the lock")
     }
   }
@@ -294,9 +294,12 @@ extension LockQueue {
     }
   }
 
-  /// Who holds a key: what it says, if it is one of ours, else its name, which tells the lease.
+  /// Who holds a key: what it says, if it is one of ours, else its name, which contains the lease. A key without a lease blocks the
+  /// lock until somebody deletes it.
   private static func description(of contender: EtcdKeyValue) -> String {
-    ContenderDescription.name(note: contender.text, identity: "key \(LockKeys.text(contender.keyBytes))")
+    let key = "key \(LockKeys.text(contender.keyBytes))"
+    let caveat = contender.lease == 0 ? " without a lease, which stays until somebody deletes it" : ""
+    return ContenderDescription.name(note: contender.text, identity: key + caveat)
   }
 }
 #endif

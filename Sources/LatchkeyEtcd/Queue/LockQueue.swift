@@ -27,6 +27,8 @@ final class LockQueue: TermLeaseOwner {
     var line = Line()
     /// Those in line who would not wait.
     var impatient: Set<Line.ID> = []
+    /// Those of them who came while an attempt to enter was on its way.
+    var newcomers: Set<Line.ID> = []
     var lease: EtcdLease?
     var releases: [QueueNode: CheckedContinuation<ReleaseOutcome, Never>] = [:]
     var errors: [UInt64: LockError] = [:]
@@ -87,7 +89,10 @@ final class LockQueue: TermLeaseOwner {
       guard !state.isRetired else { return (nil, []) }
       state.anchor = locks
       let place = Place(id: state.line.join(), answers: state.answers)
-      if !isPatient { state.impatient.insert(place.id) }
+      if !isPatient {
+        state.impatient.insert(place.id)
+        if state.machine.isEntering { state.newcomers.insert(place.id) }
+      }
       return (place, self.apply(.joined(patient: isPatient), &state))
     }
     self.perform(steps)
@@ -129,7 +134,8 @@ final class LockQueue: TermLeaseOwner {
       let departure = state.line.leave(id, with: answer)
       guard departure.isDelivered else { return [] }
       let isPatient = state.impatient.remove(id) == nil
-      return [.answer(departure, answer)] + self.apply(.left(patient: isPatient), &state)
+      let isNewcomer = state.newcomers.remove(id) != nil
+      return [.answer(departure, answer)] + self.apply(.left(patient: isPatient, isNewcomer: isNewcomer), &state)
     }
     self.perform(steps)
   }
@@ -273,6 +279,7 @@ final class LockQueue: TermLeaseOwner {
       let lease = EtcdLease(owner: self, node: node, grant: grant, token: token, term: session.term)
       state.lease = lease
       let isPatient = state.impatient.remove(head) == nil
+      state.newcomers.remove(head)
       let answer = Answer.granted(lease)
       steps.append(.watchTerm(lease))
       steps.append(.answer(state.line.leave(head, with: answer), answer))
@@ -282,15 +289,15 @@ final class LockQueue: TermLeaseOwner {
       state.lease = nil
       steps.append(.lose(lease))
     case .answerImpatient(let view):
-      let own = state.lease == nil ? nil : self.ownName
-      let answer = Answer.busy(LockError.Wait(holder: own ?? view.holder, place: view.ahead))
-      for id in state.impatient { steps.append(.answer(state.line.leave(id, with: answer), answer)) }
-      state.impatient = []
+      state.newcomers = []
+      self.answerImpatient(view, &state, &steps)
+    case .answerEarlierImpatient(let view): self.answerImpatient(view, &state, &steps)
     case .fail(let number):
       let unknown = LockError(.backendFailure, name: self.name, message: "the servers answered with an error")
       let answer = Answer.failed(state.errors.removeValue(forKey: number) ?? unknown)
       for continuation in state.line.leaveAll(with: answer) { steps.append(.answer(.resume(continuation), answer)) }
       state.impatient = []
+      state.newcomers = []
     case .releaseSettled(let node):
       guard let continuation = state.releases.removeValue(forKey: node) else { return }
       let outcome: ReleaseOutcome =
@@ -306,8 +313,19 @@ final class LockQueue: TermLeaseOwner {
       if let watch = state.lateWatch { steps.append(.removeLateWatch(watch)) }
       state.lateWatch = nil
     default:
+      if case .enter = action { state.newcomers = [] }
       steps.append(.request(action, state.session))
     }
+  }
+
+  /// Tells those who would not wait, except the newcomers, that the lock is busy.
+  private func answerImpatient(_ view: QueueView, _ state: inout State, _ steps: inout [Step]) {
+    let own = state.lease == nil ? nil : self.ownName
+    let answer = Answer.busy(LockError.Wait(holder: own ?? view.holder, place: view.ahead))
+    for id in state.impatient.subtracting(state.newcomers) {
+      steps.append(.answer(state.line.leave(id, with: answer), answer))
+    }
+    state.impatient = state.newcomers
   }
 
   func perform(_ steps: [Step]) {

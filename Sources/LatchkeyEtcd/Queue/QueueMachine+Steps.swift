@@ -35,6 +35,7 @@ extension QueueMachine {
       onlyIfEmpty: self.patient == 0
     )
     self.nextAttempt += 1
+    self.newcomers = 0
     self.phase = .entering(attempt)
     return [
       .enter(attempt: attempt.number, session: session, slot: attempt.slot, onlyIfEmpty: attempt.onlyIfEmpty)
@@ -110,7 +111,16 @@ extension QueueMachine {
     return answers + [.forgetWatches] + self.litter.delete(node)
   }
 
+  /// Answers the tries that an attempt to enter says something to. Behind a caller that waits, a try is busy in any case.
+  mutating func answerAfterEntry(_ view: QueueView) -> [QueueAction] {
+    guard self.newcomers > 0, self.patient == 0, self.rules.asksForNewcomers else { return self.answerImpatient(view) }
+    let hasEarlier = self.impatient > self.newcomers
+    self.impatient = self.newcomers
+    return hasEarlier ? [.answerEarlierImpatient(view)] : []
+  }
+
   mutating func answerImpatient(_ view: QueueView) -> [QueueAction] {
+    self.newcomers = 0
     guard self.impatient > 0 else { return [] }
     self.impatient = 0
     return [.answerImpatient(view)]
@@ -140,8 +150,7 @@ extension QueueMachine {
   }
 
   mutating func failAll(_ error: UInt64) -> [QueueAction] {
-    self.patient = 0
-    self.impatient = 0
+    (self.patient, self.impatient, self.newcomers) = (0, 0, 0)
     return [.fail(error)]
   }
 }

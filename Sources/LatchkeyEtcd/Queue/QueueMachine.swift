@@ -27,6 +27,8 @@ package struct QueueMachine: Sendable {
     package var sweepsDoubtfulKeys = true
     /// A key is used again only when it is known to be gone.
     package var sparesOccupiedSlots = true
+    /// A try that comes while an attempt to enter is on its way is not answered by it: the lock may have been released since.
+    package var asksForNewcomers = true
     /// An event that was lost is made up for.
     package var rechecks = true
     /// A release whose session ends is over: the key goes with the session.
@@ -69,6 +71,8 @@ package struct QueueMachine: Sendable {
   var litter: QueueLitter
   var patient = 0
   var impatient = 0
+  /// Those of the impatient who came while an attempt to enter was on its way.
+  var newcomers = 0
   var session: UInt64?
   var nextAttempt: UInt64 = 1
   var nextGrant: UInt64 = 1
@@ -106,6 +110,9 @@ package struct QueueMachine: Sendable {
     }
   }
 
+  /// Whether an attempt to enter is on its way.
+  package var isEntering: Bool { if case .entering = self.phase { true } else { false } }
+
   /// Whether the attempt still waits behind this predecessor.
   package func watches(_ number: UInt64, _ key: [UInt8]) -> Bool {
     self.attempt?.number == number && self.attempt?.watched == key
@@ -125,8 +132,9 @@ package struct QueueMachine: Sendable {
   package mutating func handle(_ event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
     switch event {
     case .joined(let patient): return self.joined(patient: patient)
-    case .left(let patient):
+    case .left(let patient, let isNewcomer):
       if patient { self.patient -= 1 } else { self.impatient -= 1 }
+      if isNewcomer { self.newcomers -= 1 }
       return self.abandonIfUnwanted()
     case .released(let grant):
       guard case .held(grant, let node, _) = self.phase else { return [] }
@@ -161,6 +169,9 @@ package struct QueueMachine: Sendable {
     if patient { self.patient += 1 } else { self.impatient += 1 }
     switch self.phase {
     case .idle: return self.start()
+    case .entering where !patient:
+      self.newcomers += 1
+      return []
     // A key that already waits for others cannot serve a caller that would not wait.
     case .watching(_, let node, let view) where !patient: return self.dismissImpatient(view, node)
     case .checking(_, let node, let view, _) where !patient: return self.dismissImpatient(view, node)
@@ -212,7 +223,7 @@ package struct QueueMachine: Sendable {
     case .success(.busy(let view)):
       self.phase = .idle
       // Those who wait have come after the request was sent.
-      return self.answerImpatient(view) + self.startIfWanted()
+      return self.answerAfterEntry(view) + self.startIfWanted()
     case .success(.gone): return self.restart()
     case .failure(.sessionOver): return self.sessionOver()
     case .failure(.rejected(let error)):

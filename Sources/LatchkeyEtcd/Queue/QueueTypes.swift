@@ -78,8 +78,8 @@ package enum QueueFailure: Error, Hashable, Sendable {
 package enum QueueEvent: Sendable {
   /// Somebody asks for the lock; an impatient caller only if it need not wait.
   case joined(patient: Bool)
-  /// Somebody who asked is gone: timed out, cancelled.
-  case left(patient: Bool)
+  /// Somebody who asked is gone: timed out, cancelled. A newcomer is a try that came while an attempt to enter was on its way.
+  case left(patient: Bool, isNewcomer: Bool = false)
   /// The holder gives the lock back.
   case released(grant: UInt64)
   case sessionBegan(UInt64)
@@ -133,6 +133,8 @@ package enum QueueAction: Hashable, Sendable {
   case lose(grant: UInt64)
   /// Whoever would not wait is told that the lock is busy.
   case answerImpatient(QueueView)
+  /// The same, except those who came while the attempt was on its way: its answer may be older than their calls.
+  case answerEarlierImpatient(QueueView)
   /// Everybody in line is told the error.
   case fail(UInt64)
   case delete(QueueNode)

@@ -64,7 +64,9 @@ extension LockTurns {
 
   func answerAtTimeout(_ state: State, of id: Line.ID) -> Answer {
     // A try is answered with the first answer of a server: there was none.
-    if state.impatient.contains(id) { return .failed(state.machine.lastOutage.map { self.error($0, state) } ?? self.silent) }
+    if state.impatient.contains(id) {
+      return .failed(state.machine.lastOutage.map { self.error($0, state) } ?? self.silent)
+    }
     if let number = state.machine.lastOutage { return .failed(self.error(number, state)) }
     if let askedAt = state.askedAt, state.machine.isAsking, askedAt.duration(to: .now) > Self.silence {
       return .failed(self.silent)
@@ -75,7 +77,8 @@ extension LockTurns {
   func knownOfWait(_ state: State, of id: Line.ID) -> LockError.Wait {
     // Another caller of this client has it: the local line is all the queue there is.
     if state.lease != nil, let ballot = state.ballot {
-      return LockError.Wait(holder: OwnerIdentity.describe(ballot.owner), place: state.line.countAhead(of: id) + 1)
+      let place = state.line.countAhead(of: id) + 1
+      return LockError.Wait(holder: OwnerIdentity.describe(ballot.owner), place: place)
     }
     var wait = LockError.Wait()
     if self.servers.ports.count > 1 { wait.votes = state.ballot?.votes ?? [:] }

@@ -25,6 +25,8 @@ final class LockTurns: Sendable {
     var line = Line()
     /// Those in line who would not wait.
     var impatient: Set<Line.ID> = []
+    /// Those of them who came while a request was out.
+    var newcomers: Set<Line.ID> = []
     /// The ballot of the present attempt; nil while nobody wants the lock.
     var ballot: Ballot?
     /// Ballots whose release is not done: what they planted may still stand in our way.
@@ -91,7 +93,10 @@ final class LockTurns: Sendable {
       if state.isRetired { return (.retired, []) }
       if state.isEnding { return (.ending, []) }
       let id = state.line.join()
-      if !isPatient { state.impatient.insert(id) }
+      if !isPatient {
+        state.impatient.insert(id)
+        if state.machine.isAsking { state.newcomers.insert(id) }
+      }
       return (.joined(id), self.apply(.joined(patient: isPatient), &state))
     }
     self.perform(steps)
@@ -103,11 +108,13 @@ final class LockTurns: Sendable {
     let steps = self.state.withLock { state -> [Step] in
       state.isEnding = true
       let answer = Answer.failed(.ending(self.name))
-      let (patient, impatient) = (state.machine.patient, state.machine.impatient)
+      let (patient, impatient, newcomers) = (state.machine.patient, state.machine.impatient, state.machine.newcomers)
       var steps = state.line.leaveAll(with: answer).map { Step.answer(.resume($0), answer) }
       state.impatient = []
-      for isPatient in Array(repeating: true, count: patient) + Array(repeating: false, count: impatient) {
-        steps += self.apply(.left(patient: isPatient), &state)
+      state.newcomers = []
+      for _ in 0..<patient { steps += self.apply(.left(patient: true), &state) }
+      for index in 0..<impatient {
+        steps += self.apply(.left(patient: false, isNewcomer: index < newcomers), &state)
       }
       return steps
     }
@@ -135,7 +142,8 @@ final class LockTurns: Sendable {
       let departure = state.line.leave(id, with: answer)
       guard departure.isDelivered else { return [] }
       let isPatient = state.impatient.remove(id) == nil
-      return [.answer(departure, answer)] + self.apply(.left(patient: isPatient), &state)
+      let isNewcomer = state.newcomers.remove(id) != nil
+      return [.answer(departure, answer)] + self.apply(.left(patient: isPatient, isNewcomer: isNewcomer), &state)
     }
     self.perform(steps)
   }
@@ -264,6 +272,7 @@ final class LockTurns: Sendable {
       }
       guard let ballot = state.ballot else { return }
       state.askedAt = .now
+      state.newcomers = []
       steps.append(.ask(ballot))
     case .grant(let attempt): self.grant(attempt, &state, &steps)
     case .release(let attempt):
@@ -283,6 +292,11 @@ final class LockTurns: Sendable {
       if let listening = state.listening { steps.append(.unsubscribe(listening)) }
       state.listening = nil
     case .answerImpatient: self.answerImpatient(&state, &steps) { .busy(self.knownOfWait($0, of: $1)) }
+    case .answerEarlierImpatient:
+      let newcomers = state.newcomers
+      state.impatient.subtract(newcomers)
+      self.answerImpatient(&state, &steps) { .busy(self.knownOfWait($0, of: $1)) }
+      state.impatient = newcomers
     case .failImpatient(let number):
       let answer = Answer.failed(self.error(number, state))
       self.answerImpatient(&state, &steps) { _, _ in answer }
@@ -290,6 +304,7 @@ final class LockTurns: Sendable {
       let answer = Answer.failed(self.error(number, state))
       for continuation in state.line.leaveAll(with: answer) { steps.append(.answer(.resume(continuation), answer)) }
       state.impatient = []
+      state.newcomers = []
     }
   }
 
@@ -308,6 +323,7 @@ final class LockTurns: Sendable {
     state.grant = nil
     state.holders = []
     let isPatient = state.impatient.remove(head) == nil
+    state.newcomers.remove(head)
     let answer = Answer.granted(lease)
     // Watched before anybody is told of it.
     steps.append(.watch(lease, ballot, grant))
@@ -325,6 +341,7 @@ final class LockTurns: Sendable {
       steps.append(.answer(state.line.leave(id, with: answer), answer))
     }
     state.impatient = []
+    state.newcomers = []
   }
 
   func perform(_ steps: [Step]) {

@@ -20,6 +20,8 @@ package struct TurnMachine: Sendable {
     package var remembersWakeUps = true
     /// What an attempt in doubt may hold is released when nobody wants it any more.
     package var releasesDoubt = true
+    /// A try that comes while a request is out is not answered by that request: the lock may have been released since.
+    package var asksForNewcomers = true
     /// Who would not wait is told that the lock is busy while a release of ours that has failed is tried again.
     package var turnsTriesAwayFromOwn = true
     /// The longest time between two tries while somebody else holds the lock.
@@ -85,6 +87,8 @@ package struct TurnMachine: Sendable {
   private var nextAlarm: UInt64 = 1
   package private(set) var patient = 0
   package private(set) var impatient = 0
+  /// Those of the impatient who came while a request was out.
+  package private(set) var newcomers = 0
 
   package init(rules: Rules = Rules()) {
     self.rules = rules
@@ -121,7 +125,7 @@ package struct TurnMachine: Sendable {
   package mutating func handle(_ event: TurnEvent) -> [TurnAction] {
     switch event {
     case .joined(let patient): return self.join(patient)
-    case .left(let patient): return self.leave(patient)
+    case .left(let patient, let isNewcomer): return self.leave(patient, isNewcomer: isNewcomer)
     case .answered(let attempt, let answer):
       guard attempt == self.attempt, self.phase == .asking else { return [] }
       return self.answered(answer)
@@ -164,20 +168,25 @@ package struct TurnMachine: Sendable {
     case .idle:
       self.beginTenure()
       return self.ask()
-    case .asking, .leaving: return []
+    case .asking:
+      if !patient { self.newcomers += 1 }
+      return []
+    case .leaving: return []
     case .resting, .yielding, .held: return patient ? [] : self.turnAwayImpatient()
     }
   }
 
   private mutating func turnAwayImpatient() -> [TurnAction] {
+    self.newcomers = 0
     guard self.impatient > 0 else { return [] }
     self.impatient = 0
     if let outage = self.outage { return [.failImpatient(error: outage)] }
     return [.answerImpatient]
   }
 
-  private mutating func leave(_ patient: Bool) -> [TurnAction] {
+  private mutating func leave(_ patient: Bool, isNewcomer: Bool) -> [TurnAction] {
     if patient { self.patient -= 1 } else { self.impatient -= 1 }
+    if isNewcomer { self.newcomers -= 1 }
     guard !self.hasCallers else { return [] }
     switch self.phase {
     case .idle, .held, .asking, .leaving: return []
@@ -206,6 +215,7 @@ package struct TurnMachine: Sendable {
     }
     self.phase = .asking
     self.mustAskAgain = false
+    self.newcomers = 0
     return [.ask(attempt: self.attempt, isNew: isNew)]
   }
 
@@ -229,6 +239,7 @@ package struct TurnMachine: Sendable {
         self.phase = .leaving
         return []
       }
+      if self.mustAskForNewcomers { return self.askForNewcomers() }
       // The release has failed and is tried again in the background: for as long as the key stands, if need be.
       let actions = self.rules.turnsTriesAwayFromOwn ? self.turnAwayImpatient() : []
       guard self.hasCallers else { return actions + self.stop() }
@@ -250,7 +261,7 @@ package struct TurnMachine: Sendable {
       self.isDoubtful = self.isDoubtful || inDoubt
       self.closeFailed()
       let actions: [TurnAction] = self.hasCallers ? [.fail(error: error)] : []
-      (self.patient, self.impatient) = (0, 0)
+      (self.patient, self.impatient, self.newcomers) = (0, 0, 0)
       return actions + self.stop()
     }
   }
@@ -268,11 +279,21 @@ package struct TurnMachine: Sendable {
 
   private mutating func busy(_ remaining: Duration?) -> [TurnAction] {
     self.closeFailed()
+    if self.mustAskForNewcomers { return self.askForNewcomers() }
     let actions = self.turnAwayImpatient()
     guard self.hasCallers else { return actions + self.stop() }
     if self.mustAskAgain { return actions + self.ask() }
     guard self.rules.usesWakeUps else { return actions + self.restWithJitter() }
     return actions + self.wantSubscription() + self.restUntilExpiry(remaining)
+  }
+
+  /// Whether there are tries that the last answer says nothing to. Behind a caller that waits, a try is busy in any case.
+  private var mustAskForNewcomers: Bool { self.newcomers > 0 && self.patient == 0 && self.rules.asksForNewcomers }
+
+  private mutating func askForNewcomers() -> [TurnAction] {
+    let answers: [TurnAction] = self.impatient > self.newcomers ? [.answerEarlierImpatient] : []
+    self.impatient = self.newcomers
+    return answers + self.ask()
   }
 
   /// An attempt that has failed is over, unless it is made again by the same owner.

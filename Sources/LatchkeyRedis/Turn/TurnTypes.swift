@@ -19,8 +19,8 @@ package enum TurnAnswer: Hashable, Sendable {
 package enum TurnEvent: Hashable, Sendable {
   /// Somebody asks for the lock; an impatient caller only if it need not wait.
   case joined(patient: Bool)
-  /// Somebody who asked is gone: timed out, cancelled.
-  case left(patient: Bool)
+  /// Somebody who asked is gone: timed out, cancelled. A newcomer is a try that came while a request was out.
+  case left(patient: Bool, isNewcomer: Bool = false)
   /// Asking has been answered.
   case answered(attempt: UInt64, TurnAnswer)
   /// The holder gave the lock back, or lost it.
@@ -51,6 +51,8 @@ package enum TurnAction: Hashable, Sendable {
   case unsubscribe
   /// Tell those who would not wait that the lock is held.
   case answerImpatient
+  /// The same, except those who came while the request was out: its answer may be older than their calls.
+  case answerEarlierImpatient
   /// Tell those who would not wait about an error.
   case failImpatient(error: UInt64)
   /// Tell everybody in line about an error.

@@ -66,6 +66,10 @@ struct ModelClient {
   var needsRecheck = false
   var callers: [Bool]
   var waiting: [Bool] = []
+  /// How many of the tries that wait, the latest, came while an attempt to enter was on its way.
+  var newcomers = 0
+  /// How many of the tries that wait, the latest, have seen the lock free all the time.
+  var undisturbed = 0
   /// The keys whose holders have given the lock back and not been answered.
   var releasing: Set<QueueNode> = []
   var hold: Hold?
@@ -76,6 +80,8 @@ struct ModelClient {
     self.comesBack = callers.count > 1
     self.machine = QueueMachine(session: session, sweeps: 1, rules: rules)
   }
+
+  var tries: Int { self.waiting.count { !$0 } }
 
   func watch(isOwn: Bool) -> Int? { self.watches.firstIndex { $0.isOwn == isOwn } }
 

@@ -16,6 +16,8 @@ struct QueueExplorationTests {
   /// One client that comes back, so that keys are used again.
   private static let returning = [[true, true], patient]
   private static let tries = [[true, false], [false]]
+  /// Two tries of one client while another one's lock is released.
+  private static let newcomers = [[false, false], [true]]
 
   private func expectSound(
     _ what: String,
@@ -36,6 +38,7 @@ struct QueueExplorationTests {
   @Test("hold in every state of three clients")
   func threeClients() {
     self.expectSound("three clients", QueueModel(callers: Self.three, faults: 0))
+    self.expectSound("tries", QueueModel(callers: Self.newcomers, faults: 1, of: [.cancel]))
   }
 
   @Test("hold in every state of two clients with one fault")
@@ -258,6 +261,9 @@ struct QueueExplorationTests {
       $0.hasNestedNeighbours = true
       $0.scheduling.separatesNestedNames = false
       $0.shell.knowsOwnRevision = false
+    },
+    mistake("a try is answered by a request that was sent before it", by: newcomers, leadsTo: "free all the time") {
+      $0.rules.asksForNewcomers = false
     },
     mistake("a release whose session ends is left unanswered", after: .pause, leadsTo: "is never answered") {
       $0.rules.settlesReleasesWithSession = false

@@ -12,7 +12,9 @@ extension QueueModel {
 
   private func perform(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
-    case .enter, .check, .confirm, .delete: state.clients[index].requests.append(ModelClient.Request(action: action))
+    case .enter, .check, .confirm, .delete:
+      if case .enter = action { state.clients[index].newcomers = 0 }
+      state.clients[index].requests.append(ModelClient.Request(action: action))
     case .watchPredecessor(let attempt, let key, let asOf):
       try self.watch(ModelClient.Watch(key: key, node: nil, attempt: attempt, asOf: asOf), index, &state)
     case .watchOwn(let attempt, let node, let asOf):
@@ -28,14 +30,29 @@ extension QueueModel {
     case .grant(let grant, let node): try self.grant(grant, node, index, &state)
     case .lose(let grant):
       if state.clients[index].hold?.grant == grant { state.clients[index].hold = nil }
-    case .answerImpatient: state.clients[index].waiting.removeAll { !$0 }
+    case .answerImpatient: try self.answerTries(state.clients[index].tries, index, &state)
+    case .answerEarlierImpatient:
+      try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
     case .fail(let error):
       guard error == Self.failure else {
         throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
       }
       state.clients[index].waiting = []
+      (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
     case .releaseSettled(let node): state.clients[index].releasing.remove(node)
     }
+  }
+
+  /// The first of the tries are told that the lock is busy.
+  private func answerTries(_ count: Int, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    guard count <= state.clients[index].tries - state.clients[index].undisturbed else {
+      throw BrokenPromise("\(Self.name(index)) is told that the lock is busy, which was free all the time")
+    }
+    for _ in 0..<count {
+      guard let first = state.clients[index].waiting.firstIndex(of: false) else { return }
+      state.clients[index].waiting.remove(at: first)
+    }
+    state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
   }
 
   /// The first of a client's requests got no answer: who waits for a delete waits no longer.
@@ -55,6 +72,8 @@ extension QueueModel {
     state.lastToken = max(state.lastToken, node.revision)
     state.clients[index].hold = ModelClient.Hold(grant: grant, node: node)
     state.clients[index].waiting.removeFirst()
+    self.noteHolders(&state)
+    state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
     for action in state.clients[index].machine.served(patient: patient) { try self.perform(action, index, &state) }
   }
 

@@ -73,6 +73,7 @@ private struct ClientDigest {
     for patient in client.callers { self.words.add(patient) }
     self.words.add(client.waiting.count)
     for patient in client.waiting { self.words.add(patient) }
+    self.words.add(client.undisturbed)
     self.add(client.machine)
     self.words.add(client.hold != nil)
     if let hold = client.hold {
@@ -199,6 +200,7 @@ private struct ClientDigest {
   private mutating func add(_ machine: QueueMachine) {
     self.words.add(machine.patient)
     self.words.add(machine.impatient)
+    self.words.add(machine.newcomers)
     self.words.add(machine.session != nil)
     if let session = machine.session { self.session(session) }
     self.add(machine.phase)

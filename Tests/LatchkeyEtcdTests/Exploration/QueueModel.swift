@@ -198,10 +198,18 @@ struct QueueModel: ExplorationModel {
     case .join(let index):
       let patient = state.clients[index].callers.removeFirst()
       state.clients[index].waiting.append(patient)
+      if !patient {
+        state.clients[index].undisturbed += 1
+        if state.clients[index].machine.isEntering { state.clients[index].newcomers += 1 }
+        self.noteHolders(&state)
+      }
       try self.feed(.joined(patient: patient), index, &state)
     case .cancel(let index):
       let patient = state.clients[index].waiting.removeLast()
-      try self.feed(.left(patient: patient), index, &state)
+      let isNewcomer = !patient && state.clients[index].newcomers > 0
+      if isNewcomer { state.clients[index].newcomers -= 1 }
+      if !patient { state.clients[index].undisturbed = max(0, state.clients[index].undisturbed - 1) }
+      try self.feed(.left(patient: patient, isNewcomer: isNewcomer), index, &state)
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
@@ -275,6 +283,17 @@ struct QueueModel: ExplorationModel {
       // Nothing comes of a request whose session is over.
       state.clients[index].ghosts.removeAll { $0.session == session }
     case .renew(let index): try self.renew(index, &state)
+    }
+    self.noteHolders(&state)
+  }
+
+  /// Notes which tries have seen the lock in other hands: held, or wanted by somebody who came before them.
+  func noteHolders(_ state: inout State) {
+    for index in state.clients.indices {
+      let client = state.clients[index]
+      if !state.server.keys.isEmpty || client.hold != nil || client.waiting.contains(true) {
+        state.clients[index].undisturbed = 0
+      }
     }
   }
 

@@ -13,6 +13,9 @@ struct LockExplorationTests {
   private static let three = [[true], [true], [true]]
   /// One client that comes back while its last release may still be under way.
   private static let returning = [[true, true], [true]]
+  /// Two tries of one client while another one's lock is released.
+  private static let tries = [[false, false], [true]]
+
   /// - Parameter limit: Beyond this many states, what was reached is enough: the space is too large.
   private func expectSound(
     _ what: String,
@@ -29,6 +32,10 @@ struct LockExplorationTests {
   @Test("one server holds in every state of three clients")
   func threeClients() {
     self.expectSound("one server, three clients", LockModel(servers: 1, callers: Self.three, faults: 0, isTimed: false))
+    self.expectSound(
+      "one server, tries",
+      LockModel(servers: 1, callers: Self.tries, faults: 1, of: [.cancel, .cut], isTimed: false, isPollingEager: false)
+    )
   }
 
   @Test("one server holds in every state of two clients with any fault")
@@ -242,6 +249,13 @@ struct LockExplorationTests {
       leadsTo: "nothing more happens"
     ) {
       $0.ballots.sweeps = false
+    },
+    SeededMistake(
+      "a try is answered by a request that was sent before it",
+      in: LockModel(servers: 1, callers: Self.tries, faults: 0, isTimed: false, isPollingEager: false),
+      leadsTo: "free all the time"
+    ) {
+      $0.turns.asksForNewcomers = false
     },
     SeededMistake("a split vote leaves its keys", in: quorum(0), leadsTo: "nothing more happens") {
       $0.ballots.releasesFailures = false

@@ -25,12 +25,30 @@ extension LockModel {
     case .unsubscribe:
       state.clients[index].subscription = .none
       state.clients[index].hasWord = false
-    case .answerImpatient, .failImpatient: state.clients[index].waiting.removeAll { !$0 }
+    case .answerImpatient: try self.answerTries(state.clients[index].tries, index, &state)
+    case .answerEarlierImpatient:
+      try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
+    case .failImpatient:
+      state.clients[index].waiting.removeAll { !$0 }
+      (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
     case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
     }
   }
 
+  /// The first of the tries are told that the lock is busy.
+  private func answerTries(_ count: Int, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    guard count <= state.clients[index].tries - state.clients[index].undisturbed else {
+      throw BrokenPromise("\(Self.name(index)) is told that the lock is busy, which was free all the time")
+    }
+    for _ in 0..<count {
+      guard let first = state.clients[index].waiting.firstIndex(of: false) else { return }
+      state.clients[index].waiting.remove(at: first)
+    }
+    state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
+  }
+
   private func ask(_ attempt: UInt64, isNew: Bool, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    state.clients[index].newcomers = 0
     let now = Self.instant(state.now)
     let deadline =
       self.shell.allowsForDrift
@@ -66,6 +84,8 @@ extension LockModel {
     }
     state.clients[index].hold = ModelClient.Hold(attempt: attempt, deadline: deadline)
     state.clients[index].waiting.removeFirst()
+    self.noteHolders(&state)
+    state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
     for action in state.clients[index].turn.served(patient: patient) { try self.act(action, index, &state) }
   }
 

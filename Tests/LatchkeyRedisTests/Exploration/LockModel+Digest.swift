@@ -248,6 +248,8 @@ private struct ClientDigest {
     self.words.add(turn.tenureIsOver)
     self.words.add(turn.patient)
     self.words.add(turn.impatient)
+    self.words.add(turn.newcomers)
+    self.words.add(self.client.undisturbed)
   }
 
   private mutating func add(_ ballot: ModelClient.Ballot, _ order: [Int]) {

@@ -233,14 +233,27 @@ struct LockModel: ExplorationModel {
 
   func take(_ step: Step, in state: inout State) throws(BrokenPromise) {
     if self.costsFault(step) { state.faults -= 1 }
+    try self.perform(step, &state)
+    self.noteHolders(&state)
+  }
+
+  private func perform(_ step: Step, _ state: inout State) throws(BrokenPromise) {
     switch step {
     case .join(let index):
       let patient = state.clients[index].callers.removeFirst()
       state.clients[index].waiting.append(patient)
+      if !patient {
+        state.clients[index].undisturbed += 1
+        if state.clients[index].turn.isAsking { state.clients[index].newcomers += 1 }
+        self.noteHolders(&state)
+      }
       try self.feed(.joined(patient: patient), index, &state)
     case .cancel(let index):
       let patient = state.clients[index].waiting.removeLast()
-      try self.feed(.left(patient: patient), index, &state)
+      let isNewcomer = !patient && state.clients[index].newcomers > 0
+      if isNewcomer { state.clients[index].newcomers -= 1 }
+      if !patient { state.clients[index].undisturbed = max(0, state.clients[index].undisturbed - 1) }
+      try self.feed(.left(patient: patient, isNewcomer: isNewcomer), index, &state)
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
@@ -280,6 +293,15 @@ struct LockModel: ExplorationModel {
       state.hasForgotten = true
       state.clients[key.client].ballots[key.attempt]?.deletedAt.insert(node)
     case .giveUpWaiting(let index, let attempt): try self.feed(.timedOut, to: attempt, index, &state)
+    }
+  }
+
+  /// Notes which tries have seen the lock in other hands: held, or wanted by somebody who waits before them.
+  func noteHolders(_ state: inout State) {
+    let isHeld = state.nodes.contains { $0.key != nil }
+    for index in state.clients.indices {
+      let client = state.clients[index]
+      if isHeld || client.hold != nil || client.waiting.contains(true) { state.clients[index].undisturbed = 0 }
     }
   }
 

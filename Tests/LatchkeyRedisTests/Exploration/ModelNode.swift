@@ -82,6 +82,10 @@ struct ModelClient {
   var probations: [ProbationMachine]
   var callers: [Bool]
   var waiting: [Bool] = []
+  /// How many of the tries that wait, the latest, came while a request was out.
+  var newcomers = 0
+  /// How many of the tries that wait, the latest, have seen the lock free all the time.
+  var undisturbed = 0
   var hold: Hold?
 
   init(callers: [Bool], servers: Int, turns: TurnMachine.Rules, probation: ProbationMachine.Rules) {
@@ -91,6 +95,8 @@ struct ModelClient {
     self.replies = Array(repeating: [], count: servers)
     self.probations = Array(repeating: ProbationMachine(length: LockModel.probation, rules: probation), count: servers)
   }
+
+  var tries: Int { self.waiting.count { !$0 } }
 
   /// Whether the client has something to do with the lock or its remains.
   var isBusy: Bool {

@@ -33,6 +33,28 @@ struct TurnMachineTests {
     return nil
   }
 
+  @Test("a try that comes while a request is out is not answered by it: the lock may have been released since")
+  func newcomers() {
+    var machine = self.machine()
+    _ = machine.handle(.joined(patient: false))
+    expectEqual(machine.handle(.joined(patient: false)), [])
+    let again = TurnAction.ask(attempt: 1, isNew: false)
+    expectEqual(machine.handle(.answered(attempt: 1, .busy(remaining: nil))), [.answerEarlierImpatient, again])
+    expectEqual(machine.impatient, 1)
+    expectEqual(machine.handle(.answered(attempt: 1, .busy(remaining: nil))), [.answerImpatient])
+    #expect(machine.isIdle)
+
+    // Of newcomers alone, nobody is answered yet; behind a caller that waits, all are.
+    _ = machine.handle(.joined(patient: false))
+    _ = machine.handle(.joined(patient: false))
+    _ = machine.handle(.left(patient: false))
+    expectEqual(machine.handle(.answered(attempt: 2, .busy(remaining: nil))), [.ask(attempt: 2, isNew: false)])
+    _ = machine.handle(.joined(patient: true))
+    _ = machine.handle(.joined(patient: false))
+    expectEqual(machine.handle(.answered(attempt: 2, .busy(remaining: nil))).first, .answerImpatient)
+    expectEqual(machine.newcomers, 0)
+  }
+
   @Test("nobody contends: one request, and neither a subscription nor an alarm")
   func uncontended() {
     var machine = self.held()
