@@ -5,6 +5,10 @@
 /// Commands should be carried out in the order in which `send` was called, as far as one connection carries them. A pool of
 /// connections keeps no such order; the locks then stay correct, and what a slow request leaves behind lives until its TTL.
 ///
+/// A command should be sent once. A client that repeats it by itself after a lost reply may carry out a release twice: the second
+/// one finds no key, and the holder is told `lockLost` although the lock was held until its release. Switch such retries off; the
+/// locks repeat what may be repeated.
+///
 /// ## A client of valkey-swift
 ///
 /// ```swift
@@ -127,7 +131,7 @@
 public protocol RedisExecutor: Sendable {
   /// Sends one command and returns its reply.
   ///
-  /// Must end in bounded time, with an error if need be. Ending is not the same as being undone: a command whose reply was
+  /// Must end in bounded time, with an error if need be, and should not send the command a second time. Ending is not the same as being undone: a command whose reply was
   /// lost may have been carried out, or may be yet.
   ///
   /// - Parameter command: The command's words.
