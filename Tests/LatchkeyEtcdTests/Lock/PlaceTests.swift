@@ -1,4 +1,5 @@
 #if Etcd
+import EtcdAPI
 import Latchkey
 import Testing
 
@@ -30,6 +31,19 @@ struct PlaceTests {
       }
       try await holder.release()
       for waiter in waiters { try await waiter.value }
+    }
+  }
+
+  @Test("behind a key without a lease, the error says that the key does not go away by itself", arguments: [0, 300])
+  func leaseless(milliseconds: Int) async throws {
+    try await TestClient.with(try await TestServers.shared.value) { client in
+      let name = try uniqueName()
+      let put = EtcdTxnRequest(then: [.put(Array("\(name)/1".utf8), Array("data".utf8), lease: 0)])
+      _ = try await client.client.connections.call(EtcdMethods.txn, put, timeout: .seconds(5))
+      let error = try #require(await failure(of: client.lock(name), within: .milliseconds(milliseconds)))
+      #expect(error.code == .timedOut)
+      #expect(error.wait?.holder == "key \(name)/1 without a lease, which stays until somebody deletes it")
+      try await client.delete("\(name)/1")
     }
   }
 
