@@ -37,7 +37,7 @@ public struct EtcdLock: FencedLock {
 
   /// Waits for the lock, first come, first served among all contenders.
   ///
-  /// An outage meanwhile is ridden out; a session that expires costs the place in the queue, not the wait. Only a cluster that
+  /// An outage during the wait is ridden out; a session that expires costs the place in the queue, not the wait. Only a cluster that
   /// does not answer anything at first, for as long as ``EtcdLocks/Configuration/answerTimeout``, ends a wait before its
   /// budget is over, or without one.
   ///
@@ -137,7 +137,7 @@ public struct EtcdLock: FencedLock {
     do throws(LockError) {
       try await lease.release(lease.grant)
     } catch {
-      // It was lost before it was wanted: all that a release could do has been done.
+      // Already lost; nothing left to release.
     }
   }
 

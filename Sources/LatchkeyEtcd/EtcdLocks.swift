@@ -43,7 +43,7 @@ public final class EtcdLocks: LockProvider {
   let value: [UInt8]
   let number: UInt64
   let lateWatches: LateWatches
-  /// After how many sweeps in vain a request without an answer counts as lost: five minutes, and three sweeps at least.
+  /// After how many sweeps that find nothing a request without an answer counts as lost: five minutes, and three sweeps at least.
   let sweeps: Int
   private let registry = Locked(Registry())
 

@@ -5,7 +5,7 @@ extension EtcdClient: Service {
   /// Connects, and keeps the client open until the service group shuts down or the task is cancelled; then closes it.
   ///
   /// A cluster that is not there yet does not end it: the client goes on trying, with pauses up to a second, and says in the log that it
-  /// must, less and less often. Calls fail meanwhile, each within its own budget. Who would rather fail at the start calls
+  /// must, less and less often. Until then calls fail, each within its own budget. To fail at the start instead, call
   /// ``waitUntilReady()``.
   ///
   /// At most once for a client: a second call traps.

@@ -111,10 +111,10 @@ public final class EtcdClient: Sendable {
   /// Waits until the client has a session, and can be used. For programs that would rather fail at the start than go on without
   /// their servers; nobody else needs to call it.
   ///
-  /// The client must run meanwhile: as a service, in a task of its own or in ``withClient(_:isolation:_:)``.
+  /// The client must be running: as a service, in a task of its own or in ``withClient(_:isolation:_:)``.
   ///
   /// - Throws: ``EtcdError`` if there is no session within ``Configuration/connectTimeout``: `unreachable`, which says what was
-  ///   tried, or that nobody runs the client; `notAuthorized`, `closed`, `cancelled`.
+  ///   tried, or that the client is not running; `notAuthorized`, `closed`, `cancelled`.
   public func waitUntilReady() async throws(EtcdError) {
     _ = try await self.keeper.waitForSession(within: self.configuration.connectTimeout)
   }

@@ -12,7 +12,7 @@ extension EtcdConnections {
       status = try await connection.call(EtcdMethods.status, EtcdStatusRequest(), token: nil, timeout: timeout)
     } catch {
       guard !error.isInDoubt else { throw error }
-      // It does not tell us, or not yet: servers may want to know first who asks. Later answers say which cluster it is.
+      // The member does not say yet: servers may require authentication first. Later answers name the cluster.
       return
     }
     try self.expectOurCluster(status.header, from: connection.endpoint)

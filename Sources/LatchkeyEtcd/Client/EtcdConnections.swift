@@ -28,7 +28,7 @@ final class EtcdConnections: Sendable {
   let executor: LoopExecutor
   let configuration: EtcdClient.Configuration
   let endpoints: [EtcdEndpoint]
-  /// Whether members that have no vote are as good as others: for those who ask them about themselves.
+  /// Whether learners are accepted too: inspection asks each member about itself.
   let admitsLearners: Bool
   private let tls: NIOSSLContext?
   let state = Locked(State())

@@ -17,14 +17,14 @@ extension EtcdError {
     case .invalidArgument, .permissionDenied, .unauthenticated: self.provesRejection = true
     case .resourceExhausted:
       self.isTransient = Self.speaksOfLoad(status.message)
-      // Refused at the door. What is refused for want of space may have been written.
+      // Rejected before it is proposed. A transaction that is refused for lack of space may have been written.
       self.provesRejection = status.message.contains("too many requests")
     case .unavailable, .failedPrecondition: self.provesRejection = Self.speaksOfMember(status.message)
     default: break
     }
   }
 
-  /// What a member says that cannot serve this request while others can: a learner, or one that has lost its leadership or does not
+  /// Answers of a member that cannot serve this request while others can: a learner, or one that has lost its leadership or does not
   /// know the cluster yet. The code is `unavailable` up to 3.5 and `failedPrecondition` since.
   private static func speaksOfMember(_ message: String) -> Bool {
     ["for learner", "not leader", "not capable", "cluster version not found"].contains { message.contains($0) }

@@ -37,11 +37,11 @@ final class TransactionQueue: Sendable {
     let kind: TransactionKind
     /// Whether the caller still wants it. If not, it is not sent again, unless a copy of it may be on its way.
     var isWanted: @Sendable () -> Bool = { true }
-    /// Called once when the first attempt was in vain.
+    /// Called once when the first attempt has failed.
     var onDelay: @Sendable () -> Void = {}
     /// Called once.
     let onReply: @Sendable (Reply) -> Void
-    /// It goes by itself: together with others it was refused, and it is not known for whose fault.
+    /// It is sent alone: a flight with others was refused, and the server does not say which of them is at fault.
     var isAlone = false
     fileprivate var isDelayed = false
     /// Attempts in a row that got no answer.
@@ -130,7 +130,7 @@ final class TransactionQueue: Sendable {
   /// Whether the last attempt got no answer.
   var isStalled: Bool { self.state.withLock { $0.failures > 0 } }
 
-  /// Why the last attempt was in vain; nil if it was not.
+  /// Why the last attempt failed; nil if it did not.
   var trouble: EtcdError? { self.state.withLock { $0.trouble } }
 
   /// How many transactions wait for their turn to be sent.
@@ -223,7 +223,7 @@ final class TransactionQueue: Sendable {
         entries[0].fail(error)
         return []
       }
-      // Something about one of them: each by itself.
+      // One of them is at fault: send each alone.
       return entries.map { entry in
         var entry = entry
         entry.isAlone = true
@@ -232,7 +232,7 @@ final class TransactionQueue: Sendable {
     }
   }
 
-  /// Nobody knows what became of the entries: those that are still wanted are sent again, after a pause that grows.
+  /// The outcome of the entries is unknown: those that are still wanted are sent again, after a growing pause.
   private func retry(_ entries: [Entry], _ error: EtcdError) async -> [Entry] {
     self.state.withLock { state in
       state.failures += 1
@@ -248,7 +248,7 @@ final class TransactionQueue: Sendable {
     let attempts = entries.map(\.attempts).max() ?? 0
     // The first time at once: another member may answer.
     if attempts > 1 { try? await Task.sleep(for: Self.pause(attempts)) }
-    // While a copy is on its way, only an answer tells what is left to clean up.
+    // While a copy is on its way, only an answer shows what is left to clean up.
     return entries.filter { $0.copies > 0 || self.isWanted($0, else: error) }
   }
 

@@ -25,7 +25,7 @@ package struct TransactionSchedule<Transaction: ScheduledTransaction>: Sendable 
   package struct Rules: Sendable {
     /// Keys are ordered by their create revisions, so two of one queue are never created at the same revision.
     package var separatesKeysOfOnePrefix = true
-    /// The keys of nested names lie below one prefix as well: whoever reads the newest of them would find the others'.
+    /// The keys of nested names lie below one prefix as well: a read of the newest would find another lock's.
     package var separatesNestedNames = true
     /// Deletes are carried out before everything else. A read in the middle reports the revision of the whole flight: what is
     /// deleted behind it, at the same revision, would count as known.

@@ -55,7 +55,7 @@ extension LockQueue {
     return entry
   }
 
-  /// - Parameter retry: Enters whoever is in the queue.
+  /// - Parameter retry: Enters the queue even if it is not empty.
   private func answered(
     _ attempt: UInt64,
     _ key: [UInt8],

@@ -25,9 +25,9 @@ final class LockQueue: TermLeaseOwner {
     var machine: QueueMachine
     var session: EtcdSession?
     var line = Line()
-    /// Those in line who would not wait.
+    /// The tries in line: callers that do not wait.
     var impatient: Set<Line.ID> = []
-    /// Those of them who came while an attempt to enter was on its way.
+    /// The tries that joined while an attempt to enter was on its way.
     var newcomers: Set<Line.ID> = []
     var lease: EtcdLease?
     var releases: [QueueNode: CheckedContinuation<ReleaseOutcome, Never>] = [:]
@@ -68,7 +68,7 @@ final class LockQueue: TermLeaseOwner {
 
   var logger: Logger { self.client.logger }
 
-  /// Who we are, as those see it who read our keys.
+  /// Our name, as readers of our keys see it.
   private var ownName: String {
     let note = String(decoding: self.value, as: UTF8.self)
     return ContenderDescription.name(note: note, identity: ContenderDescription.thisProcess(label: nil))
@@ -254,7 +254,7 @@ final class LockQueue: TermLeaseOwner {
 
   /// Runs one event through the machine and resolves, still under the lock, what concerns the line and the lease.
   func apply(_ event: QueueEvent, _ state: inout State) -> [Step] {
-    // Asked without telling: handlers run code of others, which must not happen under this lock.
+    // Don't fire expiry handlers here: user code must not run under this lock.
     let termIsLive = state.session?.term.isLive ?? false
     var steps: [Step] = []
     for action in state.machine.handle(event, termIsLive: termIsLive) {
@@ -318,7 +318,7 @@ final class LockQueue: TermLeaseOwner {
     }
   }
 
-  /// Tells those who would not wait, except the newcomers, that the lock is busy.
+  /// Answers all tries but the newcomers with "busy".
   private func answerImpatient(_ view: QueueView, _ state: inout State, _ steps: inout [Step]) {
     let own = state.lease == nil ? nil : self.ownName
     let answer = Answer.busy(LockError.Wait(holder: own ?? view.holder, place: view.ahead))
@@ -371,8 +371,8 @@ extension LockQueue.State {
   }
 
   /// - Parameters:
-  ///   - id: Who has waited.
-  ///   - own: Who we are.
+  ///   - id: The caller that has waited.
+  ///   - own: This client's name.
   func knownOfWait(of id: LockQueue.Line.ID, own: String) -> LockError.Wait {
     let before = self.line.countAhead(of: id)
     if self.lease != nil {

@@ -103,7 +103,7 @@ extension QueueMachine {
     return self.answerImpatient(QueueView(ahead: 1))
   }
 
-  /// Answers those who would not wait, and gives the key up if they were all.
+  /// Answers the tries, and gives the key up if no caller is left.
   mutating func dismissImpatient(_ view: QueueView, _ node: QueueNode) -> [QueueAction] {
     let answers = self.answerImpatient(view)
     guard !self.isWanted else { return answers }
@@ -111,7 +111,7 @@ extension QueueMachine {
     return answers + [.forgetWatches] + self.litter.delete(node)
   }
 
-  /// Answers the tries that an attempt to enter says something to. Behind a caller that waits, a try is busy in any case.
+  /// Answers the tries that joined before the attempt to enter was sent; behind a waiting caller, all tries.
   mutating func answerAfterEntry(_ view: QueueView) -> [QueueAction] {
     guard self.newcomers > 0, self.patient == 0, self.rules.asksForNewcomers else { return self.answerImpatient(view) }
     let hasEarlier = self.impatient > self.newcomers

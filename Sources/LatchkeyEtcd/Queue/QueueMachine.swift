@@ -71,7 +71,7 @@ package struct QueueMachine: Sendable {
   var litter: QueueLitter
   var patient = 0
   var impatient = 0
-  /// Those of the impatient who came while an attempt to enter was on its way.
+  /// Tries that joined while an attempt to enter was on its way; counted in `impatient` too.
   var newcomers = 0
   var session: UInt64?
   var nextAttempt: UInt64 = 1
@@ -80,7 +80,7 @@ package struct QueueMachine: Sendable {
 
   /// - Parameters:
   ///   - session: The session to contend in, if there is one.
-  ///   - sweeps: How many sweeps in vain prove that a request without an answer will not be carried out any more.
+  ///   - sweeps: After how many sweeps that find nothing a request without an answer counts as lost.
   ///   - rules: The rules to keep.
   package init(session: UInt64?, sweeps: Int = 20, rules: Rules = Rules()) {
     self.session = session
@@ -175,7 +175,7 @@ package struct QueueMachine: Sendable {
     // A key that already waits for others cannot serve a caller that would not wait.
     case .watching(_, let node, let view) where !patient: return self.dismissImpatient(view, node)
     case .checking(_, let node, let view, _) where !patient: return self.dismissImpatient(view, node)
-    // Somebody of this process has it by now.
+    // Another caller of this process holds it.
     case .held where !patient: return self.answerImpatient(QueueView(ahead: 1))
     default: return []
     }
@@ -222,7 +222,7 @@ package struct QueueMachine: Sendable {
     case .success(.entered(let node, let view)): return self.placed(attempt, node, view, termIsLive: termIsLive)
     case .success(.busy(let view)):
       self.phase = .idle
-      // Those who wait have come after the request was sent.
+      // Waiting callers have joined after the request was sent.
       return self.answerAfterEntry(view) + self.startIfWanted()
     case .success(.gone): return self.restart()
     case .failure(.sessionOver): return self.sessionOver()
@@ -301,9 +301,9 @@ package struct QueueMachine: Sendable {
   private mutating func predecessorGone(_ number: UInt64, _ key: [UInt8], termIsLive: Bool) -> [QueueAction] {
     switch self.phase {
     case .watching(let attempt, let node, let view) where attempt.number == number && attempt.watched == key:
-      // Nobody can have come between: contenders that enter after our key stand behind it. The deletion of our own key, which
-      // somebody else would have to delete by hand, is mostly reported first: both are watched on one stream. A server that
-      // has to catch up with one of the watches may report it a tenth of a second later; the grant is then lost as soon.
+      // No contender can have come between: those that enter after our key stand behind it. If our own key was deleted by
+      // hand, its deletion is mostly reported first, since both are watched on one stream. A server that has to catch up with
+      // one of the watches may report it a tenth of a second later; the grant is lost then.
       if attempt.isOwnWatched, view.isNext || !self.rules.readsBehindSeveral {
         return self.ripen(attempt, node, termIsLive: termIsLive)
       }

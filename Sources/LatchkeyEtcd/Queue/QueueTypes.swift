@@ -20,7 +20,7 @@ package struct QueueNode: Hashable, Sendable {
   }
 }
 
-/// What stands before our key, as one read of the queue told.
+/// What stands before our key, by one read of the queue.
 package struct QueueView: Hashable, Sendable {
   /// The contender right before our key; nil if there is none.
   package var predecessor: [UInt8]?
@@ -76,9 +76,9 @@ package enum QueueFailure: Error, Hashable, Sendable {
 
 /// What happens to the queue of one lock within one client.
 package enum QueueEvent: Sendable {
-  /// Somebody asks for the lock; an impatient caller only if it need not wait.
+  /// A caller asks for the lock; an impatient one does not wait.
   case joined(patient: Bool)
-  /// Somebody who asked is gone: timed out, cancelled. A newcomer is a try that came while an attempt to enter was on its way.
+  /// A caller is gone: timed out, cancelled. A newcomer is a try that joined while an attempt to enter was on its way.
   case left(patient: Bool, isNewcomer: Bool = false)
   /// The holder gives the lock back.
   case released(grant: UInt64)
@@ -121,7 +121,7 @@ package enum QueueAction: Hashable, Sendable {
   case check(attempt: UInt64, QueueNode)
   /// Look whether our key is there, while we hold the lock.
   case confirm(QueueNode)
-  /// Tell when the key is deleted that stood at this revision. Our own likewise.
+  /// Report the deletion of the key that stood at this revision; our own likewise.
   case watchPredecessor(attempt: UInt64, key: [UInt8], asOf: Int64)
   case watchOwn(attempt: UInt64, QueueNode, asOf: Int64)
   /// Watch our own key after a while: a short hold ends before, and then costs no watch.
@@ -131,14 +131,14 @@ package enum QueueAction: Hashable, Sendable {
   case grant(UInt64, QueueNode)
   /// The grant does not stand any more.
   case lose(grant: UInt64)
-  /// Whoever would not wait is told that the lock is busy.
+  /// Answer the tries with "busy".
   case answerImpatient(QueueView)
-  /// The same, except those who came while the attempt was on its way: its answer may be older than their calls.
+  /// Answer the tries with "busy" that joined before the attempt was sent. Its answer may be older than the calls of the others.
   case answerEarlierImpatient(QueueView)
-  /// Everybody in line is told the error.
+  /// Fail all callers in line with the error.
   case fail(UInt64)
   case delete(QueueNode)
-  /// The delete of this key is done, or is now being seen to in the background.
+  /// The delete of this key is done, or continues in the background.
   case releaseSettled(QueueNode)
 }
 #endif

@@ -37,7 +37,7 @@ final class SessionKeeper: Sendable {
     var deadlineWatch: Task<Void, Never>?
     var hasStarted = false
     var hasWarnedThatItDoesNotRun = false
-    /// Whether nobody is told by an error that there is no session, so that the log must say it.
+    /// Whether a missing session is logged, since no caller gets an error for it.
     var warns = false
     var nextWarning: ContinuousClock.Instant?
     var pauseOfWarnings = Self.shortestPause
@@ -147,7 +147,7 @@ final class SessionKeeper: Sendable {
     self.state.withLock { state in _ = state.observers.removeValue(forKey: id) }
   }
 
-  /// Why there is no session, for somebody who has waited as long as they would.
+  /// Why there is no session, for a caller whose wait is over.
   private func absence(after timeout: Duration) -> EtcdError {
     let (hasStarted, isNews, failure) = self.state.withLock { state in
       defer { if !state.hasStarted { state.hasWarnedThatItDoesNotRun = true } }
@@ -160,7 +160,7 @@ final class SessionKeeper: Sendable {
     return failure ?? EtcdError(.unreachable, "no session within \(timeout)")
   }
 
-  /// Says in the log that there is no session, less and less often.
+  /// Logs that there is no session, less and less often.
   private func warn(_ error: EtcdError) {
     let isDue = self.state.withLock { state in
       let now = ContinuousClock.now
@@ -235,8 +235,8 @@ final class SessionKeeper: Sendable {
     case .begin(let lease, let deadline): self.begin(lease, deadline)
     case .extend(let lease, let deadline):
       guard let session = self.session, session.lease == lease else { return }
-      // Refused if the old deadline has passed meanwhile. The machine has moved on to the new one, and would keep a lease alive
-      // that nobody can hold a lock by.
+      // Refused if the old deadline has passed by now. The machine has moved on to the new one, and would keep a lease alive
+      // by which no lock can be held.
       guard !session.term.advance(to: deadline) else { return }
       session.term.expire()
       self.handle(.termEnded(lease: lease))
@@ -321,7 +321,7 @@ final class SessionKeeper: Sendable {
   private func watchDeadline(of session: EtcdSession) -> Task<Void, Never> {
     Task.detached { [weak self] in
       await session.term.expireAtDeadline()
-      // Nobody listens if the session is over for another reason.
+      // No effect if the session is over for another reason.
       self?.handle(.termEnded(lease: session.lease))
     }
   }

@@ -2,7 +2,7 @@
 /// Which keys a client watches, and what its one stream of watches knows of each.
 ///
 /// Pure bookkeeping. Each request to watch has a number of its own on the stream, which its answer carries, and events too: the
-/// order of answers does not matter. When a stream breaks, all that is watched is asked for again on the next: whoever watches is
+/// order of answers does not matter. When a stream breaks, all watches are created again on the next: each watcher is
 /// told once more that the watch is set, and must look again, since nobody knows what happened in between.
 ///
 /// A watch can outlast its use: whoever watches the same once more gains a watch that has been set since before.
@@ -136,7 +136,7 @@ package struct WatchTable: Sendable {
     self.refusedEntry(streamID).map { !$0.isAskedAnew } ?? false
   }
 
-  /// What a request that is refused asked to watch; nil if nobody wants it any more.
+  /// What a refused request asked to watch; nil if it is no longer wanted.
   package func target(refused streamID: Int64) -> Target? { self.refusedEntry(streamID)?.target }
 
   /// The answer to a request to watch; nothing if it was not asked for.

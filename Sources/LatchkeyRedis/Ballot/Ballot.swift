@@ -40,7 +40,7 @@ final class Ballot: Sendable {
     var standsUntil: ContinuousClock.Instant?
     /// What the servers last had against a release.
     var releaseError: RedisError?
-    /// Whether it was said that nobody tries any more to give this back.
+    /// Whether the log says that the release was given up.
     var isDropLogged = false
   }
 
@@ -78,7 +78,7 @@ final class Ballot: Sendable {
     )
   }
 
-  /// Asks for the lock; the outcome is told to the turns.
+  /// Asks for the lock; the outcome is reported to the turns.
   func ask() {
     // Taken before anything is sent, and counted from.
     let now = ContinuousClock.now
@@ -92,10 +92,10 @@ final class Ballot: Sendable {
     self.perform(steps)
   }
 
-  /// Notes until when the servers keep what was granted, for those who are told that it could not be given back.
+  /// Notes until when the servers keep what was granted, for errors and logs about a release that failed.
   func note(standsUntil: ContinuousClock.Instant) { self.state.withLock { $0.standsUntil = standsUntil } }
 
-  /// Gives back what the servers may hold; settling is told to the turns.
+  /// Gives back what the servers may hold; the turns are notified when that is settled.
   func release() {
     let steps = self.state.withLock { self.apply(.release, &$0, .now) }
     if let timeout = self.servers.settings.answerTimeout { self.setAlarm(after: timeout) }
@@ -233,7 +233,7 @@ final class Ballot: Sendable {
     default: break
     }
     if case .yes = answer.vote { self.servers.noteGrant(of: node) }
-    // Looked at whatever the answer is: the sooner a run is known, the sooner one that follows it is recognised.
+    // Checked for every answer: the sooner a run is known, the sooner its successor is recognised.
     let distrustedUntil = self.servers.distrust(of: node, reply.identity)
     var probationEnd: ContinuousClock.Instant?
     if let duplicate = self.servers.duplicate(of: node, reply.identity) {
@@ -315,7 +315,7 @@ final class Ballot: Sendable {
 
   private func noteUnreleased(_ error: RedisError, isFinal: Bool) {
     self.state.withLock { $0.releaseError = error }
-    // What is lost with a connection is logged where connections are, and tried again.
+    // A lost connection is logged by the connection, and the release is tried again.
     guard isFinal || error.code == .server else { return }
     let isLogged = self.state.withLock { state in
       defer { state.isDropLogged = state.isDropLogged || isFinal }
@@ -332,7 +332,7 @@ final class Ballot: Sendable {
     )
   }
 
-  /// Says in the log that nobody will try any more to give this back.
+  /// Logs that the release is given up.
   func dropRelease() {
     let error = self.state.withLock { state -> RedisError?? in
       guard !state.machine.isReleasedAtQuorum, !state.isDropLogged else { return nil }

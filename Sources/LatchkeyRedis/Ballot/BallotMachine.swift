@@ -25,7 +25,7 @@ package struct BallotMachine: Sendable {
     package var countsServersOnce = true
     /// A first release that finds nothing is a loss.
     package var findsLosses = true
-    /// What a release finds that was sent before, and may have been carried out, says nothing.
+    /// A repeated release that finds no key proves nothing: the first one may have been carried out.
     package var mindsRepeatedReleases = true
 
     /// The rules that the locks run by.
@@ -58,7 +58,7 @@ package struct BallotMachine: Sendable {
     /// Our key was planted there once, though perhaps too late to count.
     var isPlanted = false
     var release = Release.none
-    /// A release has been sent whose fate nobody knows.
+    /// A release has been sent whose outcome is unknown.
     var isReleaseDoubtful = false
     var finding: Finding?
   }
@@ -97,7 +97,7 @@ package struct BallotMachine: Sendable {
   /// Whether everything is released, and nothing is in flight.
   package var isOver: Bool { self.isReleased && self.nodes.allSatisfy { !$0.isPending && $0.release.isSettled } }
 
-  /// Whether so many servers have carried out a release that nobody is kept out any more.
+  /// Whether a quorum has carried out the release, so that no contender is kept out any more.
   package var isReleasedAtQuorum: Bool {
     let done = self.nodes.count { node in
       switch node.release {
@@ -174,13 +174,13 @@ package struct BallotMachine: Sendable {
     }
     let decision: BallotDecision
     if self.nodes.contains(where: { $0.vote == .duplicate }) {
-      // Two names of one server are no two servers, whatever the others say.
+      // Two names of one server are one server, whatever the others answer.
       decision = .unavailable
     } else if yes >= self.quorum {
       decision = now < deadline || !self.rules.refusesLateQuorum ? .granted : .late
     } else if yes + pending < self.quorum {
       let isUnavailable = self.rules.tellsFailuresFromRefusals && failed > self.nodes.count - self.quorum
-      // Who is told that too few servers are there is told what each of them says, as far as they answer in time.
+      // An error about too few servers names the answer of each, so wait for those that come in time.
       guard !isUnavailable || pending == 0 else { return [] }
       decision = isUnavailable ? .unavailable : .busy(remaining: remaining)
     } else {

@@ -72,11 +72,11 @@ package enum BallotAction: Hashable, Sendable {
 
 /// What one server answered to a release.
 package enum ReleaseReply: Hashable, Sendable {
-  /// Our key was there and is deleted; how many clients were told.
+  /// Our key was there and is deleted; how many subscribers were notified.
   case freed(told: Int)
   /// There was no key of ours.
   case gone
-  /// Nobody knows whether it was carried out, or it may be if it is sent again.
+  /// The outcome is unknown, or it may succeed if it is sent again.
   case failed
   /// It was not carried out, and will not be if it is sent again.
   case refused

@@ -151,7 +151,7 @@ extension ConnectionCore {
     if let misplacement { self.leave(link, misplacement) }
   }
 
-  /// Leaves a server that says that it is not the master any more: the address may lead to another one by now, and nothing else
+  /// Leaves a server that answers that it is no longer the master: the address may lead to another one by now, and nothing else
   /// would ever end the connection. One that is new leads to where the address leads.
   private func leave(_ link: Link, _ reason: RedisError) {
     let age = Duration(NIODeadline.now() - link.madeAt)
@@ -199,7 +199,7 @@ extension ConnectionCore {
     )
   }
 
-  /// Has a server that says nothing given up after `limit`, if that is sooner than the configuration says.
+  /// Gives a silent server up after `limit`, if that is sooner than the configured limit.
   func limitSilence(to limit: Duration) {
     let isNews = self.state.withLock { state in
       defer { state.silenceLimit = min(state.silenceLimit, TimeAmount(limit)) }

@@ -39,9 +39,9 @@ final class ConnectionCore: Sendable {
     var dialer: NIOLoopBound<Dialer>?
     /// How long the server may say nothing at all to commands that it owes replies to.
     var silenceLimit: TimeAmount
-    /// Told, on the event loop, that the server is not the one to ask any more.
+    /// Called on the event loop when the server answers that it is no longer the master.
     var misplaced: (@Sendable (RedisError) -> Void)?
-    /// Whether nobody else says in the log that there is no connection.
+    /// Whether outages are logged as warnings, since no caller gets an error for them.
     var announcesOutages = false
   }
 
@@ -157,7 +157,7 @@ final class ConnectionCore: Sendable {
     }
   }
 
-  /// Says that there is no connection: at the first failure in a row, the second, the fourth, and so on ever more rarely.
+  /// Logs that there is no connection: at the first failure in a row, the second, the fourth, the eighth and so on.
   private func log(_ error: RedisError) {
     let level = self.state.withLock { state -> Logger.Level in
       let failures = state.machine.failures
@@ -168,7 +168,7 @@ final class ConnectionCore: Sendable {
     self.configuration.logger.log(level: level, "no connection: \(error)", metadata: self.metadata)
   }
 
-  /// Has outages said in the log as what somebody should look at.
+  /// Logs outages as warnings from now on.
   func announceOutages() {
     self.state.withLock { $0.announcesOutages = true }
   }

@@ -140,7 +140,7 @@ extension Handshake {
       return .failed(self.failure(isForbidden ? .notAuthorized : .server, what, text))
     case .ping:
       if text.hasPrefix("NOAUTH") { return .failed(self.notAuthorized(text)) }
-      // It speaks of the command, or of the server's data, and so to somebody whom it has let in.
+      // Errors about the command or the server's data are sent only to accepted clients.
       let isWelcome = text.hasPrefix("NOPERM") || Self.isUnknown(text) || RedisError.reply(text).isTransient
       return isWelcome ? self.next : .failed(self.turnedAway(text))
     }
@@ -190,7 +190,7 @@ extension Handshake {
   /// A server's text may repeat what it was sent.
   private func withoutPassword(_ text: String) -> String {
     guard let password = self.credential?.password, !password.isEmpty else { return text }
-    // A few letters are part of many words, and tell nothing there.
+    // A short password is part of many words and reveals nothing there.
     let isShort = password.count < 8
     func isWord(_ character: Character?) -> Bool { character.map { $0.isLetter || $0.isNumber } ?? false }
     var result = ""

@@ -5,7 +5,7 @@ extension RedisConnection: Service {
   ///
   /// A connection is made from its creation on, and works without this. A server that is not there, or refuses the client, is
   /// tried again until the end, ever more rarely; while this runs, the log says so (`warning`, or `error` where nothing but
-  /// another configuration helps). Whoever would rather end than wait calls ``waitUntilReady()`` first.
+  /// another configuration helps). To fail at the start instead, call ``waitUntilReady()`` first.
   ///
   /// A service group shuts down in the reverse order of its services: name the connection first, then the ``RedisLocks`` or
   /// ``RedlockLocks`` that use it, then what works under the locks.

@@ -38,7 +38,7 @@ final class LockServers: Sendable {
   /// Which servers have granted something at any time.
   private let granting: Locked<[Bool]>
   private let warnedAt = Locked<ContinuousClock.Instant?>(nil)
-  /// Until when it has been said that too few servers may vote.
+  /// Until when the log says that too few servers may vote.
   private let announcedUntil = Locked<ContinuousClock.Instant?>(nil)
   private let hasWarnedOfSubscription = Atomic(false)
   private let probations: [Probation]
@@ -96,9 +96,9 @@ final class LockServers: Sendable {
     error.isRedirection || (error.isOfReplica && !self.granting.withLock { $0[node] })
   }
 
-  /// Says in the log why locks are not granted, for those who wait without end; rarely, since every lock meets it.
+  /// Logs why locks are not granted, for callers that wait without end; rarely, since every lock meets it.
   ///
-  /// - Parameter votingFrom: When enough servers can vote again, where that is known: then it is said once.
+  /// - Parameter votingFrom: When enough servers can vote again, where that is known: it is then logged once.
   func warn(of outage: RedisError, votingFrom: ContinuousClock.Instant? = nil) {
     let now = ContinuousClock.now
     if let votingFrom { return self.announce(votingFrom, at: now) }
@@ -127,13 +127,12 @@ final class LockServers: Sendable {
     )
   }
 
-  /// Says in the log, once, that the server lets nobody be told of releases: the locks do without, and nothing else would show
-  /// it.
+  /// Logs once that the server refuses subscriptions: the locks poll instead, and nothing else would show it.
   func warn(ofSubscription error: RedisError) {
     guard error.code == .notAuthorized || error.code == .server else { return }
     guard !self.hasWarnedOfSubscription.exchange(true, ordering: .relaxed) else { return }
     self.settings.logger.warning(
-      "releases are found by asking again and again: the server refuses to tell of them; let the user subscribe to the channels",
+      "the server refuses subscriptions, so releases are noticed by polling; let the user subscribe to the channels of the locks",
       metadata: ["lock.backend": "\(self.settings.backend.kind)", "error": "\(error)"]
     )
   }
@@ -143,7 +142,7 @@ final class LockServers: Sendable {
     self.probations[node].distrust(identity)
   }
 
-  /// What is wrong if a server is asked under another name as well.
+  /// The error if the server is known under another name as well.
   func duplicate(of node: Int, _ identity: RedisServerIdentity?) -> RedisError? {
     self.runs.duplicate(of: node, identity)
   }

@@ -1,15 +1,15 @@
 internal import Latchkey
 internal import Logging
 
-/// Says in the log what servers refuse that nobody waits for: renewals, and releases whose callers have gone on. Every lock meets
-/// the same refusal, so each is said once, and again only when the words change or a while has passed.
+/// Logs what servers refuse in the background: renewals, and releases whose callers have gone on. Every lock meets the same refusal,
+/// so each is logged once, and again only when the server's answer changes or a minute has passed.
 final class RefusalLog: Sendable {
   private struct Entry {
     let text: String
     let at: ContinuousClock.Instant
   }
 
-  /// How long the same words are not repeated.
+  /// How long the same line is not repeated.
   private static let interval = Duration.seconds(60)
 
   private let logger: Logger
@@ -25,7 +25,7 @@ final class RefusalLog: Sendable {
   ///
   /// - Parameters:
   ///   - message: What is refused, and what that leads to.
-  ///   - error: The server's words.
+  ///   - error: The server's answer.
   ///   - remaining: How much time is left.
   ///   - name: The lock, where it is about one.
   func warn(_ message: Logger.Message, error: String, remaining: Duration?, name: LockName? = nil) {
@@ -42,7 +42,7 @@ final class RefusalLog: Sendable {
     self.logger.warning(message, metadata: metadata)
   }
 
-  /// What was refused succeeds again: the next refusal is news.
+  /// Forgets a refusal, so that the next one is logged.
   func clear(_ message: Logger.Message) { self.said.withLock { _ = $0.removeValue(forKey: "\(message)") } }
 }
 

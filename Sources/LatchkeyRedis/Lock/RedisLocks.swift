@@ -12,8 +12,8 @@ public import Logging
 ///
 /// Leases are extended when a third of their TTL has gone by, all that are due together in one request. Tasks of one client that
 /// want the same lock stand in a line within the process, and only for the first of them the server is asked. While another
-/// process holds a lock, a published release wakes one attempt per process; behind that lies a poll, for releases that nobody
-/// publishes.
+/// process holds a lock, a published release wakes one attempt per process; behind that lies a poll, for releases by clients that
+/// do not publish.
 public final class RedisLocks: LockProvider {
   /// How locks are mapped to keys, and how long a key stands.
   public struct Configuration: Sendable {
@@ -38,10 +38,10 @@ public final class RedisLocks: LockProvider {
     /// then, with `unreachable` if the server is silent.
     public var answerTimeout = Duration.seconds(2)
 
-    /// A word about this contender, which is in the key's value for people who look.
+    /// A label in the key's value, shown by `latchkey inspect`.
     public var label: String?
 
-    /// What the locks tell of themselves.
+    /// Metrics, tracing and logging options.
     public var observability = LockObservability()
 
     /// Where the locks log; nil for where the connection does, with a client of another kind the label `redis`.
@@ -133,8 +133,9 @@ public final class RedisLocks: LockProvider {
 
   /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
   ///
-  /// For the end of a program, before its connections are closed; ``run()`` does it by itself. Holders are told that the lock is
-  /// lost, and who waits, or asks before this returns, that the client is `closed`. A server that does not answer is waited for up to a second: what it keeps stands until its TTL ends.
+  /// For the end of a program, before its connections are closed; ``run()`` does it too. Holders are notified of the loss. Callers that
+  /// wait, or ask before this returns, get `closed`. A server that does not answer is waited for up to a second; the keys that it keeps
+  /// stand until their TTL ends, and the log says so.
   public func releaseAll() async { await self.turns.releaseAll() }
 }
 

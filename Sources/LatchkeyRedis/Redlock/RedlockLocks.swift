@@ -39,10 +39,10 @@ public final class RedlockLocks: LockProvider {
     /// How long a lease is kept alive at most, from its grant on; nil for as long as it is held. At least the TTL.
     public var longestHold: Duration?
 
-    /// A word about this contender, which is in the key's value for people who look.
+    /// A label in the key's value, shown by `latchkey inspect`.
     public var label: String?
 
-    /// What the locks tell of themselves.
+    /// Metrics, tracing and logging options.
     public var observability = LockObservability()
 
     /// Where the locks log; nil for where the first connection does, with clients of another kind the label `redis`.
@@ -155,7 +155,8 @@ public final class RedlockLocks: LockProvider {
 
   /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
   ///
-  /// For the end of a program, before its connections are closed; ``run()`` does it by itself. Holders are told that the lock is
-  /// lost, and who waits, or asks before this returns, that the client is `closed`. A server that does not answer is waited for up to a second: what it keeps stands until its TTL ends.
+  /// For the end of a program, before its connections are closed; ``run()`` does it too. Holders are notified of the loss. Callers that
+  /// wait, or ask before this returns, get `closed`. A server that does not answer is waited for up to a second; the keys that it keeps
+  /// stand until their TTL ends, and the log says so.
   public func releaseAll() async { await self.turns.releaseAll() }
 }

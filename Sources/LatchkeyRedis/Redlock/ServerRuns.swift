@@ -14,7 +14,7 @@ final class ServerRuns: Sendable {
 
   /// Notes where an answer came from.
   ///
-  /// - Returns: What is wrong if another seat is the same server; nil if none is, as far as they have answered.
+  /// - Returns: The error if another seat is the same server; nil if none is known to be.
   func duplicate(of node: Int, _ identity: RedisServerIdentity?) -> RedisError? {
     guard let identity, self.addresses.count > 1 else { return nil }
     let other = self.runs.withLock { runs -> Int? in

@@ -11,7 +11,7 @@ final class ExtensionBatch: Sendable {
     let timeToLive: Duration
   }
 
-  /// Told how one lease came out, and what the servers had against it if nobody could tell.
+  /// Called with the outcome of one lease, and with the servers' error if the outcome is unknown.
   typealias Answer = @Sendable (_ item: Item, _ sentAt: ContinuousClock.Instant, ExtensionAnswer, RedisError?) -> Void
 
   /// So that no script holds up the server for long.
@@ -57,7 +57,7 @@ final class ExtensionBatch: Sendable {
   private final class Count: Sendable {
     struct State {
       var tally: ExtensionTally
-      /// What each server had against it.
+      /// Each server's error.
       var errors: [RedisError?]
     }
 
@@ -93,12 +93,12 @@ final class ExtensionBatch: Sendable {
     self.clock.set(after: answerTimeout) { decide { $0.tally.close() } }
   }
 
-  /// What the servers had against a request: the error of a single one, or what each of a quorum has said.
+  /// The error of a request: that of a single server, or those of each server of a quorum.
   private func summary(_ errors: [RedisError?]) -> RedisError? {
     guard let first = errors.lazy.compactMap({ $0 }).first else { return nil }
     guard self.ports.count > 1 else { return first }
     let words = zip(self.ports, errors).compactMap { port, error in error.map { "\(port.address): \($0.message)" } }
-    // What is refused says more than what is silent, and two names of one server more than either.
+    // A refusal explains more than silence, and two names of one server more than either.
     let worst = errors.lazy.compactMap { $0 }.max { $0.weight < $1.weight } ?? first
     return RedisError(worst.code, words.joined(separator: "; "))
   }

@@ -157,7 +157,7 @@ final class SubscriptionHub: Sendable {
     if isWanted { self.dial() }
   }
 
-  /// The server is not the one to ask any more, and may be silent about what is published at another.
+  /// The server is no longer the master, and may miss what is published at the new one.
   private func leave(_ error: RedisError) {
     if let link = self.state.withLock({ if case .live(let link) = $0.phase { link } else { nil } }) { link.end(error) }
   }

@@ -57,7 +57,7 @@ extension LockTurns: TermLeaseOwner {
   }
 }
 
-/// What is told to those who get no lease.
+/// Answers to callers that get no lease.
 extension LockTurns {
   /// A request that has been out for so long says something about the server, not about the lock.
   private static let silence = Duration.milliseconds(500)
@@ -75,7 +75,7 @@ extension LockTurns {
   }
 
   func knownOfWait(_ state: State, of id: Line.ID) -> LockError.Wait {
-    // Another caller of this client has it: the local line is all the queue there is.
+    // Another caller of this client holds it: the local line is the only queue there is.
     if state.lease != nil, let ballot = state.ballot {
       let place = state.line.countAhead(of: id) + 1
       return LockError.Wait(holder: OwnerIdentity.describe(ballot.owner), place: place)
@@ -134,7 +134,7 @@ extension LockTurns {
 }
 
 extension LockTurns.State {
-  /// Keeps an error until the machine decides to tell it.
+  /// Keeps an error until the machine decides whom to fail with it.
   mutating func keep(_ error: LockError) -> UInt64 {
     defer { self.nextError += 1 }
     self.error = (self.nextError, error)

@@ -23,9 +23,9 @@ final class LockTurns: Sendable {
   struct State: Sendable {
     var machine: TurnMachine
     var line = Line()
-    /// Those in line who would not wait.
+    /// The tries in line: callers that do not wait.
     var impatient: Set<Line.ID> = []
-    /// Those of them who came while a request was out.
+    /// The tries that joined while a request was out.
     var newcomers: Set<Line.ID> = []
     /// The ballot of the present attempt; nil while nobody wants the lock.
     var ballot: Ballot?
@@ -33,7 +33,7 @@ final class LockTurns: Sendable {
     var departed: [UInt64: Ballot] = [:]
     /// Ballots of a quorum that have failed and take back by themselves what they planted.
     var failed: [UInt64: Ballot] = [:]
-    /// Those who wait until there are none of either.
+    /// Called when there are none of either.
     var cleared: [@Sendable () -> Void] = []
     var grant: Ballot.Grant?
     var lease: RedisLease?
@@ -49,13 +49,13 @@ final class LockTurns: Sendable {
     /// The number of the subscription: what belongs to an earlier one means nothing.
     var subscription: UInt64 = 0
     var isRetired = false
-    /// Whether all is being given back: then nobody joins.
+    /// Whether everything is being released: then no caller may join.
     var isEnding = false
 
     /// Whether nothing that was given up or given back can be at a server any more, or get there yet.
     var isClear: Bool { self.departed.isEmpty && self.failed.isEmpty && !self.machine.isAsking }
 
-    /// Those who wait for that, if it has come.
+    /// The handlers to call now, if it is clear.
     mutating func takeCleared() -> [@Sendable () -> Void] {
       guard self.isClear else { return [] }
       defer { self.cleared = [] }
@@ -83,7 +83,7 @@ final class LockTurns: Sendable {
     case joined(Line.ID)
     /// These turns have been swept, and others must be taken.
     case retired
-    /// All is being given back.
+    /// Everything is being released.
     case ending
   }
 
@@ -103,7 +103,7 @@ final class LockTurns: Sendable {
     return entry
   }
 
-  /// Turns everybody in line away, and lets nobody join: what is given back from now on goes to nobody in this process.
+  /// Fails all callers in line and lets none join: a lock that is released from now on goes to no caller of this process.
   func beginEnding() {
     let steps = self.state.withLock { state -> [Step] in
       state.isEnding = true
@@ -121,7 +121,7 @@ final class LockTurns: Sendable {
     self.perform(steps)
   }
 
-  /// Says in the log what could not be given back in time, and lets callers join again.
+  /// Logs what could not be released in time, and lets callers join again.
   func finishEnding() {
     let unreleased = self.state.withLock { state in
       state.isEnding = false
@@ -208,7 +208,7 @@ final class LockTurns: Sendable {
     self.perform(steps)
   }
 
-  /// Nothing of a ballot can be at a server any more.
+  /// Called when nothing of a ballot can be at a server any more.
   func forget(_ ballot: Ballot) {
     let cleared = self.state.withLock { state -> [@Sendable () -> Void] in
       state.departed[ballot.attempt] = nil
@@ -218,7 +218,7 @@ final class LockTurns: Sendable {
     for tell in cleared { tell() }
   }
 
-  /// Tells when nothing that was given up or given back can be at a server any more.
+  /// Calls back when nothing that was given up or released can be at a server any more.
   func whenClear(_ tell: @escaping @Sendable () -> Void) {
     let isClear = self.state.withLock { state in
       if !state.isClear { state.cleared.append(tell) }
@@ -325,7 +325,7 @@ final class LockTurns: Sendable {
     let isPatient = state.impatient.remove(head) == nil
     state.newcomers.remove(head)
     let answer = Answer.granted(lease)
-    // Watched before anybody is told of it.
+    // Watched before its caller resumes.
     steps.append(.watch(lease, ballot, grant))
     steps.append(.answer(state.line.leave(head, with: answer), answer))
     for action in state.machine.served(patient: isPatient) { self.resolve(action, &state, &steps) }
@@ -357,7 +357,7 @@ final class LockTurns: Sendable {
       case .watch(let lease, let ballot, let grant):
         self.servers.renewals.watch(lease, keys: self.keys, owner: ballot.owner, sentAt: grant.sentAt)
         lease.watchTerm()
-        // Whoever was told before he began to wait may have released it meanwhile, when it was not watched yet.
+        // A caller that was answered before it suspended may have released the lease before it was watched.
         if !lease.isHeld(lease.grant) { self.servers.renewals.forget(lease) }
       case .tellCleared(let cleared): for tell in cleared { tell() }
       case .settle(let continuation, let outcome): continuation.resume(returning: outcome)

@@ -2,9 +2,9 @@ internal import Latchkey
 
 /// Whose turn it is at one lock within one client: a pure state machine.
 ///
-/// Those who wait stand in a local line; one attempt at a time is made for the first of them. A lock that is held elsewhere is
-/// asked for again when its holder publishes its release, and behind that by a poll, which finds what was released without a
-/// word or whose word was lost. A lock that is given back with somebody in line is released and asked for in one flight.
+/// Callers wait in a local line; one attempt at a time is made for the first of them. A lock that is held elsewhere is asked for again
+/// when its holder publishes its release, and behind that by a poll, for releases that are not published or not heard. A lock that is
+/// released with callers in line is released and asked for in one flight.
 package struct TurnMachine: Sendable {
   /// What the machine's promises rest on; a mutant is a changed rule.
   package struct Rules: Sendable {
@@ -16,13 +16,13 @@ package struct TurnMachine: Sendable {
     package var asksAfterSubscribing = true
     /// After subscriptions that have ended as soon as they were confirmed, the poll is waited for.
     package var doubtsSubscriptions = true
-    /// A word that comes while we ask may be newer than the answer.
+    /// A published release that arrives while we ask may be newer than the answer.
     package var remembersWakeUps = true
     /// What an attempt in doubt may hold is released when nobody wants it any more.
     package var releasesDoubt = true
     /// A try that comes while a request is out is not answered by that request: the lock may have been released since.
     package var asksForNewcomers = true
-    /// Who would not wait is told that the lock is busy while a release of ours that has failed is tried again.
+    /// Tries are answered with "busy" while a failed release of ours is repeated.
     package var turnsTriesAwayFromOwn = true
     /// The longest time between two tries while somebody else holds the lock.
     package var pollCeiling = Duration.seconds(1)
@@ -87,7 +87,7 @@ package struct TurnMachine: Sendable {
   private var nextAlarm: UInt64 = 1
   package private(set) var patient = 0
   package private(set) var impatient = 0
-  /// Those of the impatient who came while a request was out.
+  /// Tries that joined while a request was out; counted in `impatient` too.
   package private(set) var newcomers = 0
 
   package init(rules: Rules = Rules()) {
@@ -113,7 +113,7 @@ package struct TurnMachine: Sendable {
 
   private var hasCallers: Bool { self.patient + self.impatient > 0 }
 
-  /// Somebody was taken out of the line with a grant.
+  /// A caller was taken out of the line with a grant.
   package mutating func served(patient: Bool) -> [TurnAction] {
     if patient { self.patient -= 1 } else { self.impatient -= 1 }
     return self.turnAwayImpatient()
@@ -194,7 +194,7 @@ package struct TurnMachine: Sendable {
     }
   }
 
-  /// Nobody wants the lock any more, and we do not hold it as far as we know.
+  /// No caller wants the lock any more, and we do not hold it as far as we know.
   private mutating func stop() -> [TurnAction] {
     self.phase = .idle
     self.pause = nil
@@ -287,7 +287,7 @@ package struct TurnMachine: Sendable {
     return actions + self.wantSubscription() + self.restUntilExpiry(remaining)
   }
 
-  /// Whether there are tries that the last answer says nothing to. Behind a caller that waits, a try is busy in any case.
+  /// Whether the last answer may be older than some of the tries. Behind a waiting caller, a try is busy in any case.
   private var mustAskForNewcomers: Bool { self.newcomers > 0 && self.patient == 0 && self.rules.asksForNewcomers }
 
   private mutating func askForNewcomers() -> [TurnAction] {
@@ -405,11 +405,11 @@ package struct TurnMachine: Sendable {
       case .open, .idle: 1
       case .none, .opening: 0
       }
-    // Where nobody listens, nobody can say whether others wait.
+    // Without wake-ups the count says nothing about waiters of other processes.
     guard told > isTold || !self.rules.usesWakeUps else { return self.ask() }
     let alarm = self.newAlarm()
     self.phase = .yielding(alarm: alarm)
-    // Those who would not wait are told that others come first.
+    // Other processes come first, so the tries are busy.
     return self.turnAwayImpatient() + [
       .rest(alarm: alarm, atLeast: self.rules.courtesy.lowerBound, atMost: self.rules.courtesy.upperBound)
     ]
@@ -429,7 +429,7 @@ package struct TurnMachine: Sendable {
     }
   }
 
-  /// Kept for a while: whoever has waited once will wait again soon, and to subscribe costs two round trips.
+  /// Kept for a while: a client that has waited once will wait again soon, and subscribing costs two round trips.
   private mutating func retireSubscription() -> [TurnAction] {
     guard self.subscription == .open else { return [] }
     let alarm = self.newAlarm()

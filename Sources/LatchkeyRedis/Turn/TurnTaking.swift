@@ -64,8 +64,8 @@ final class TurnTaking: Sendable {
   /// How long a server may take to forget what was given back.
   private static let patience = Duration.seconds(1)
 
-  /// Ends all leases: their holders are told that they are lost, and what they held is free when this returns. So is what was
-  /// asked for in vain, or given back already, at servers that have been slow to say so. Nobody is granted anything meanwhile.
+  /// Ends all leases: their holders are notified of the loss, and their locks are free when this returns. So are those of failed
+  /// attempts and earlier releases that slow servers have not answered yet. Nothing is granted until this returns.
   func releaseAll() async {
     let everybody = self.registry.withLock { registry in
       registry.endings += 1
@@ -93,13 +93,13 @@ final class TurnTaking: Sendable {
     self.servers.clock.cancel(alarm)
   }
 
-  /// A grant may cross a cancellation: then nobody would release it.
+  /// A grant may cross a cancellation: then no caller would release it.
   private func wanted(_ lease: RedisLease) async throws(LockError) -> RedisLease {
     guard Task.isCancelled else { return lease }
     do throws(LockError) {
       try await lease.release(lease.grant)
     } catch {
-      // It was lost before it was wanted: all that a release could do has been done.
+      // Already lost; nothing left to release.
     }
     throw .cancelled(lease.name)
   }
@@ -149,7 +149,7 @@ final class TurnTaking: Sendable {
 }
 
 extension LockError {
-  /// What callers are told who want a lock while all locks are given back.
+  /// The error of a caller that asks for a lock while all are being released.
   static func ending(_ name: LockName) -> LockError {
     LockError(
       .closed,

@@ -183,7 +183,6 @@ struct ReleaseTests {
         await proxy.onFrame { $0.asks(for: .release) ? .drop : .pass }
       }
       await client.releaseAll()
-      await client.releaseAll()
       let said = self.warnings("was not given back before its client was shut down")
       #expect(said.count == (isLogged ? 1 : 0), "\(said)")
       for line in said {
