@@ -185,6 +185,7 @@ let package = Package(
       name: "ZooKeeperTests",
       dependencies: [
         "CZooKeeper", "Latchkey", "LatchkeyTesting", "ZooKeeper",
+        .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings

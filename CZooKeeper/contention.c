@@ -12,15 +12,16 @@ typedef struct contention {
   int32_t first_rc;
   bool has_stat;
   czk_stat stat;
-  /// enter: the created path. scan: the name to look for.
-  char *own;
+  /// enter: the created path, once it is known. scan: the name to look for.
+  const char *own;
+  /// enter: where the created path goes. Set aside with the request: a node that exists must not be forgotten for want of memory.
+  char *created;
+  size_t created_size;
   const char *match_prefix;
   const char *markers;
-  /// What `match_prefix` and `markers` point into.
+  /// What the pointers above point into.
   char text[];
 } contention;
-
-static void dispose(czk_op *op) { free(((contention *)op)->own); }
 
 static void partial(czk_op *op, czk_reply *reply) {
   contention *request = (contention *)op;
@@ -71,8 +72,13 @@ static void on_created(int rc, const char *path, const struct Stat *stat, const 
   if (rc == ZOK && stat != NULL && path != NULL) {
     czk_copy_stat(&request->stat, stat);
     request->has_stat = true;
-    request->own = strdup(path);
-    if (request->own == NULL) rc = ZSYSTEMERROR;
+    size_t size = strlen(path) + 1;
+    if (size <= request->created_size) {
+      request->own = memcpy(request->created, path, size);
+    } else {
+      // No such path was asked for: it must be looked what there is.
+      rc = ZRUNTIMEINCONSISTENCY;
+    }
   }
   first_answer(request, rc);
 }
@@ -82,30 +88,44 @@ static void on_synced(int rc, const char *value, const void *data) {
   first_answer((contention *)data, rc);
 }
 
-static contention *make(czk_session *session, bool is_enter, const char *own, const char *match_prefix,
+/// The server appends at most eleven characters to a sequential node's path.
+static const size_t sequence_size = 12;
+
+/// Copies a string to a place and moves the place behind it.
+static const char *copy(char **place, const char *text) {
+  if (text == NULL) return NULL;
+  size_t size = strlen(text) + 1;
+  const char *begin = memcpy(*place, text, size);
+  *place += size;
+  return begin;
+}
+
+static size_t size_of(const char *text) { return text == NULL ? 0 : strlen(text) + 1; }
+
+/// - path_prefix: enter: what the created path begins with.
+static contention *make(czk_session *session, const char *path_prefix, const char *own, const char *match_prefix,
                         const char *markers, czk_done done, void *ctx) {
-  size_t markers_size = strlen(markers) + 1;
-  size_t prefix_size = match_prefix == NULL ? 0 : strlen(match_prefix) + 1;
-  char *own_copy = NULL;
-  if (own != NULL && (own_copy = strdup(own)) == NULL) return NULL;
-  contention *request = czk_op_new(session, sizeof(*request) + markers_size + prefix_size, done, ctx);
-  if (request == NULL) {
-    free(own_copy);
-    return NULL;
-  }
+  size_t created_size = path_prefix == NULL ? 0 : strlen(path_prefix) + sequence_size;
+  size_t text_size = size_of(own) + size_of(match_prefix) + size_of(markers) + created_size;
+  contention *request = czk_op_new(session, sizeof(*request) + text_size, done, ctx);
+  if (request == NULL) return NULL;
   request->op.partial = partial;
-  request->op.dispose = dispose;
-  request->is_enter = is_enter;
-  request->own = own_copy;
-  request->markers = memcpy(request->text, markers, markers_size);
-  if (match_prefix != NULL) request->match_prefix = memcpy(request->text + markers_size, match_prefix, prefix_size);
+  request->is_enter = path_prefix != NULL;
+  char *place = request->text;
+  request->own = copy(&place, own);
+  request->match_prefix = copy(&place, match_prefix);
+  request->markers = copy(&place, markers);
+  request->created = place;
+  request->created_size = created_size;
   return request;
 }
 
 /// Submits the list behind a first request that was accepted. Both answers may come before this returns.
 static int32_t submit_list(czk_session *session, const char *directory, contention *request) {
-  // Refused here only if the session ended just now: its close then answers with what the first request brought.
-  zoo_awget_children(session->zh, directory, NULL, NULL, on_list, request);
+  int rc = zoo_awget_children(session->zh, directory, NULL, NULL, on_list, request);
+  // The first request cannot be taken back. Where the list is refused, the close of the session answers with what the first one
+  // brought, and its node goes with the session. If the session has not just ended, it must be closed for that.
+  if (rc != ZOK && rc != ZINVALIDSTATE) atomic_store(&session->broken, true);
   return czk_end(session, &request->op, ZOK);
 }
 
@@ -116,7 +136,7 @@ int32_t czk_enter(czk_session *session, const char *directory, const char *path_
   if (!czk_acl_fill(&entries, acl, acl_count)) return ZSYSTEMERROR;
   int32_t rc = czk_begin(session);
   if (rc == 0) {
-    contention *request = make(session, true, NULL, NULL, markers, done, ctx);
+    contention *request = make(session, path_prefix, NULL, NULL, markers, done, ctx);
     if (request == NULL) {
       pthread_mutex_unlock(&session->submit_lock);
       rc = ZSYSTEMERROR;
@@ -134,7 +154,7 @@ int32_t czk_scan_directory(czk_session *session, const char *directory, const ch
                            const char *markers, bool sync_first, czk_done done, void *ctx) {
   int32_t rc = czk_begin(session);
   if (rc != 0) return rc;
-  contention *request = make(session, false, own, match_prefix, markers, done, ctx);
+  contention *request = make(session, NULL, own, match_prefix, markers, done, ctx);
   if (request == NULL) {
     pthread_mutex_unlock(&session->submit_lock);
     return ZSYSTEMERROR;

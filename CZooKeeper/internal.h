@@ -34,6 +34,8 @@ struct czk_session {
   /// Held over every call into the C client that uses the handle, so that none runs beside or after its close.
   pthread_mutex_t submit_lock;
   atomic_bool closed;
+  /// A request may have been lost half-way, so that its answer never comes.
+  atomic_bool broken;
   /// How the session ended, as a result code; 0 while it lives. Guarded by `ops_lock`.
   int32_t end_code;
   /// Guards the list of open requests. A leaf: nothing is called while it is held. It is not `submit_lock`, because the C
@@ -69,6 +71,9 @@ typedef struct czk_acl_vector {
 /// Returns false if memory ran out.
 bool czk_acl_fill(czk_acl_vector *to, const czk_acl *acl, int32_t count);
 void czk_acl_drop(czk_acl_vector *vector);
+
+/// Changes the servers. The C client's warnings read them without its lock, so there must be no warnings meanwhile.
+int czk_without_warnings(int (*call)(zhandle_t *, const char *), zhandle_t *zh, const char *hosts);
 
 /// The log callback given to every handle.
 void czk_log_line(const char *line);

@@ -4,10 +4,19 @@
 #include "internal.h"
 
 static _Atomic(void (*)(int32_t, const char *)) writer;
+static atomic_int current_level;
 
 void czk_set_log(int32_t level, void (*write)(int32_t level, const char *message)) {
   atomic_store(&writer, write);
+  atomic_store(&current_level, level);
   zoo_set_debug_level((ZooLogLevel)level);
+}
+
+int czk_without_warnings(int (*call)(zhandle_t *, const char *), zhandle_t *zh, const char *hosts) {
+  zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+  int rc = call(zh, hosts);
+  zoo_set_debug_level((ZooLogLevel)atomic_load(&current_level));
+  return rc;
 }
 
 /// Splits what the C client has already formatted as "time:pid(thread):ZOO_LEVEL@function@line: text".

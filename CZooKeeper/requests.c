@@ -179,6 +179,10 @@ int32_t czk_get(czk_session *session, const char *path, bool watch, czk_done don
   SUBMIT(zoo_awget(session->zh, path, watch ? czk_watcher : NULL, session, on_data, op));
 }
 
+int32_t czk_get_config(czk_session *session, czk_done done, void *ctx) {
+  SUBMIT(zoo_awgetconfig(session->zh, NULL, NULL, on_data, op));
+}
+
 int32_t czk_set(czk_session *session, const char *path, const void *data, int32_t length, int32_t version,
                 czk_done done, void *ctx) {
   SUBMIT(zoo_aset(session->zh, path, data, length, version, on_stat, op));

@@ -42,17 +42,24 @@ static void free_op(czk_op *op) {
   free(op);
 }
 
-void czk_op_answer(czk_op *op, const czk_reply *reply) {
-  unlink_op(op);
-  op->done(op->ctx, reply);
-  free_op(op);
-}
-
 static int32_t end_code(czk_session *session) {
   pthread_mutex_lock(&session->ops_lock);
   int32_t code = session->end_code;
   pthread_mutex_unlock(&session->ops_lock);
   return code;
+}
+
+void czk_op_answer(czk_op *op, const czk_reply *reply) {
+  unlink_op(op);
+  czk_reply known = *reply;
+  // What the C client says of every session that is closed; why it was closed says more.
+  if (known.rc == ZCLOSING || known.scan_rc == ZCLOSING) {
+    int32_t code = end_code(op->session);
+    if (known.rc == ZCLOSING && code != 0) known.rc = code;
+    if (known.scan_rc == ZCLOSING && code != 0) known.scan_rc = code;
+  }
+  op->done(op->ctx, &known);
+  free_op(op);
 }
 
 static void set_end_code(czk_session *session, int32_t code) {
@@ -71,8 +78,9 @@ int32_t czk_begin(czk_session *session) {
 
 int32_t czk_end(czk_session *session, czk_op *op, int rc) {
   // Out of memory half-way: the C client may know the request or not. It counts as accepted, and is answered at the latest
-  // when the session closes.
+  // when the session closes, which it should soon.
   bool accepted = rc == ZOK || rc == ZMARSHALLINGERROR;
+  if (rc == ZMARSHALLINGERROR) atomic_store(&session->broken, true);
   int state = rc == ZINVALIDSTATE ? zoo_state(session->zh) : 0;
   // Off the list before the lock is given up: the thread that closes the session waits for the lock, and then answers and
   // frees whatever it finds on the list.
@@ -160,10 +168,21 @@ int32_t czk_start(czk_session *session, const char *hosts, int32_t timeout_ms, c
     }
   }
   int32_t failure = session->zh != NULL ? 0 : errno != 0 ? errno : EINVAL;
-  // The default is to ask the name server at every turn of the I/O loop; it still does at each reconnect.
+  // The default is to parse the addresses at every turn of the I/O loop; it still does at each reconnect.
   if (failure == 0) zoo_set_servers_resolution_delay(session->zh, -1);
   pthread_mutex_unlock(&session->submit_lock);
   return failure;
+}
+
+bool czk_is_broken(czk_session *session) { return atomic_load(&session->broken); }
+
+bool czk_set_servers(czk_session *session, const char *hosts) {
+  if (czk_begin(session) != 0) return false;
+  // A connected client may leave its server for a new one, beneath the requests that are open there.
+  bool is_connected = zoo_state(session->zh) == ZOO_CONNECTED_STATE;
+  bool is_set = !is_connected && czk_without_warnings(zoo_set_servers, session->zh, hosts) == ZOK;
+  pthread_mutex_unlock(&session->submit_lock);
+  return is_set;
 }
 
 struct closing {
@@ -190,10 +209,10 @@ static void *close_thread(void *argument) {
   return NULL;
 }
 
-bool czk_close(czk_session *session, void (*done)(void *ctx), void *ctx) {
+bool czk_close(czk_session *session, int32_t code, void (*done)(void *ctx), void *ctx) {
   // Without the submission lock: it may be held for as long as a name server takes.
   if (atomic_exchange(&session->closed, true)) return false;
-  set_end_code(session, ZCLOSING);
+  set_end_code(session, code);
 
   // Without memory or threads there is no way to close; both are waited for, since the caller relies on `done`.
   const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};

@@ -139,20 +139,29 @@ typedef struct czk_callbacks {
 /// Makes a session that is not started. NULL if memory ran out.
 czk_session *CZK_NULLABLE czk_create(czk_callbacks callbacks);
 
-/// Starts to connect. Resolves host names, so it may block. At most once for a session.
+/// Starts to connect. At most once for a session.
 ///
-/// - hosts: `host:port[,host:port...][/chroot]`.
+/// - hosts: `address:port[,address:port...][/chroot]`, all addresses numeric and without brackets: host names are resolved again at
+///   each reconnect, and if that fails the C client turns without a pause and answers nothing.
 /// - tls: NULL, or "ca,certificate,key,password" as the C client wants it; needs `czk_has_tls()`.
 /// - ctx: what the callbacks get. They may come before this returns, but not if it fails.
 /// Returns 0, or an errno.
 int32_t czk_start(czk_session *session, const char *hosts, int32_t timeout_ms, const char *CZK_NULLABLE tls, void *ctx);
 
+/// Whether a request was accepted whose answer may never come, since memory ran out half-way. The session should be closed, which
+/// answers it.
+bool czk_is_broken(czk_session *session);
+
+/// Gives a session that is not connected other addresses, as for `czk_start` but without a chroot. Returns false if it is connected
+/// or over.
+bool czk_set_servers(czk_session *session, const char *hosts);
+
 /// Closes the session on a thread of its own: ends it at the server if there is a connection, answers all requests that are
-/// still open (ZCLOSING, or how the session ended before), then calls `done`, after which no callback comes any more. May be
-/// called from any callback but a log callback.
+/// still open, then calls `done`, after which no callback comes any more. May be called from any callback but a log callback.
 ///
+/// - code: how requests that are still open end, unless the session has ended before.
 /// Returns false, and will not call `done`, if the session was closed before.
-bool czk_close(czk_session *session, void (*done)(void *CZK_NULLABLE ctx), void *CZK_NULLABLE ctx);
+bool czk_close(czk_session *session, int32_t code, void (*done)(void *CZK_NULLABLE ctx), void *CZK_NULLABLE ctx);
 
 /// Frees the session's memory. Only if it was never started (successfully), or after `done` of `czk_close`.
 void czk_free(czk_session *session);
@@ -173,6 +182,8 @@ int32_t czk_create_node(czk_session *session, const char *path, const void *CZK_
 int32_t czk_delete(czk_session *session, const char *path, int32_t version, czk_done done, void *CZK_NULLABLE ctx);
 int32_t czk_exists(czk_session *session, const char *path, bool watch, czk_done done, void *CZK_NULLABLE ctx);
 int32_t czk_get(czk_session *session, const char *path, bool watch, czk_done done, void *CZK_NULLABLE ctx);
+/// The data of the node in which an ensemble keeps its members; empty at a stand-alone server.
+int32_t czk_get_config(czk_session *session, czk_done done, void *CZK_NULLABLE ctx);
 int32_t czk_set(czk_session *session, const char *path, const void *CZK_NULLABLE data, int32_t length, int32_t version,
                 czk_done done, void *CZK_NULLABLE ctx);
 /// Names of the children, without the node's metadata.
@@ -248,6 +259,9 @@ void czk_timer_stop(czk_timer *timer);
 
 /// Stops the timer and drops the caller's hold on its memory.
 void czk_timer_free(czk_timer *timer);
+
+/// Runs a function that may block for long on a thread of its own. Returns false if the thread could not be started.
+bool czk_detach(void (*run)(void *CZK_NULLABLE ctx), void *CZK_NULLABLE ctx);
 
 // MARK: - Log
 

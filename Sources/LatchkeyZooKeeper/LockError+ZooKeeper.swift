@@ -10,10 +10,17 @@ extension LockError {
       case .closed, .invalidState: (.closed, "the ZooKeeper client is closed; use the lock while the client runs")
       case .noAuth, .authFailed, .invalidACL:
         (.notAuthorized, "the servers refuse this client; check its credentials and the ACLs of the lock's directory")
+      case .notRunning:
+        (.unreachable, "the ZooKeeper client is not running, so the servers could not be asked")
+      case .connectionLoss where error.isUnsent: (.unreachable, "the servers could not be asked")
       case .connectionLoss, .operationTimeout, .sessionExpired:
         (.unreachable, "the servers could not be asked; check their addresses and that they run")
       case .throttled:
         (.backendFailure, "the servers refuse requests because of their load; try again later, or give them less to do")
+      case .invalidConfiguration:
+        (.invalidConfiguration, "the servers are not what the client's configuration takes them for")
+      case .tooManyWatches:
+        (.invalidConfiguration, "more locks than one session can watch; use a second client")
       default: (.backendFailure, "the servers answered with an error")
       }
     self.init(code, name: name, message: message, underlying: error)

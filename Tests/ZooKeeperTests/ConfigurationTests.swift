@@ -35,6 +35,14 @@ struct ConfigurationTests {
     #expect(error?.message.contains(reason) == true, "\(String(describing: error))")
   }
 
+  @Test("a limit for requests that lets nothing pass is refused")
+  func requestLimit() {
+    var configuration = ZooKeeperClient.Configuration(connectString: "a:1")
+    configuration.maximumRequestSize = 0
+    let error = #expect(throws: ZooKeeperError.self) { try configuration.validate() }
+    #expect(error?.code == .invalidConfiguration && error?.message.contains("maximumRequestSize") == true)
+  }
+
   @Test("encryption is refused plainly where the C client has none")
   func encryption() {
     var configuration = ZooKeeperClient.Configuration(connectString: "a:1")
@@ -42,6 +50,24 @@ struct ConfigurationTests {
     let error = #expect(throws: ZooKeeperError.self) { try configuration.validate() }
     #expect(error?.code == .notSupported)
     #expect("\(configuration.tls.map { "\($0)" } ?? "")".contains("secret") == false)
+  }
+
+  @Test("a comma in what the C client takes as a list is refused, and a password is not shown")
+  func commas() {
+    let good = ZooKeeperClient.Configuration.TLS(authorityFile: "ca", certificateFile: "crt", keyFile: "key")
+    let parts: [(String, WritableKeyPath<ZooKeeperClient.Configuration.TLS, String>)] = [
+      ("authorityFile", \.authorityFile), ("certificateFile", \.certificateFile), ("keyFile", \.keyFile),
+      ("password", \.password),
+    ]
+    for (name, part) in parts {
+      var tls = good
+      tls[keyPath: part] = "hunter2,x"
+      var configuration = ZooKeeperClient.Configuration(connectString: "a:1")
+      configuration.tls = tls
+      let error = #expect(throws: ZooKeeperError.self) { try configuration.validate() }
+      #expect(error?.code == .invalidConfiguration && error?.message.contains("tls.\(name) contains a comma") == true)
+      #expect(error?.message.contains("hunter2") == false)
+    }
   }
 
   @Test("a credential does not show itself")

@@ -1,5 +1,7 @@
+import InMemoryLogging
 import Latchkey
 import LatchkeyTesting
+import Logging
 import Testing
 
 @testable import ZooKeeper
@@ -133,13 +135,60 @@ struct ConnectionTests {
     #expect(term == nil)
   }
 
-  @Test("a client that nobody runs makes operations wait and then fail")
+  @Test("a client that is not running says so, in the error and once in the log")
   func neverRun() async throws {
-    let client = try ZooKeeperClient(self.configuration("127.0.0.1:1"))
-    let error = await #expect(throws: ZooKeeperError.self) { try await client.get("/") }
-    #expect(error?.code == .connectionLoss)
+    let lines = InMemoryLogHandler()
+    var configuration = self.configuration("127.0.0.1:1")
+    configuration.connectTimeout = .milliseconds(100)
+    configuration.logger = Logger(label: "test") { _ in lines }
+    let client = try ZooKeeperClient(configuration)
+    for _ in 0..<2 {
+      let error = await #expect(throws: ZooKeeperError.self) { try await client.get("/") }
+      #expect(error?.code == .notRunning && error?.operation == "get" && error?.path == "/")
+      #expect(error?.message.contains("service group") == true && error?.message.contains("withClient") == true)
+    }
+    #expect(lines.entries.filter { $0.level == .warning }.count == 1)
     await client.close()
     #expect(await client.states.reduce(into: []) { $0.append($1) } == [.closed])
+  }
+
+  @Test("a running client keeps trying while the servers are not there, and who cannot wait is told in time")
+  func serversComeLate() async throws {
+    let server = try await SharedServer.value
+    let proxy = try await FaultProxy.start(to: .init(port: server.port), framing: .zooKeeper)
+    try await proxy.refuse()
+    let lines = InMemoryLogHandler()
+    var configuration = self.configuration(proxy.connectString)
+    configuration.connectTimeout = .milliseconds(200)
+    configuration.logger = Logger(label: "test") { _ in lines }
+    let client = try ZooKeeperClient(configuration)
+    let run = Task { try await client.run() }
+    #expect(try await eventually { lines.entries.contains { $0.level == .warning } })
+    let error = await #expect(throws: ZooKeeperError.self) { try await client.waitUntilReady() }
+    #expect(error?.code == .connectionLoss && error?.message.contains("refuses connections") == true)
+    // Nothing was sent that could have been carried out.
+    #expect(error?.message.contains("may or may not") == false)
+    let operation = await #expect(throws: ZooKeeperError.self) { try await client.get("/") }
+    #expect(operation?.message.contains("may or may not") == false)
+    try await proxy.refuse(false)
+    #expect(try await eventually(within: .seconds(20)) { client.currentSession != nil })
+    try await client.waitUntilReady()
+    #expect(try await client.exists("/zookeeper") != nil)
+    run.cancel()
+    try await run.value
+    await proxy.stop()
+  }
+
+  @Test("a server that closes connections at once is told apart from one that is not there")
+  func full() async throws {
+    try await withZooKeeper(ZooKeeperConfiguration { $0.settings = ["maxClientCnxns": "1"] }) { server in
+      try await ZooKeeperClient.withClient(self.configuration(server.connectString)) { _ in
+        let error = await #expect(throws: ZooKeeperError.self) {
+          try await ZooKeeperClient.withClient(self.configuration(server.connectString)) { _ in }
+        }
+        #expect(error?.message.contains("maxClientCnxns") == true, "\(String(describing: error))")
+      }
+    }
   }
 
   @Test("a waiter for a session can be cancelled")

@@ -19,6 +19,28 @@ struct ContentionTests {
     }
   }
 
+  @Test("a list that is refused behind a create is answered with the created node, which goes with its session")
+  func refusedList() async throws {
+    try await withClient { client, directory in
+      let session = try #require(client.currentSession)
+      let prefix = "\(directory)/_c_a-lock-"
+      let reply = await answer {
+        session.enter(directory: "no path", prefix: prefix, data: [], acl: .open, markers: .locks, $0)
+      }
+      // Unless the session is closed before that is known.
+      if let name = try? reply.create.get().name {
+        #expect(name == "_c_a-lock-0000000000")
+      } else {
+        #expect(reply.create.code == .sessionExpired)
+      }
+      // As for any request that a session's end leaves unanswered, and not as if the client were closed.
+      #expect(reply.scan.code == .sessionExpired)
+      let next = try await client.waitForSession(within: .seconds(10))
+      #expect(next.generation == 2)
+      #expect(try await eventually { try await client.exists("\(prefix)0000000000") == nil })
+    }
+  }
+
   @Test("the first contender is told in one answer that it is first")
   func enterFirst() async throws {
     try await withClient { client, directory in

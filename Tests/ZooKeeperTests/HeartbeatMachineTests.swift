@@ -77,6 +77,37 @@ struct HeartbeatMachineTests {
     #expect(machine.deadline == self.deadline(from: 4_019))
   }
 
+  @Test("a session shorter than the least timeout proves nothing, however its heartbeats are answered")
+  func tooShort() throws {
+    var machine = HeartbeatMachine(openedAt: self.start, leastTimeout: Self.timeout + .milliseconds(1))
+    expectEqual(machine.connected(timeout: Self.timeout, now: self.at(10)), false)
+    #expect(machine.isTooShort && machine.deadline == nil)
+    for time in stride(from: 10, to: 30_000, by: 1_000) {
+      try expectEqual(self.beat(&machine, at: time, answeredAt: time + 1), false)
+    }
+    #expect(machine.deadline == nil)
+  }
+
+  @Test("a session that gets too short at a reconnect keeps no more of its deadline than the new timeout gives")
+  func getsTooShort() throws {
+    var machine = HeartbeatMachine(openedAt: self.start, leastTimeout: .seconds(8))
+    expectEqual(machine.connected(timeout: Self.timeout, now: self.at(10)), true)
+    try expectEqual(self.beat(&machine, at: 10, answeredAt: 11), false)
+    #expect(!machine.isTooShort)
+    machine.disconnected()
+    expectEqual(machine.connected(timeout: .seconds(4), now: self.at(500)), false)
+    let deadline = self.at(4_000) - .milliseconds(42)
+    #expect(machine.isTooShort && machine.deadline == deadline)
+    for time in stride(from: 500, to: 4_000, by: 400) {
+      try expectEqual(self.beat(&machine, at: time, answeredAt: time + 1), false)
+    }
+    #expect(machine.deadline == deadline)
+    // The smallest timeout counts, also when a later server gives more.
+    machine.disconnected()
+    expectEqual(machine.connected(timeout: Self.timeout, now: self.at(5_000)), false)
+    #expect(machine.isTooShort)
+  }
+
   @Test("in steady state the deadline stays three quarters of the timeout ahead")
   func steadyState() throws {
     var machine = self.connected()

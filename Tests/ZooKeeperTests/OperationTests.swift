@@ -153,6 +153,51 @@ struct OperationTests {
     }
   }
 
+  @Test("a transaction whose answer is lost blames none of its operations")
+  func lostTransaction() async throws {
+    let server = try await SharedServer.value
+    let proxy = try await FaultProxy.start(to: .init(port: server.port), framing: .zooKeeper)
+    try await withClient({ $0.servers = [proxy.connectString] }) { client, directory in
+      _ = await proxy.dropReply(to: { $0.zooKeeperOperation == .multi }, thenReset: true)
+      let error = await #expect(throws: ZooKeeperError.self) {
+        try await client.transaction([.create("\(directory)/a"), .create("\(directory)/b")])
+      }
+      #expect(error?.code == .connectionLoss && error?.path == nil)
+      #expect(error?.message.contains("operation 1") == false && error?.message.contains("may or may not") == true)
+    }
+    await proxy.stop()
+  }
+
+  @Test("a request that is too large is refused before it is sent, and disturbs no other")
+  func tooLarge() async throws {
+    try await withClient { client, directory in
+      let session = try #require(client.currentSession)
+      let data = [UInt8](repeating: 1, count: 1_100_000)
+      #expect(await self.code { try await client.create("\(directory)/a", data: data) } == .badArguments)
+      #expect(await self.code { try await client.set(directory, data: data) } == .badArguments)
+      let half = Array(data.prefix(600_000))
+      let parts: [ZooKeeperClient.Operation] = [
+        .create("\(directory)/a", data: half), .create("\(directory)/b", data: half),
+      ]
+      #expect(await self.code { try await client.transaction(parts) } == .badArguments)
+      let acl = [ACL](repeating: ACL(.all, scheme: "digest", id: String(repeating: "x", count: 1_000)), count: 1_000)
+      #expect(await self.code { try await client.setACL(directory, acl) } == .badArguments)
+      let reply = await answer { done in
+        session.enter(
+          directory: directory,
+          prefix: "\(directory)/x-lock-",
+          data: data,
+          acl: .open,
+          markers: .locks,
+          done
+        )
+      }
+      #expect(reply.create.code == .badArguments && session.ephemeralBytes == 0)
+      try await client.create("\(directory)/a", data: Array(data.prefix(990_000)))
+      #expect(client.currentSession === session)
+    }
+  }
+
   @Test("a transaction refuses what the C client cannot do in one")
   func badTransaction() async throws {
     try await withClient { client, directory in

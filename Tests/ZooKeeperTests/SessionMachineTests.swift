@@ -73,6 +73,19 @@ struct SessionMachineTests {
     expectEqual(machine.sessionClosed(1), [.publish(.closed), .finished])
   }
 
+  @Test("servers that are not what they should be close the client")
+  func refused() {
+    var machine = self.started()
+    _ = machine.connected(1)
+    expectEqual(machine.refused(2), [])
+    expectEqual(
+      machine.refused(1),
+      [.close(1), .sessionEnded(1, .invalidConfiguration), .stop(.invalidConfiguration)]
+    )
+    expectEqual(machine.refused(1), [])
+    expectEqual(machine.sessionClosed(1), [.publish(.closed), .finished])
+  }
+
   @Test("closing waits for every session that was opened")
   func closing() {
     var machine = self.started()
@@ -163,7 +176,8 @@ struct SessionMachineTests {
       let isOpen = open.contains(generation)
       switch Int.random(in: 0..<40, using: &random) {
       case 0: take(machine.close())
-      case 1..<3 where isOpen: take(machine.authenticationFailed(generation))
+      case 1 where isOpen: take(machine.authenticationFailed(generation))
+      case 2 where isOpen: take(machine.refused(generation))
       case 3..<10 where isOpen: take(machine.expired(generation))
       case 10..<20 where isOpen: take(machine.connected(generation))
       case 20..<30 where isOpen: take(machine.disconnected(generation))

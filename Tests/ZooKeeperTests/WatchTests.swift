@@ -75,6 +75,19 @@ struct WatchTests {
     }
   }
 
+  @Test("any number of tasks may wait for one event, and one that is cancelled leaves the others waiting")
+  func shared() async throws {
+    try await withClient { client, directory in
+      let watch = try await client.getWatching(directory).watch
+      let waiting = (0..<3).map { _ in Task { try? await watch.event() } }
+      waiting[0].cancel()
+      #expect(await waiting[0].value == nil)
+      try await client.set(directory, data: [1])
+      for task in waiting[1...] { #expect(await task.value == .dataChanged) }
+      #expect(try await watch.event() == .dataChanged)
+    }
+  }
+
   @Test("a node's data are followed from before its creation to its deletion")
   func dataChanges() async throws {
     try await withClient { client, directory in

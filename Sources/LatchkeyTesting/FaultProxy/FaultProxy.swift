@@ -21,6 +21,7 @@ public final class FaultProxy: Sendable {
   /// The loopback port that clients connect to.
   public let port: Int
 
+  private let host: String
   private let loop: any EventLoop
   private let core: NIOLoopBoundBox<ProxyCore>
 
@@ -38,15 +39,21 @@ public final class FaultProxy: Sendable {
   /// - Parameters:
   ///   - target: The server.
   ///   - framing: How the protocol divides its bytes into messages.
-  public static func start(to target: Target, framing: Framing = .raw) async throws -> FaultProxy {
+  ///   - host: The loopback address to listen on: `127.0.0.1` or `::1`.
+  public static func start(
+    to target: Target,
+    framing: Framing = .raw,
+    host: String = "127.0.0.1"
+  ) async throws -> FaultProxy {
     try await withFreshPorts(1) { ports in
-      let proxy = FaultProxy(port: ports[0], target: target, framing: framing)
+      let proxy = FaultProxy(host: host, port: ports[0], target: target, framing: framing)
       try await proxy.listen()
       return proxy
     }
   }
 
-  private init(port: Int, target: Target, framing: Framing) {
+  private init(host: String, port: Int, target: Target, framing: Framing) {
+    self.host = host
     self.port = port
     self.loop = MultiThreadedEventLoopGroup.singleton.any()
     let core = ProxyCore(loop: self.loop, target: target, framing: framing)
@@ -62,7 +69,9 @@ public final class FaultProxy: Sendable {
   }
 
   /// The address for clients, as `host:port`.
-  public var connectString: String { "127.0.0.1:\(self.port)" }
+  public var connectString: String {
+    self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
+  }
 
   /// Ends all connections and stops listening.
   public func stop() async {
@@ -126,7 +135,7 @@ public final class FaultProxy: Sendable {
       }
     let listener: any Channel
     do {
-      listener = try await bootstrap.bind(host: "127.0.0.1", port: self.port).get()
+      listener = try await bootstrap.bind(host: self.host, port: self.port).get()
     } catch let error as IOError where error.errnoCode == addressInUse {
       throw ServerError(.addressInUse, "The proxy cannot listen on port \(self.port): \(error)")
     }

@@ -15,6 +15,8 @@ public final class ZooKeeperServer: ProcessServer {
 
   let process: ServerProcess
   private let ports: [Int]
+  /// The configuration file's text.
+  private let file: String
 
   /// Prepares a server without starting it.
   ///
@@ -38,7 +40,7 @@ public final class ZooKeeperServer: ProcessServer {
     if !members.isEmpty {
       try self.process.folder.write("data/myid", "\(number)\n")
     }
-    try self.process.folder.write("zoo.cfg", configuration.file(port: port, data: data, members: members))
+    self.file = configuration.file(port: port, data: data, members: members)
   }
 
   deinit {
@@ -81,9 +83,12 @@ public final class ZooKeeperServer: ProcessServer {
 
   /// Starts the server's process, which must have been killed before, and does not wait for it.
   ///
+  /// - Parameter settings: Lines for the server's configuration file that replace those it was made with, for this start alone.
   /// - Throws: ``ServerError`` if the program cannot be run.
-  public func launch() throws {
+  public func launch(settings: [String: String] = [:]) throws {
     let folder = self.process.folder.path
+    let changes = settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }
+    try self.process.folder.write("zoo.cfg", self.file + changes.joined())
     try self.process.launch(self.configuration.command(configuration: folder + "/zoo.cfg", folder: folder))
   }
 

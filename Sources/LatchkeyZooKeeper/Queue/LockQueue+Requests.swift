@@ -70,7 +70,10 @@ extension LockQueue {
       self.watchOwn(node, session)
     case .watchOwnLater(let node):
       guard let session = self.session(node.session, current) else { return }
-      let hook = session.onNextHeartbeat { self.watchOwn(node, session) }
+      let hook = session.onNextHeartbeat {
+        // With very many locks held, the room is left to those who wait.
+        if session.hasRoomForOwnNodeWatch(on: self.path(node.name)) { self.watchOwn(node, session) }
+      }
       let isStale = self.state.withLock { state -> Bool in
         guard state.machine.owns(node) else { return true }
         state.heartbeatHook = Registration(id: hook, session: session)

@@ -68,6 +68,14 @@ extension ZooKeeperClient {
         self.password = password
       }
 
+      /// What the C client is given, in its order.
+      var parts: [(name: String, value: String)] {
+        [
+          ("authorityFile", self.authorityFile), ("certificateFile", self.certificateFile), ("keyFile", self.keyFile),
+          ("password", self.password),
+        ]
+      }
+
       /// The files.
       public var description: String { "TLS(\(self.authorityFile), \(self.certificateFile), \(self.keyFile))" }
     }
@@ -92,8 +100,22 @@ extension ZooKeeperClient {
     public var defaultACL: [ACL] = .open
     /// Encryption; nil for none.
     public var tls: TLS?
+    /// The largest request that is sent, in bytes. Servers hang up on requests larger than their `jute.maxbuffer`, 1 MiB by
+    /// default, and all requests that are under way fail with it.
+    public var maximumRequestSize = 1_000_000
+    /// Whether several servers may be named that are not one ensemble.
+    ///
+    /// Off by default: two servers that know nothing of each other each grant the same lock. When a session is made, the client
+    /// asks the server for its ensemble if it has been given more than one server, and refuses a stand-alone server.
+    public var allowsStandaloneServers = false
     /// Where the client logs.
     public var logger = Logger(label: "zookeeper")
+    /// How host names are looked up.
+    package var resolver = HostResolver.system
+    /// How many watches and ephemeral nodes a session may have.
+    package var pathLimits = PathBudget.Limits()
+    /// How long after it was looked whether ephemeral nodes still exist that may be done again.
+    package var auditPause = Duration.seconds(10)
 
     /// Names the servers.
     ///
@@ -120,6 +142,11 @@ extension ZooKeeperClient {
     /// The session timeout that the servers are asked for. The C client gives a server no more than two thirds of it to answer
     /// the first time, so that one which is far too short would never find a server that answers.
     var requestedTimeout: Duration { max(self.sessionTimeout, min(self.tick * 2, .seconds(1))) }
+
+    /// Whether several servers are named that must then be one ensemble.
+    var refusesStandaloneServer: Bool {
+      !self.allowsStandaloneServers && Set(self.servers.map { $0.lowercased() }).count > 1
+    }
 
     /// The connect string: servers and chroot, no credentials.
     public var connectString: String { self.servers.joined(separator: ",") + self.chroot }
@@ -151,8 +178,15 @@ extension ZooKeeperClient {
       guard self.sessionTimeout <= .seconds(86_400) else {
         throw Self.invalid("sessionTimeout is \(self.sessionTimeout); servers accept at most 20 ticks")
       }
+      guard self.maximumRequestSize > 0 else {
+        throw Self.invalid("maximumRequestSize is \(self.maximumRequestSize); give a positive number of bytes")
+      }
       guard !self.defaultACL.isEmpty else {
         throw Self.invalid("defaultACL is empty, so that nobody could use a node; take .open or .creatorAll")
+      }
+      // The C client takes them all as one list.
+      for (name, value) in self.tls?.parts ?? [] where value.contains(",") {
+        throw Self.invalid("tls.\(name) contains a comma, which the ZooKeeper C client cannot take; give one without")
       }
       if self.tls != nil, !czk_has_tls() {
         throw ZooKeeperError(
@@ -189,7 +223,7 @@ extension ZooKeeperClient {
     }
 
     var tlsArgument: String? {
-      self.tls.map { tls in [tls.authorityFile, tls.certificateFile, tls.keyFile, tls.password].joined(separator: ",") }
+      self.tls.map { tls in tls.parts.map(\.value).joined(separator: ",") }
     }
   }
 }

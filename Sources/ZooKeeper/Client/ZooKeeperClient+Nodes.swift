@@ -154,7 +154,9 @@ extension ZooKeeperClient {
       } else {
         // Between two connections, which we have not been told yet.
         answer.give(.failure(ZooKeeperError(.connectionLoss, operation: "addAuth")))
-        try? await Task.sleep(for: .milliseconds(10))
+        guard (try? await Task.sleep(for: .milliseconds(10))) != nil else {
+          throw ZooKeeperError(.cancelled, operation: "addAuth")
+        }
       }
       let outcome = await answer.outcome(ZooKeeperError(.cancelled, operation: "addAuth"))
       switch outcome.code {
@@ -189,7 +191,9 @@ extension ZooKeeperClient {
     do throws(ZooKeeperError) {
       return try await self.waitForSession(within: self.configuration.connectTimeout)
     } catch {
-      throw ZooKeeperError(error.code, operation: operation, path: path, detail: error.detail)
+      var error = error
+      (error.operation, error.path) = (operation, path)
+      throw error
     }
   }
 

@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import Logging
+internal import Synchronization
 
 /// What happens to a client's sessions, told in order and one at a time, on one of the C client's threads.
 package enum ZKSessionEvent: Sendable {
@@ -23,7 +24,7 @@ extension ZooKeeperClient {
   ///
   /// - Parameter limit: How long to wait; nil: as long as it takes, but no longer than the connect timeout for the first
   ///   connection.
-  /// - Throws: ``ZooKeeperError``: `connectionLoss` if the time was not enough, `cancelled`, or why the client is closed.
+  /// - Throws: ``ZooKeeperError``: `connectionLoss` if the time was not enough, `notRunning`, `cancelled`, or why the client is closed.
   package func waitForSession(within limit: Duration?) async throws(ZooKeeperError) -> ZKSession {
     enum Place {
       case answered(Result<ZKSession, ZooKeeperError>)
@@ -64,13 +65,30 @@ extension ZooKeeperClient {
   }
 
   private func unreachable(within budget: Duration?) -> ZooKeeperError {
-    let reason = self.state.withLock { $0.openFailure }.map { " (\($0))" } ?? ""
+    guard self.hasRun.load(ordering: .relaxed) else { return self.notRunning() }
+    let (openFailure, addresses) = self.state.withLock { ($0.openFailure, $0.addresses) }
+    let reasons = [openFailure ?? addresses.failure].compactMap { $0 } + ClientLog.failures(of: addresses.hosts)
+    let reason = reasons.isEmpty ? "" : ": \(reasons.joined(separator: ", "))"
     let time = budget.map { " within \($0)" } ?? ""
-    return ZooKeeperError(
+    var error = ZooKeeperError(
       .connectionLoss,
       operation: "connect",
       detail: "no connection to any of \(self.serverList)\(time)\(reason)\(self.slowness)"
     )
+    error.isUnsent = true
+    return error
+  }
+
+  private func notRunning() -> ZooKeeperError {
+    let error = ZooKeeperError(.notRunning, operation: "connect")
+    let isFirst = self.state.withLock { state in
+      defer { state.hasSaidNotRunning = true }
+      return !state.hasSaidNotRunning
+    }
+    if isFirst {
+      self.configuration.logger.warning("the ZooKeeper client is used but not running", metadata: ["error": "\(error)"])
+    }
+    return error
   }
 
   /// The C client derives its patience from the session timeout: a third for each server, a sixtieth between two rounds.
@@ -98,185 +116,5 @@ extension ZooKeeperClient {
   /// Forgets an observer; an event that is on its way may still reach it.
   package func removeSessionObserver(_ id: UInt64) {
     self.state.withLock { state in _ = state.observers.removeValue(forKey: id) }
-  }
-
-  // MARK: - Shell of the state machine
-
-  /// Feeds the state machine and does what it says.
-  func perform(_ feed: (inout State) -> [SessionMachine.Action]) {
-    let effects = self.state.withLock { state -> Effects in
-      let actions = feed(&state)
-      var effects = Effects()
-      for action in actions { self.apply(action, to: &state, &effects) }
-      return effects
-    }
-    effects.run()
-    self.deliver()
-  }
-
-  /// What is done after the lock was released, in this order.
-  private struct Effects {
-    var steps: [@Sendable () -> Void] = []
-
-    func run() {
-      for step in self.steps { step() }
-    }
-  }
-
-  private func apply(_ action: SessionMachine.Action, to state: inout State, _ effects: inout Effects) {
-    switch action {
-    case .open(let generation):
-      // At once the first time; a session that could not be opened is tried again after a while.
-      let delay: Duration = state.openFailure == nil ? .zero : .milliseconds(500)
-      state.pendingOpen = (generation, .now + delay)
-      if let timer = state.timer { effects.steps.append { timer.poke() } }
-    case .close:
-      if let session = state.session { effects.steps.append { session.close() } }
-    case .publish(let sessionState):
-      self.log(sessionState, state.session)
-      for follower in state.stateFollowers.values { follower.yield(sessionState) }
-      if sessionState == .closed {
-        let followers = Array(state.stateFollowers.values)
-        state.stateFollowers = [:]
-        effects.steps.append { for follower in followers { follower.finish() } }
-      }
-    case .sessionConnected:
-      state.hasConnected = true
-      state.openFailure = nil
-      guard let session = state.session else { return }
-      state.undelivered.append(.connected(session))
-      self.answer(&state, .success(session), &effects)
-    case .sessionSuspended:
-      if let session = state.session { state.undelivered.append(.suspended(session)) }
-    case .sessionEnded(_, let code):
-      guard let session = state.session else { return }
-      state.session = nil
-      state.undelivered.append(.ended(session, ZooKeeperError(code, operation: "session")))
-      // Leases are told before anyone hears of the session's end.
-      effects.steps.insert({ session.end(code) }, at: 0)
-    case .stop(let code):
-      let failure = self.closeReason(code, state)
-      state.failure = failure
-      state.pendingOpen = nil
-      state.undelivered.append(.closed(failure))
-      self.answer(&state, .failure(failure), &effects)
-    case .finished:
-      let timer = state.timer
-      let line = state.closeLine
-      state.timer = nil
-      state.closeLine = []
-      state.isFinished = true
-      effects.steps.append {
-        timer?.stop()
-        for continuation in line { continuation.resume() }
-      }
-    }
-  }
-
-  private func answer(
-    _ state: inout State,
-    _ answer: Result<ZKSession, ZooKeeperError>,
-    _ effects: inout Effects
-  ) {
-    let waiting = state.sessionLine.leaveAll(with: answer)
-    guard !waiting.isEmpty else { return }
-    effects.steps.append { for continuation in waiting { continuation.resume(returning: answer) } }
-  }
-
-  private func closeReason(_ code: ZooKeeperCode, _ state: State) -> ZooKeeperError {
-    guard code == .authFailed else {
-      return ZooKeeperError(code, operation: "connect", detail: state.openFailure)
-    }
-    let schemes = state.credentials.map(\.scheme).joined(separator: ", ")
-    return ZooKeeperError(
-      code,
-      operation: "connect",
-      detail: "the servers refused the credentials (AUTH_FAILED; schemes: \(schemes))"
-    )
-  }
-
-  /// Tells the observers what is on its way, unless another thread is at it.
-  private func deliver() {
-    while true {
-      let next = self.state.withLock { state -> (ZKSessionEvent, [@Sendable (ZKSessionEvent) -> Void])? in
-        guard !state.isDelivering, !state.undelivered.isEmpty else { return nil }
-        state.isDelivering = true
-        return (state.undelivered.removeFirst(), state.observers.sorted { $0.key < $1.key }.map(\.value))
-      }
-      guard let (event, observers) = next else { return }
-      for observer in observers { observer(event) }
-      self.state.withLock { $0.isDelivering = false }
-    }
-  }
-
-  private func log(_ sessionState: SessionState, _ session: ZKSession?) {
-    let logger = self.configuration.logger
-    switch sessionState {
-    case .expired: logger.notice("the ZooKeeper session has expired; opening a new one")
-    case .authenticationFailed: logger.error("ZooKeeper refused the credentials; the client is closed")
-    default: logger.debug("ZooKeeper session", metadata: ["zookeeper.state": "\(sessionState)"])
-    }
-  }
-
-  // MARK: - Timer thread
-
-  /// Opens a session that is to be opened, and looks at the present one.
-  ///
-  /// - Returns: How long until the next call; nil: when poked.
-  func tick() -> Duration? {
-    let now = ContinuousClock.now
-    let (due, later, session) = self.state.withLock { state -> (UInt64?, ContinuousClock.Instant?, ZKSession?) in
-      guard let pending = state.pendingOpen else { return (nil, nil, state.session) }
-      guard pending.notBefore <= now else { return (nil, pending.notBefore, state.session) }
-      state.pendingOpen = nil
-      return (pending.generation, nil, state.session)
-    }
-    if let due { self.open(due) }
-    var wake = later
-    if let next = session?.tick() { wake = min(wake ?? next, next) }
-    return wake.map { max(.zero, ContinuousClock.now.duration(to: $0)) }
-  }
-
-  private func open(_ generation: UInt64) {
-    let options = ZKSession.Options(
-      connectString: self.connectString,
-      timeout: self.configuration.requestedTimeout,
-      tls: self.configuration.tlsArgument,
-      heartbeat: self.configuration.heartbeat,
-      credentials: { [weak self] in self?.state.withLock { $0.credentials } ?? [] }
-    )
-    let session = ZKSession(generation: generation, options: options) { [weak self] session, signal in
-      self?.heard(signal, of: session)
-    }
-    guard let session else {
-      self.openFailed(generation, "out of memory")
-      return
-    }
-    let isWanted = self.state.withLock { state in
-      guard state.machine.opening(generation) else { return false }
-      state.session = session
-      return true
-    }
-    guard isWanted else { return }
-    if let failure = session.start() { self.openFailed(generation, String(systemError: failure)) }
-  }
-
-  private func openFailed(_ generation: UInt64, _ reason: String) {
-    self.perform { state in
-      state.openFailure = reason
-      if state.session?.generation == generation { state.session = nil }
-      return state.machine.openFailed(generation)
-    }
-  }
-
-  private func heard(_ signal: ZKSession.Signal, of session: ZKSession) {
-    switch signal {
-    case .connected: self.perform { $0.machine.connected(session.generation) }
-    case .disconnected: self.perform { $0.machine.disconnected(session.generation) }
-    case .expired: self.perform { $0.machine.expired(session.generation) }
-    case .authenticationFailed: self.perform { $0.machine.authenticationFailed(session.generation) }
-    case .closed: self.perform { $0.machine.sessionClosed(session.generation) }
-    case .wakeTimer: self.state.withLock { $0.timer }?.poke()
-    }
   }
 }

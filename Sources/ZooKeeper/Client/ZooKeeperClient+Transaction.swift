@@ -119,6 +119,12 @@ extension ZooKeeperClient.Operation {
     }
   }
 
+  /// How many bytes the operation has besides path and data.
+  fileprivate func wireSize(_ defaultACL: [ACL]) -> Int {
+    guard case .create(_, _, let acl) = self.kind else { return 16 }
+    return 16 + (acl ?? defaultACL).wireSize
+  }
+
   fileprivate var mode: CreateMode {
     if case .create(_, let mode, _) = self.kind { mode } else { .persistent }
   }
@@ -137,15 +143,50 @@ extension ZKSession {
     defaultACL: [ACL],
     _ done: @escaping @Sendable (Result<[ZooKeeperClient.OperationResult], ZooKeeperError>) -> Void
   ) {
+    let size = operations.reduce(0) { $0 + $1.path.utf8.count + $1.data.count + $1.wireSize(defaultACL) }
+    if let error = self.refusal(ofSize: size, "transaction", nil) { return Self.later { done(.failure(error)) } }
+    guard self.reserve(operations) else {
+      return Self.later { done(.failure(Self.tooManyWatches("transaction", nil))) }
+    }
     let code = Completion.submit { reply in
-      done(Self.outcome(of: operations, reply))
+      let outcome = Self.outcome(of: operations, reply)
+      self.settle(operations, outcome)
+      done(outcome)
     } _: { context in
       withSpecs(operations, defaultACL: defaultACL) { specs in
         guard let first = specs.baseAddress else { preconditionFailure("a transaction has at least one operation") }
         return czk_multi(self.pointer, first, Int32(specs.count), completionAnswered, context)
       }
     }
-    self.refuse(code, nil) { done(.failure(ZooKeeperError(code, operation: "transaction"))) }
+    guard code != .ok else { return }
+    let failure = ZooKeeperError(code, operation: "transaction")
+    self.settle(operations, .failure(failure))
+    Self.later { done(.failure(failure)) }
+  }
+
+  /// Reserves room for the ephemeral nodes of a transaction: for all or for none.
+  private func reserve(_ operations: [ZooKeeperClient.Operation]) -> Bool {
+    for (index, operation) in operations.enumerated() where operation.mode.isEphemeral {
+      guard !self.reserveEphemeral(operation.path, isSequential: operation.mode.isSequential) else { continue }
+      self.settle(Array(operations[..<index]), nil)
+      return false
+    }
+    return true
+  }
+
+  private func settle(
+    _ operations: [ZooKeeperClient.Operation],
+    _ outcome: Result<[ZooKeeperClient.OperationResult], ZooKeeperError>?
+  ) {
+    let results: [ZooKeeperClient.OperationResult]? = if case .success(let results) = outcome { results } else { nil }
+    for (index, operation) in operations.enumerated() {
+      if operation.mode.isEphemeral {
+        let created: String? = if case .created(let path) = results?[index] { path } else { nil }
+        self.settleEphemeral(operation.path, isSequential: operation.mode.isSequential, created: created)
+      } else if results != nil, operation.cKind == CZK_OP_DELETE {
+        self.learned(operation.path, owner: nil)
+      }
+    }
   }
 
   private static func outcome(
@@ -156,7 +197,9 @@ extension ZKSession {
     guard reply.rc == 0 else {
       // Operations before the one that failed have the code 0, those after it "runtime inconsistency".
       let index = results.firstIndex { $0.rc != 0 }
-      guard let index, results[index].rc == reply.rc else {
+      // Where there is no answer, the C client gives all of them the same code.
+      let isAnswered = results.contains { $0.rc != reply.rc } || (results.count == 1 && !reply.code.isInDoubt)
+      guard isAnswered, let index, results[index].rc == reply.rc else {
         return .failure(ZooKeeperError(reply.code, operation: "transaction"))
       }
       return .failure(

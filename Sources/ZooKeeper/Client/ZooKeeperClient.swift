@@ -15,8 +15,11 @@ public final class ZooKeeperClient: Sendable {
     var hasConnected = false
     /// Why the last attempt to open a session failed.
     var openFailure: String?
-    /// A session to be opened by the timer thread, not before the instant.
-    var pendingOpen: (generation: UInt64, notBefore: ContinuousClock.Instant)?
+    /// A session to be opened by the timer thread, not before the instant, and once host names have been looked up.
+    var pendingOpen: (generation: UInt64, notBefore: ContinuousClock.Instant, isLookedUp: Bool)?
+    var addresses: ServerAddresses
+    var hasSaidNotRunning = false
+    var hasSaidEnsembleUnknown = false
     var credentials: [Credential]
     var timer: TimerThread?
     var observers: [UInt64: @Sendable (ZKSessionEvent) -> Void] = [:]
@@ -34,7 +37,7 @@ public final class ZooKeeperClient: Sendable {
   /// The configuration it was made with.
   public let configuration: Configuration
   let state: Locked<State>
-  private let hasRun = Atomic(false)
+  let hasRun = Atomic(false)
 
   /// Makes a client that connects when it is run.
   ///
@@ -43,7 +46,9 @@ public final class ZooKeeperClient: Sendable {
   public init(_ configuration: Configuration) throws(ZooKeeperError) {
     try configuration.validate()
     self.configuration = configuration
-    self.state = Locked(State(credentials: configuration.credentials))
+    self.state = Locked(
+      State(addresses: ServerAddresses(configuration.servers), credentials: configuration.credentials)
+    )
   }
 
   /// Servers and chroot, without credentials: what tells one ensemble from another.
@@ -84,10 +89,9 @@ public final class ZooKeeperClient: Sendable {
     let isFirst = self.hasRun.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged
     precondition(isFirst, "a ZooKeeperClient can be run once only; make a new one")
     ClientLog.forward(to: self.configuration.logger)
-    // The timer thread opens sessions, so that name resolution never blocks a cooperative thread or the C client's.
     guard let timer = TimerThread({ self.tick() }) else {
       self.perform { state in
-        state.openFailure = "the system has no thread to give"
+        state.openFailure = "the timer thread could not be started"
         return state.machine.close()
       }
       return
@@ -98,16 +102,24 @@ public final class ZooKeeperClient: Sendable {
     }
   }
 
-  /// Waits until the client can be used.
-  func waitUntilReady() async throws(ZooKeeperError) {
+  /// Waits until the client can be used: for programs that want to end at once if they cannot reach the servers. The client must be
+  /// running; ``withClient(_:isolation:_:)`` waits by itself.
+  ///
+  /// - Throws: ``ZooKeeperError``: `connectionLoss` if no server could be reached within the connect timeout, and `notRunning` if the
+  ///   client was not run by then; the client goes on trying, so the call may be repeated. `invalidConfiguration` if several
+  ///   servers are named that are not one ensemble, `noNode` if the chroot does not exist, `authFailed`, `closed`, `cancelled`.
+  public func waitUntilReady() async throws(ZooKeeperError) {
     let deadline = ContinuousClock.now.advanced(by: self.configuration.connectTimeout)
     let session = try await self.waitForSession(within: self.configuration.connectTimeout)
-    guard !self.configuration.chroot.isEmpty else { return }
+    let hasChroot = !self.configuration.chroot.isEmpty
+    guard hasChroot || self.configuration.refusesStandaloneServer else { return }
     let stat = await askDespiteLoad(until: deadline) {
       let answer = Answer<Stat?>()
       session.exists("/") { answer.give($0) }
       return await answer.outcome(ZooKeeperError(.cancelled, operation: "connect"))
     }
+    // What the server is was asked before, so it is known by now, unless the connection was lost.
+    if let failure = self.state.withLock({ $0.failure }) { throw failure }
     guard try stat.get() == nil else { return }
     throw ZooKeeperError(
       .noNode,

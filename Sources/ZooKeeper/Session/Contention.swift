@@ -78,7 +78,15 @@ extension ZKSession {
     markers: ContenderMarkers,
     _ done: @escaping @Sendable (EnterReply) -> Void
   ) {
+    let refusal =
+      self.refusal(ofSize: prefix.utf8.count + data.count + acl.wireSize, "create", prefix)
+      ?? (self.reserveEphemeral(prefix, isSequential: true) ? nil : Self.tooManyWatches("create", prefix))
+    if let refusal {
+      return Self.later { done(EnterReply(create: .failure(refusal), scan: .failure(refusal))) }
+    }
     let code = Completion.submit { reply in
+      let created = reply.rc == 0 ? reply.path.map { String(cString: $0) } : nil
+      self.settleEphemeral(prefix, isSequential: true, created: created)
       done(EnterReply(reply, directory: directory, prefix: prefix))
     } _: { context in
       withACL(acl) { acl, aclCount in
@@ -99,6 +107,7 @@ extension ZKSession {
       }
     }
     guard code != .ok else { return }
+    self.settleEphemeral(prefix, isSequential: true, created: nil)
     Self.later {
       let error = ZooKeeperError(code, operation: "create", path: prefix)
       done(EnterReply(create: .failure(error), scan: .failure(error)))
@@ -154,7 +163,8 @@ extension ZKSession {
   /// - Parameters:
   ///   - path: The node.
   ///   - onEvent: Called once when the node has been deleted; not at all if the session ends first.
-  ///   - done: Called once, before `onEvent`: `ok` if the watch is set, `noNode` if the node is gone already.
+  ///   - done: Called once, before `onEvent`: `ok` if the watch is set, `noNode` if the node is gone already, `tooManyWatches` if
+  ///     the session cannot have more.
   /// - Returns: A number for ``removeWatch(_:)``.
   @discardableResult
   package func watchDeletion(
@@ -163,36 +173,53 @@ extension ZKSession {
     _ done: @escaping @Sendable (ZooKeeperCode) -> Void
   ) -> UInt64 {
     let id = self.addWatch(.deletion, path: path) { event in if event == .deleted { onEvent() } }
+    guard let reservation = self.reserve(id, path: path) else {
+      Self.later { done(.tooManyWatches) }
+      return id
+    }
     let code = Completion.submit { reply in
-      self.replied(id, reply.code)
+      self.replied(reservation, reply.code)
       done(reply.code)
     } _: { context in
       czk_children(self.pointer, path, true, completionAnswered, context)
     }
-    self.refuse(code, id) { done(code) }
+    self.refuse(code, reservation) { done(code) }
     return id
   }
 
   /// Sets the server's part of a deletion watch again, after a change of the node's children has used it up.
-  func rearmDeletionWatch(of path: String) {
-    guard self.state.withLock({ $0.watches.awaitsDeletion(of: path) }) else { return }
-    // A refusal means that the session is over, which ends all watches.
-    _ = Completion.submit { reply in
+  ///
+  /// - Parameter failures: How often in a row this has failed.
+  func rearmDeletionWatch(of path: String, failures: Int = 0) {
+    let bytes = Array(path.utf8)
+    let reserved = self.state.withLock { state in
+      state.watches.awaitsDeletion(of: path) ? state.budget.reserveWatch(bytes, isRenewal: true) : nil
+    }
+    guard let reserved else { return }
+    let settle: @Sendable (ZooKeeperCode) -> Void = { code in
+      self.state.withLock { $0.budget.settleWatch(bytes, reserved: reserved, tables: code == .ok ? .children : []) }
+    }
+    let code = Completion.submit { reply in
+      settle(reply.code)
       switch reply.code {
       case .ok: break
       case .noNode: self.fire(.deleted, path: path)
-      case .throttled:
+      // The deletion of a node that may not be read cannot be watched.
+      case .noAuth, .sessionExpired, .closed, .authFailed, .invalidState: break
+      // The C client sends what it is given now over the next connection.
+      case let code where code.isInDoubt && failures == 0: self.rearmDeletionWatch(of: path, failures: 1)
+      // Whatever it is, it may pass; without a pause, a failure that does not would keep the completion thread busy.
+      default:
         Task.detached {
-          try? await Task.sleep(for: .pause(afterRefusals: 1))
-          self.rearmDeletionWatch(of: path)
+          try? await Task.sleep(for: .pause(afterRefusals: failures + 1))
+          self.rearmDeletionWatch(of: path, failures: failures + 1)
         }
-      // Nobody can wait for the deletion of a node that may not be read; anything else passes.
-      case .noAuth: break
-      default: self.rearmDeletionWatch(of: path)
       }
     } _: { context in
       czk_children(self.pointer, path, true, completionAnswered, context)
     }
+    // A refusal means that the session is over, which ends all watches.
+    if code != .ok { settle(code) }
   }
 
   /// Creates a node and those above it that are missing, as containers; nodes that exist are left as they are.

@@ -25,6 +25,8 @@ package struct HeartbeatMachine: Sendable {
     package var awaitsConfirmation = true
     /// A new connection proves no heartbeat that has not been answered or given up.
     package var skipsOpenBeat = true
+    /// A timeout below the least one proves nothing.
+    package var heedsLeastTimeout = true
 
     package init() {}
   }
@@ -43,6 +45,9 @@ package struct HeartbeatMachine: Sendable {
   private let rules: Rules
   /// When the session was asked for: it cannot be older at the server.
   private let openedAt: Instant
+  /// The shortest timeout with which anything can be proven: four ticks of the servers, so that a relay to the leader lies between
+  /// two heartbeats that are a sixth of the timeout apart.
+  private let leastTimeout: Duration
   /// The smallest timeout negotiated so far; nil before the first connection.
   private(set) package var timeout: Duration?
   private(set) package var isConnected = false
@@ -58,8 +63,9 @@ package struct HeartbeatMachine: Sendable {
   /// The newest instant at which the servers are known to have counted the session as alive, at the earliest.
   private(set) var proven: Instant?
 
-  package init(openedAt: Instant, rules: Rules = Rules()) {
+  package init(openedAt: Instant, leastTimeout: Duration = .zero, rules: Rules = Rules()) {
     self.openedAt = openedAt
+    self.leastTimeout = leastTimeout
     self.rules = rules
   }
 
@@ -67,6 +73,12 @@ package struct HeartbeatMachine: Sendable {
   package var deadline: Instant? {
     guard let proven = self.proven, let timeout = self.timeout else { return nil }
     return proven + timeout - (timeout / self.rules.driftDivisor + self.rules.driftConstant)
+  }
+
+  /// Whether the session's timeout is too short for anything to be proven. It stays so: the smallest timeout counts.
+  package var isTooShort: Bool {
+    guard let timeout = self.timeout, self.rules.heedsLeastTimeout else { return false }
+    return timeout < self.leastTimeout
   }
 
   /// The time from one heartbeat to the next; nil before the first connection.
@@ -88,6 +100,7 @@ package struct HeartbeatMachine: Sendable {
     self.candidates = []
     // A fresh connection starts with a heartbeat, so that proofs come as early as they can.
     self.lastSentAt = nil
+    guard !self.isTooShort else { return false }
     if isFirst {
       self.proven = self.openedAt
       if let deadline = self.deadline, deadline - now < timeout / self.rules.freshDivisor { self.proven = nil }
@@ -137,7 +150,7 @@ package struct HeartbeatMachine: Sendable {
     guard let beat = self.outstanding, beat.id == id else { return false }
     self.outstanding = nil
     self.newestAnswered = beat.sentAt
-    guard isGood, self.isConnected, let timeout = self.timeout else { return false }
+    guard isGood, self.isConnected, !self.isTooShort, let timeout = self.timeout else { return false }
     let isConfirmed = self.prove(self.unconfirmed)
     self.unconfirmed = nil
     let gap = timeout / self.rules.gapDivisor

@@ -92,6 +92,12 @@ package struct SessionMachine: Sendable {
     return self.publish(.authenticationFailed) + self.stop(because: .authFailed)
   }
 
+  /// The servers are not what the configuration takes them for.
+  package mutating func refused(_ generation: UInt64) -> [Action] {
+    guard self.isPresent(generation) else { return [] }
+    return self.stop(because: .invalidConfiguration)
+  }
+
   package mutating func close() -> [Action] {
     guard self.phase != .closing, self.phase != .closed else { return [] }
     return self.stop(because: .closed)

@@ -9,10 +9,18 @@ extension ZKSession {
     acl: [ACL],
     _ done: @escaping @Sendable (Result<(path: String, stat: Stat), ZooKeeperError>) -> Void
   ) {
-    self.request("create", path) { reply in
+    let isEphemeral = mode.isEphemeral
+    if isEphemeral, !self.reserveEphemeral(path, isSequential: mode.isSequential) {
+      return Self.later { done(.failure(Self.tooManyWatches("create", path))) }
+    }
+    self.request("create", path, size: data.count + acl.wireSize) { reply -> (path: String, stat: Stat)? in
       reply.path.flatMap { path in reply.statValue.map { (String(cString: path), $0) } }
-    } done: {
-      done($0)
+    } done: { (result: Result<(path: String, stat: Stat), ZooKeeperError>) in
+      if isEphemeral {
+        let created: String? = if case .success(let node) = result { node.path } else { nil }
+        self.settleEphemeral(path, isSequential: mode.isSequential, created: created)
+      }
+      done(result)
     } submit: { context in
       withACL(acl) { acl, aclCount in
         data.withUnsafeBytes { bytes in
@@ -39,7 +47,7 @@ extension ZKSession {
     version: Int32,
     _ done: @escaping @Sendable (Result<Stat, ZooKeeperError>) -> Void
   ) {
-    self.request("set", path) { reply in
+    self.request("set", path, size: data.count) { reply in
       reply.statValue
     } done: {
       done($0)
@@ -61,7 +69,7 @@ extension ZKSession {
   }
 
   func setACL(_ path: String, _ acl: [ACL], version: Int32, _ done: @escaping @Sendable (ZooKeeperCode) -> Void) {
-    self.request(done) { context in
+    self.request(size: path.utf8.count + acl.wireSize, done) { context in
       withACL(acl) { acl, aclCount in
         czk_set_acl(self.pointer, path, version, acl, aclCount, completionAnswered, context)
       }
@@ -70,6 +78,6 @@ extension ZKSession {
 
   /// Makes the server catch up with its leader.
   package func sync(_ path: String, _ done: @escaping @Sendable (ZooKeeperCode) -> Void) {
-    self.request(done) { czk_sync(self.pointer, path, completionAnswered, $0) }
+    self.request(size: path.utf8.count, done) { czk_sync(self.pointer, path, completionAnswered, $0) }
   }
 }

@@ -7,6 +7,7 @@ extension ZKSession {
   /// - Parameters:
   ///   - operation: What errors say was tried.
   ///   - path: The node.
+  ///   - size: How many bytes the request has besides the path.
   ///   - watch: The watch that the request sets.
   ///   - decode: What the answer means; nil for a failure.
   ///   - done: Where the answer goes.
@@ -14,14 +15,24 @@ extension ZKSession {
   func request<Value: Sendable>(
     _ operation: String,
     _ path: String,
+    size: Int = 0,
     watch: UInt64? = nil,
     decode: @escaping @Sendable (czk_reply) -> Value?,
     done: @escaping @Sendable (Result<Value, ZooKeeperError>) -> Void,
     submit: (UnsafeMutableRawPointer) -> Int32
   ) {
+    if let error = self.refusal(ofSize: path.utf8.count + size, operation, path) {
+      if let watch { self.removeWatch(watch) }
+      return Self.later { done(.failure(error)) }
+    }
+    var reservation: WatchReservation?
+    if let watch {
+      reservation = self.reserve(watch, path: path)
+      guard reservation != nil else { return Self.later { done(.failure(Self.tooManyWatches(operation, path))) } }
+    }
     let code = Completion.submit(
-      { reply in
-        self.replied(watch, reply.code)
+      { [reservation] reply in
+        self.replied(reservation, reply.code)
         if let value = decode(reply) {
           done(.success(value))
         } else {
@@ -30,11 +41,16 @@ extension ZKSession {
       },
       submit
     )
-    self.refuse(code, watch) { done(.failure(ZooKeeperError(code, operation: operation, path: path))) }
+    self.refuse(code, reservation) { done(.failure(ZooKeeperError(code, operation: operation, path: path))) }
   }
 
-  /// As ``request(_:_:watch:decode:done:submit:)`` for answers that are a code alone.
-  func request(_ done: @escaping @Sendable (ZooKeeperCode) -> Void, submit: (UnsafeMutableRawPointer) -> Int32) {
+  /// As ``request(_:_:size:watch:decode:done:submit:)`` for answers that are a code alone.
+  func request(
+    size: Int,
+    _ done: @escaping @Sendable (ZooKeeperCode) -> Void,
+    submit: (UnsafeMutableRawPointer) -> Int32
+  ) {
+    if let error = self.refusal(ofSize: size, "request", nil) { return Self.later { done(error.code) } }
     let code = Completion.submit({ reply in done(reply.code) }, submit)
     self.refuse(code, nil) { done(code) }
   }
@@ -52,7 +68,12 @@ extension ZKSession {
     version: Int32 = -1,
     _ done: @escaping @Sendable (ZooKeeperCode) -> Void
   ) {
-    self.request(done) { czk_delete(self.pointer, path, version, completionAnswered, $0) }
+    self.request(size: path.utf8.count) { code in
+      if code == .ok || code == .noNode { self.learned(path, owner: nil) }
+      done(code)
+    } submit: {
+      czk_delete(self.pointer, path, version, completionAnswered, $0)
+    }
   }
 
   /// Looks whether a node exists; the stat is nil if it does not.
@@ -75,8 +96,9 @@ extension ZKSession {
       // Spelled out: a failure must not become "does not exist" by one optional too many.
       guard let stat = reply.statValue else { return nil }
       return .some(stat)
-    } done: {
-      done($0)
+    } done: { (result: Result<Stat?, ZooKeeperError>) in
+      if case .success(let stat) = result { self.learned(path, owner: stat.map(\.ephemeralOwner)) }
+      done(result)
     } submit: {
       czk_exists(self.pointer, path, watch != nil, completionAnswered, $0)
     }
@@ -110,19 +132,13 @@ extension ZKSession {
     }
   }
 
-  /// Tells the registry what became of the request that set a watch.
-  func replied(_ watch: UInt64?, _ code: ZooKeeperCode) {
-    guard let watch else { return }
-    self.state.withLock { $0.watches.replied(watch, code: code) }
-  }
-
-  func refuse(_ code: ZooKeeperCode, _ watch: UInt64?, _ answer: @escaping @Sendable () -> Void) {
+  func refuse(_ code: ZooKeeperCode, _ watch: WatchReservation?, _ answer: @escaping @Sendable () -> Void) {
     guard code != .ok else { return }
     self.replied(watch, code)
     Self.later(answer)
   }
 
-  /// Adds a watch whose request is about to be made; nil if the session is over.
+  /// Adds a watch whose request is about to be made.
   func addWatch(
     _ kind: WatchRegistry<@Sendable (WatchEvent) -> Void>.Kind,
     path: String,

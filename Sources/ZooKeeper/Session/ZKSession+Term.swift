@@ -8,7 +8,7 @@ extension ZKSession {
   package var term: LeaseTerm { self.state.withLock { $0.term } }
 
   /// Calls a closure once with a live term: at once if there is one, else when the next proof has come; with nil if the
-  /// session is over.
+  /// session is over, or too short for a proof (``isTooShortToProve``).
   package func onLiveTerm(_ closure: @escaping @Sendable (LeaseTerm?) -> Void) {
     while true {
       let term = self.term
@@ -22,7 +22,7 @@ extension ZKSession {
         case hasNewTerm
       }
       let outcome = self.state.withLock { state -> Outcome in
-        if state.end != nil { return .isOver }
+        if state.end != nil || state.heartbeat.isTooShort { return .isOver }
         if state.term !== term { return .hasNewTerm }
         state.termWaiters.append(closure)
         return .waits
@@ -69,6 +69,7 @@ extension ZKSession {
   /// - Returns: When it should be called again; nil if only an event can bring more.
   func tick() -> ContinuousClock.Instant? {
     let now = ContinuousClock.now
+    if czk_is_broken(self.pointer), self.state.withLock({ $0.end == nil }) { self.signal(self, .broken) }
     let (beat, hooks) = self.state.withLock { state -> (HeartbeatMachine.Beat?, [@Sendable () -> Void]) in
       guard state.end == nil, let beat = state.heartbeat.tick(now: now) else { return (nil, []) }
       defer { state.heartbeatHooks = [:] }
@@ -104,8 +105,9 @@ extension ZKSession {
 
   private func answered(_ beat: HeartbeatMachine.Beat, isGood: Bool) {
     let now = ContinuousClock.now
-    let deadline = self.state.withLock { state in
-      state.heartbeat.answered(beat.id, isGood: isGood, now: now) ? state.heartbeat.deadline : nil
+    let deadline = self.state.withLock { state -> ContinuousClock.Instant? in
+      if isGood { state.breaker.answered() }
+      return state.heartbeat.answered(beat.id, isGood: isGood, now: now) ? state.heartbeat.deadline : nil
     }
     if let deadline { self.prove(until: deadline) }
     self.wakeTimer()

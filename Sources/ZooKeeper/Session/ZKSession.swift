@@ -14,6 +14,14 @@ package final class ZKSession: Sendable {
     case disconnected
     case expired
     case authenticationFailed
+    /// The server is a stand-alone one, where an ensemble is asked for.
+    case standalone
+    /// The session connects again and again without an answer, with more watches than the servers may accept at once.
+    case stuck(watchBytes: Int)
+    /// What the servers are could not be asked.
+    case ensembleUnknown(ZooKeeperCode)
+    /// The C client may have lost a request half-way: memory ran out.
+    case broken
     /// The handle is gone: no answer and no event comes any more.
     case closed
     /// The timer thread should look at the session again.
@@ -22,10 +30,20 @@ package final class ZKSession: Sendable {
 
   /// What a session must know of its client.
   struct Options: Sendable {
-    var connectString: String
+    /// Numeric addresses, in the C client's words.
+    var hosts: String
+    var chroot: String
     var timeout: Duration
     var tls: String?
     var heartbeat: ZooKeeperClient.Configuration.Heartbeat
+    /// The servers' tick: four of them are the shortest timeout with which anything can be proven.
+    var tick: Duration
+    var maximumRequestSize: Int
+    var pathLimits = PathBudget.Limits()
+    /// How long after it was looked whether nodes still exist that may be done again.
+    var auditPause = Duration.seconds(10)
+    /// Whether a stand-alone server is refused: several servers are named, and they should be an ensemble.
+    var refusesStandaloneServer: Bool
     /// The credentials as of now.
     var credentials: @Sendable () -> [ZooKeeperClient.Credential]
   }
@@ -41,6 +59,16 @@ package final class ZKSession: Sendable {
     var heartbeatHooks: [UInt64: @Sendable () -> Void] = [:]
     var nextHook: UInt64 = 1
     var watches = WatchRegistry<@Sendable (WatchEvent) -> Void>()
+    var budget: PathBudget
+    var breaker = ReconnectBreaker()
+    /// The servers that the C client has been given.
+    var hosts: String
+    var isAuditing = false
+    var nextAudit: ContinuousClock.Instant
+    /// Whether it is known that the server is not a stand-alone one, or cannot be known.
+    var hasLookedForEnsemble = false
+    /// Whether the client hears of the connection once it is known what the server is.
+    var awaitsLook = false
   }
 
   // Safe: the shim guards the session with locks of its own, and frees it only in `deinit`.
@@ -56,7 +84,7 @@ package final class ZKSession: Sendable {
   /// How many of the client's credentials the C client has been given. Held over the call that gives one.
   let presented = Locked(0)
   private let handle: Handle
-  private let signal: @Sendable (ZKSession, Signal) -> Void
+  let signal: @Sendable (ZKSession, Signal) -> Void
 
   /// Makes a session that does not connect yet; nil if memory ran out.
   init?(generation: UInt64, options: Options, signal: @escaping @Sendable (ZKSession, Signal) -> Void) {
@@ -66,7 +94,15 @@ package final class ZKSession: Sendable {
     let now = ContinuousClock.now
     self.generation = generation
     self.options = options
-    self.state = Locked(State(heartbeat: HeartbeatMachine(openedAt: now), term: LeaseTerm(deadline: now)))
+    self.state = Locked(
+      State(
+        heartbeat: HeartbeatMachine(openedAt: now, leastTimeout: options.tick * 4),
+        term: LeaseTerm(deadline: now),
+        budget: PathBudget(limits: options.pathLimits, chrootLength: options.chroot.utf8.count),
+        hosts: options.hosts,
+        nextAudit: now
+      )
+    )
     self.handle = Handle(pointer: pointer)
     self.signal = signal
   }
@@ -93,7 +129,7 @@ package final class ZKSession: Sendable {
 
   // MARK: - Life
 
-  /// Starts to connect; resolves host names, so it may block.
+  /// Starts to connect.
   ///
   /// - Returns: nil, or what the operating system says.
   func start() -> Int32? {
@@ -101,10 +137,11 @@ package final class ZKSession: Sendable {
     // Callbacks find this object by its address: it lives until the last of them has returned, see `close`.
     let context = Unmanaged.passRetained(self)
     self.state.withLock { $0.isStarted = true }
+    let hosts = self.options.hosts + self.options.chroot
     let failure =
       self.options.tls.map { tls in
-        czk_start(self.pointer, self.options.connectString, timeout, tls, context.toOpaque())
-      } ?? czk_start(self.pointer, self.options.connectString, timeout, nil, context.toOpaque())
+        czk_start(self.pointer, hosts, timeout, tls, context.toOpaque())
+      } ?? czk_start(self.pointer, hosts, timeout, nil, context.toOpaque())
     guard failure != 0 else { return nil }
     // A close that came meanwhile may have taken the balance already.
     let isOurs = self.state.withLock { state in
@@ -115,10 +152,19 @@ package final class ZKSession: Sendable {
     return failure
   }
 
+  /// Gives the session other servers, unless it is connected.
+  func setServers(_ hosts: String) {
+    guard !hosts.isEmpty, self.state.withLock({ $0.hosts != hosts }), czk_set_servers(self.pointer, hosts) else {
+      return
+    }
+    self.state.withLock { $0.hosts = hosts }
+  }
+
   /// Closes the handle in the background; ``Signal/closed`` follows. May be called again.
   func close() {
     let context = Unmanaged.passRetained(self)
-    if !czk_close(self.pointer, sessionClosed, context.toOpaque()) { context.release() }
+    let code = self.state.withLock { $0.end } ?? .closed
+    if !czk_close(self.pointer, code.rawValue, sessionClosed, context.toOpaque()) { context.release() }
   }
 
   /// Ends the session for those who use it: the term, the watches, whoever waits for a live term.
@@ -142,39 +188,6 @@ package final class ZKSession: Sendable {
 
   // MARK: - Callbacks
 
-  fileprivate func changed(to newState: Int32, id: Int64, timeout: Duration) {
-    switch newState {
-    case Int32(CZK_STATE_CONNECTED): self.connected(id: id, timeout: timeout)
-    case Int32(CZK_STATE_EXPIRED): self.signal(self, .expired)
-    case Int32(CZK_STATE_AUTH_FAILED): self.signal(self, .authenticationFailed)
-    default:
-      self.state.withLock { state in
-        state.isConnected = false
-        state.heartbeat.disconnected()
-      }
-      self.signal(self, .disconnected)
-    }
-  }
-
-  private func connected(id: Int64, timeout: Duration) {
-    // Credentials go first: requests of those who hear of the connection come behind them.
-    let isWanted = self.state.withLock { $0.end == nil }
-    // Lost between connecting and here: the next connection repeats it.
-    if isWanted, !self.presentCredentials() { return }
-    let now = ContinuousClock.now
-    let (deadline, isProven) = self.state.withLock { state -> (ContinuousClock.Instant?, Bool) in
-      guard state.end == nil else { return (nil, false) }
-      state.id = id
-      state.isConnected = true
-      let isProven = state.heartbeat.connected(timeout: timeout, now: now)
-      return (state.heartbeat.deadline, isProven)
-    }
-    // A smaller timeout than before counts at once, also for what was proven with the old one.
-    if let deadline { if isProven { self.prove(until: deadline) } else { self.term.limit(to: deadline) } }
-    self.signal(self, .connected)
-    self.wakeTimer()
-  }
-
   fileprivate func fired(_ type: Int32, path: String) {
     let event: WatchEvent
     switch type {
@@ -184,6 +197,7 @@ package final class ZKSession: Sendable {
     case Int32(CZK_EVENT_CHILD): event = .childrenChanged
     default: return
     }
+    self.state.withLock { $0.budget.fired(event, path: Array(path.utf8)) }
     self.fire(event, path: path)
     if event == .childrenChanged { self.rearmDeletionWatch(of: path) }
   }

@@ -43,4 +43,11 @@ public enum CreateMode: Hashable, Sendable {
     default: false
     }
   }
+  /// Whether the node goes with the session.
+  var isEphemeral: Bool {
+    switch self {
+    case .ephemeral, .ephemeralSequential: true
+    default: false
+    }
+  }
 }

@@ -59,6 +59,10 @@ public struct ZooKeeperCode: RawRepresentable, Hashable, Sendable {
   public static let invalidConfiguration = ZooKeeperCode(rawValue: -1002)
   /// The installed C client cannot do it.
   public static let notSupported = ZooKeeperCode(rawValue: -1003)
+  /// The session has as many watches or ephemeral nodes as one session can have.
+  public static let tooManyWatches = ZooKeeperCode(rawValue: -1004)
+  /// The client is not running, so that there is no session.
+  public static let notRunning = ZooKeeperCode(rawValue: -1005)
 }
 
 extension ZooKeeperCode: CustomStringConvertible {
@@ -69,6 +73,8 @@ extension ZooKeeperCode: CustomStringConvertible {
     case .invalidConfiguration: "invalid configuration"
     case .notSupported: "not supported"
     case .closed: "the client is closed"
+    case .tooManyWatches: "too many watches or ephemeral nodes for one session"
+    case .notRunning: "the client is not running"
     default: String(cString: czk_describe(self.rawValue))
     }
   }

@@ -8,6 +8,8 @@ public struct ZooKeeperError: Error, Hashable, Sendable {
   public var path: String?
   /// What is known beyond the code. Holds no credential.
   public var detail: String?
+  /// Whether nothing was sent, because there was no connection.
+  package internal(set) var isUnsent = false
 
   /// Makes an error.
   ///
@@ -32,6 +34,7 @@ public struct ZooKeeperError: Error, Hashable, Sendable {
 
   private var remedy: String? {
     switch self.code {
+    case .connectionLoss where self.isUnsent: "check the servers' addresses and that they run"
     case .connectionLoss, .operationTimeout:
       "the request may or may not have been carried out: read before you repeat it"
     case .sessionExpired:
@@ -44,6 +47,8 @@ public struct ZooKeeperError: Error, Hashable, Sendable {
     case .closed: "make a new client"
     case .authFailed: "check the scheme and the credential; the client is closed"
     case .throttled: "repeat the request later"
+    case .tooManyWatches: "spread the locks, watches and ephemeral nodes over several clients"
+    case .notRunning: "add the client to the service group, or use withClient"
     default: nil
     }
   }

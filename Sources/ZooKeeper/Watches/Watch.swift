@@ -17,21 +17,24 @@ public struct Watch: Sendable {
     }
   }
 
-  private let answer: Answer<WatchEvent>
+  private let answer: SharedAnswer<WatchEvent>
   private let path: String
   private let entry: Entry
 
-  init(_ answer: Answer<WatchEvent>, path: String, session: ZKSession, id: UInt64) {
+  init(_ answer: SharedAnswer<WatchEvent>, path: String, session: ZKSession, id: UInt64) {
     self.answer = answer
     self.path = path
     self.entry = Entry(session: session, id: id)
   }
 
-  /// Waits for the event. For one caller, once.
+  /// Waits for the event. Any number of tasks may wait.
   ///
   /// - Returns: What happened; ``WatchEvent/sessionEnded`` if the session ended first.
   /// - Throws: ``ZooKeeperError`` with code ``ZooKeeperCode/cancelled`` if the task is cancelled.
   public func event() async throws(ZooKeeperError) -> WatchEvent {
-    try await self.answer.wait(ZooKeeperError(.cancelled, operation: "watch", path: self.path))
+    guard let event = await self.answer.wait() else {
+      throw ZooKeeperError(.cancelled, operation: "watch", path: self.path)
+    }
+    return event
   }
 }

@@ -52,6 +52,9 @@ package struct WatchRegistry<Handler: Sendable>: Sendable {
   /// Whether the watch is still waiting, armed or not.
   package func contains(_ id: UInt64) -> Bool { self.entries[id] != nil }
 
+  /// What a watch that is still waiting was set with.
+  package func kind(of id: UInt64) -> Kind? { self.entries[id]?.kind }
+
   /// Forgets a watch that has not fired.
   package mutating func remove(_ id: UInt64) -> Handler? {
     guard let entry = self.entries.removeValue(forKey: id) else { return nil }
@@ -64,12 +67,20 @@ package struct WatchRegistry<Handler: Sendable>: Sendable {
   ///
   /// - Returns: The handlers of the watches it fires; those watches are gone.
   package mutating func fire(_ event: WatchEvent, path: String) -> [Handler] {
-    guard let ids = self.idsByPath[Array(path.utf8)] else { return [] }
+    let bytes = Array(path.utf8)
+    guard let ids = self.idsByPath.removeValue(forKey: bytes) else { return [] }
     var fired: [Handler] = []
+    var left: [UInt64] = []
     for id in ids {
-      guard let entry = self.entries[id], entry.isArmed, event.fires(entry.kind) else { continue }
-      if let handler = self.remove(id) { fired.append(handler) }
+      guard let entry = self.entries[id] else { continue }
+      if entry.isArmed, event.fires(entry.kind) {
+        self.entries[id] = nil
+        fired.append(entry.handler)
+      } else {
+        left.append(id)
+      }
     }
+    if !left.isEmpty { self.idsByPath[bytes] = left }
     return fired
   }
 

@@ -17,6 +17,14 @@ struct ProofExplorationTests {
     #expect(exploration.isComplete)
   }
 
+  @Test("proves nothing for a session of two ticks, in which no relay need lie between two heartbeats")
+  func tooShort() {
+    let exploration = ProofModel(faults: Self.isDeep ? 1 : 0, timeout: ProofModel.leastTimeout / 2).explore()
+    print("ZooKeeper, the proof of too short a session's life: \(exploration)")
+    #expect(exploration.story == nil)
+    #expect(exploration.isComplete)
+  }
+
   @Test("leads to the same from all states that are taken for one", arguments: isDeep ? [0, 1] : [0])
   func digests(faults: Int) {
     #expect(ProofModel(faults: faults).firstAmbiguity() == nil)
@@ -42,6 +50,13 @@ struct ProofExplorationTests {
     },
     SeededMistake("the leader answers heartbeats by himself", in: ProofModel(faults: 1), leadsTo: tooLong) {
       $0.shell.beatsNeedMajority = false
+    },
+    SeededMistake(
+      "a session of two ticks proves as one of four does",
+      in: ProofModel(faults: 0, timeout: ProofModel.leastTimeout / 2),
+      leadsTo: tooLong
+    ) {
+      $0.rules.heedsLeastTimeout = false
     },
     SeededMistake("to be connected again proves something by itself", in: ProofModel(faults: 2), leadsTo: tooLong) {
       $0.rules.awaitsConfirmation = false

@@ -48,7 +48,7 @@ extension ProofModel {
       digest.add((isNew ? 1 : 0) + (proven.map { instant > $0 } ?? true ? 2 : 0) + (instant > touchedAt ? 4 : 0))
       last = instant
     }
-    let timeout = Self.unit * Self.timeout
+    let timeout = Self.unit * self.timeout
     digest.add(machine.isConnected)
     digest.add(machine.timeout != nil)
     // How long the first connection took decides whether the session is counted from its start.
@@ -62,9 +62,9 @@ extension ProofModel {
   }
 
   func describe(_ step: Step, in state: State) -> String {
-    let time = "at \(state.now)/\(Self.timeout) of a timeout"
+    let time = "at \(state.now)/\(self.timeout) of a timeout"
     return switch step {
-    case .tick: "time passes to \(state.now + 1)/\(Self.timeout) of a timeout"
+    case .tick: "time passes to \(state.now + 1)/\(self.timeout) of a timeout"
     case .ping: "\(time) the leader pings its followers"
     case .beat: "\(time) the client sends a heartbeat"
     case .atFollower: "the heartbeat reaches the server"

@@ -93,23 +93,29 @@ struct ProofModel: ExplorationModel {
     var hasProven = false
   }
 
-  static let timeout = 48
+  /// The timeout with which there are four ticks to a session; the leader pings every half tick.
+  static let leastTimeout = 48
   static let unit = Duration.milliseconds(100)
-  static let pingInterval = Self.timeout / 8
+  static let pingInterval = Self.leastTimeout / 8
   private static let origin = ContinuousClock.now
 
   var rules = HeartbeatMachine.Rules()
   var shell = Shell()
   let budget: Int
+  /// The session's timeout.
+  let timeout: Int
 
-  init(faults budget: Int) {
+  init(faults budget: Int, timeout: Int = Self.leastTimeout) {
     self.budget = budget
+    self.timeout = timeout
   }
 
   static func instant(_ time: Int) -> ContinuousClock.Instant { self.origin + self.unit * time }
 
   var start: State {
-    State(machine: HeartbeatMachine(openedAt: Self.instant(0), rules: self.rules), faults: self.budget)
+    let least = Self.unit * Self.leastTimeout
+    let machine = HeartbeatMachine(openedAt: Self.instant(0), leastTimeout: least, rules: self.rules)
+    return State(machine: machine, faults: self.budget)
   }
 
   // MARK: What may happen
@@ -248,7 +254,7 @@ struct ProofModel: ExplorationModel {
     let before = state.machine.proven
     let now = Self.instant(state.now)
     switch event {
-    case .connected: _ = state.machine.connected(timeout: Self.unit * Self.timeout, now: now)
+    case .connected: _ = state.machine.connected(timeout: Self.unit * self.timeout, now: now)
     case .disconnected: state.machine.disconnected()
     case .answered(let isGood):
       state.beat = .none
@@ -262,13 +268,13 @@ struct ProofModel: ExplorationModel {
 
   func check(_ state: State) throws(BrokenPromise) {
     guard let deadline = state.machine.deadline else { return }
-    guard deadline <= Self.instant(state.touchedAt + Self.timeout) else {
+    guard deadline <= Self.instant(state.touchedAt + self.timeout) else {
       throw BrokenPromise("the client counts on the session for longer than the leader gives it")
     }
   }
 
-  /// From wherever it is, the client gets to a new proof.
+  /// From wherever it is, the client gets to a new proof, unless the session is too short for any.
   func isAtRest(_ state: State) -> Bool {
-    state.hasProven && state.machine.isConnected && !state.isDeposed && !state.isCut
+    (state.hasProven || state.machine.isTooShort) && state.machine.isConnected && !state.isDeposed && !state.isCut
   }
 }

@@ -1,0 +1,159 @@
+internal import Latchkey
+internal import Logging
+
+// What the timer thread does, and what sessions tell.
+extension ZooKeeperClient {
+  /// Opens a session that is to be opened, looks up host names, and looks at the present session.
+  ///
+  /// - Returns: How long until the next call; nil: when poked.
+  func tick() -> Duration? {
+    let now = ContinuousClock.now
+    var work = Work()
+    let session = self.state.withLock { state in
+      work = Self.work(of: &state, now: now)
+      return state.session
+    }
+    if let due = work.open {
+      self.open(due)
+      // What is due next depends on how that went.
+      return .zero
+    }
+    if !work.names.isEmpty { self.lookUp(work.names) }
+    var wake = work.wake
+    if let next = session?.tick() { wake = min(wake ?? next, next) }
+    return wake.map { max(.zero, ContinuousClock.now.duration(to: $0)) }
+  }
+
+  private struct Work {
+    var open: UInt64?
+    var names: [String] = []
+    var wake: ContinuousClock.Instant?
+  }
+
+  private static func work(of state: inout State, now: ContinuousClock.Instant) -> Work {
+    var work = Work()
+    if let pending = state.pendingOpen {
+      if pending.notBefore > now {
+        work.wake = pending.notBefore
+      } else if pending.isLookedUp || state.addresses.names.isEmpty {
+        state.pendingOpen = nil
+        work.open = pending.generation
+      } else if !state.addresses.isLookingUp {
+        work.names = state.addresses.names
+      }
+    } else if state.session != nil, state.machine.phase == .suspended || state.machine.phase == .connecting,
+      let next = state.addresses.nextLookup
+    {
+      // Servers may have got other addresses, which is why they cannot be found.
+      if next > now { work.wake = next } else { work.names = state.addresses.names }
+    }
+    if !work.names.isEmpty { state.addresses.begin() }
+    return work
+  }
+
+  private func lookUp(_ names: [String]) {
+    let resolver = self.configuration.resolver
+    // Not on the timer thread, which must send heartbeats meanwhile.
+    let isStarted = detach { [weak self] in
+      var findings: ServerAddresses.Findings = [:]
+      for name in names { findings[name] = resolver.addresses(name) }
+      self?.lookedUp(findings)
+    }
+    guard !isStarted else { return }
+    let failure = HostResolver.Failure("the system has no thread to ask the name server with")
+    self.lookedUp(Dictionary(uniqueKeysWithValues: names.map { ($0, .failure(failure)) }))
+  }
+
+  private func lookedUp(_ findings: ServerAddresses.Findings) {
+    let (warning, session, hosts, timer) = self.state.withLock {
+      state -> (String?, ZKSession?, String, TimerThread?) in
+      let warns = state.addresses.finished(findings, now: .now)
+      state.pendingOpen?.isLookedUp = true
+      return (warns ? state.addresses.failure : nil, state.session, state.addresses.hosts, state.timer)
+    }
+    if let warning {
+      self.configuration.logger.warning("ZooKeeper servers' names", metadata: ["error": "\(warning)"])
+    }
+    session?.setServers(hosts)
+    timer?.poke()
+  }
+
+  private func open(_ generation: UInt64) {
+    let (hosts, failure) = self.state.withLock { ($0.addresses.hosts, $0.addresses.failure) }
+    guard !hosts.isEmpty else {
+      self.openFailed(generation, failure ?? "no server has an address")
+      return
+    }
+    let options = ZKSession.Options(
+      hosts: hosts,
+      chroot: self.configuration.chroot,
+      timeout: self.configuration.requestedTimeout,
+      tls: self.configuration.tlsArgument,
+      heartbeat: self.configuration.heartbeat,
+      tick: self.configuration.tick,
+      maximumRequestSize: self.configuration.maximumRequestSize,
+      pathLimits: self.configuration.pathLimits,
+      auditPause: self.configuration.auditPause,
+      refusesStandaloneServer: self.configuration.refusesStandaloneServer,
+      credentials: { [weak self] in self?.state.withLock { $0.credentials } ?? [] }
+    )
+    let session = ZKSession(generation: generation, options: options) { [weak self] session, signal in
+      self?.heard(signal, of: session)
+    }
+    guard let session else {
+      self.openFailed(generation, "out of memory")
+      return
+    }
+    let isWanted = self.state.withLock { state in
+      guard state.machine.opening(generation) else { return false }
+      state.session = session
+      return true
+    }
+    guard isWanted else { return }
+    if let failure = session.start() { self.openFailed(generation, String(systemError: failure)) }
+  }
+
+  private func openFailed(_ generation: UInt64, _ reason: String) {
+    self.perform { state in
+      state.openFailure = reason
+      if state.session?.generation == generation { state.session = nil }
+      return state.machine.openFailed(generation)
+    }
+  }
+
+  private func heard(_ signal: ZKSession.Signal, of session: ZKSession) {
+    switch signal {
+    case .connected: self.perform { $0.machine.connected(session.generation) }
+    case .disconnected: self.perform { $0.machine.disconnected(session.generation) }
+    case .expired: self.perform { $0.machine.expired(session.generation) }
+    case .authenticationFailed: self.perform { $0.machine.authenticationFailed(session.generation) }
+    case .standalone: self.perform { $0.machine.refused(session.generation) }
+    case .stuck(let bytes):
+      self.configuration.logger.error(
+        """
+        the ZooKeeper session connects again and again without an answer: its watches seem to be more than the servers accept in \
+        one request; closing it and opening a new one
+        """,
+        metadata: ["zookeeper.watch-bytes": "\(bytes)"]
+      )
+      self.perform { $0.machine.expired(session.generation) }
+    case .broken:
+      self.configuration.logger.error(
+        "the ZooKeeper client ran out of memory in a request, which may never be answered; opening a new session"
+      )
+      self.perform { $0.machine.expired(session.generation) }
+    case .ensembleUnknown(let code):
+      let isFirst = self.state.withLock { state in
+        defer { state.hasSaidEnsembleUnknown = true }
+        return !state.hasSaidEnsembleUnknown
+      }
+      guard isFirst else { return }
+      self.configuration.logger.notice(
+        "cannot tell whether the ZooKeeper servers are one ensemble; taking it for granted",
+        metadata: ["error": "\(code)"]
+      )
+    case .closed: self.perform { $0.machine.sessionClosed(session.generation) }
+    case .wakeTimer: self.state.withLock { $0.timer }?.poke()
+    }
+  }
+}
