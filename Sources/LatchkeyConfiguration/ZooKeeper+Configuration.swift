@@ -12,6 +12,8 @@ extension ZooKeeperClient.Configuration {
   /// | `servers` | the servers, each as `host:port`; must be there |
   /// | `chroot` | the node that all paths are taken from |
   /// | `sessionTimeout`, `connectTimeout`, `tick` | durations: `500ms`, `10s`, `2m` |
+  /// | `maximumRequestSize` | the largest request that is sent, in bytes |
+  /// | `allowsStandaloneServers` | whether several servers may be named that are not one ensemble |
   /// | `user`, `password` (secret) | digest authentication |
   /// | `tls.authorityFile`, `tls.certificateFile`, `tls.keyFile`, `tls.password` (secret) | encryption, if the first is there |
   ///
@@ -22,6 +24,8 @@ extension ZooKeeperClient.Configuration {
     self.sessionTimeout = try config.duration(forKey: "sessionTimeout") ?? self.sessionTimeout
     self.connectTimeout = try config.duration(forKey: "connectTimeout") ?? self.connectTimeout
     self.tick = try config.duration(forKey: "tick") ?? self.tick
+    self.maximumRequestSize = try config.number(forKey: "maximumRequestSize") ?? self.maximumRequestSize
+    self.allowsStandaloneServers = try config.flag(forKey: "allowsStandaloneServers") ?? self.allowsStandaloneServers
     if let (user, password) = try config.credentials() { self.credentials = [.digest(user: user, password: password)] }
     let tls = config.scoped(to: "tls")
     if let authority = tls.string(forKey: "authorityFile") {

@@ -27,7 +27,8 @@ struct ConfigurationTests {
   func zooKeeper() throws {
     let config = self.reader([
       "zk.servers": list("z1:2181", "z2:2181"), "zk.chroot": "/app", "zk.sessionTimeout": "20s",
-      "zk.connectTimeout": "500ms", "zk.tick": "1s", "zk.user": "anna", "zk.password": "geheim",
+      "zk.connectTimeout": "500ms", "zk.tick": "1s", "zk.maximumRequestSize": 4_000_000,
+      "zk.allowsStandaloneServers": true, "zk.user": "anna", "zk.password": "geheim",
       "zk.tls.authorityFile": "ca.pem", "zk.tls.certificateFile": "me.pem", "zk.tls.keyFile": "me.key",
       "zk.tls.password": "auch", "locks.root": "/locks", "locks.label": "a", "locks.namesAreDimensions": true,
     ])
@@ -36,6 +37,7 @@ struct ConfigurationTests {
     #expect(client.sessionTimeout == .seconds(20))
     #expect(client.connectTimeout == .milliseconds(500))
     #expect(client.tick == .seconds(1))
+    #expect(client.maximumRequestSize == 4_000_000 && client.allowsStandaloneServers)
     #expect(client.credentials == [.digest(user: "anna", password: "geheim")])
     #expect(
       client.tls
@@ -105,6 +107,7 @@ struct ConfigurationTests {
   func defaults() throws {
     let zooKeeper = try ZooKeeperClient.Configuration(config: self.reader(["servers": list("z:2181")]))
     #expect(zooKeeper.sessionTimeout == ZooKeeperClient.Configuration(servers: []).sessionTimeout)
+    #expect(!zooKeeper.allowsStandaloneServers)
     #expect(zooKeeper.credentials.isEmpty)
     #expect(zooKeeper.tls == nil)
     let redis = try RedisConnection.Configuration(config: self.reader(["host": "r"]))

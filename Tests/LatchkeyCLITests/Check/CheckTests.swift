@@ -91,6 +91,9 @@ struct CheckTests {
       let outcome = try await Latchkey.call("check", "zookeeper://\(server.connectString),\(other)")
       #expect(outcome.status == 1)
       #expect(self.says(outcome, "danger", "ensemble", "each with locks of its own"))
+      // Where locks are taken, they are refused.
+      let run = try await Latchkey.call("run", "zookeeper://\(server.connectString),\(other)/x", "--", "true")
+      #expect(run.errors.contains { $0.contains("stand-alone") }, "\(run.errors)")
       let alone = try await Latchkey.call("check", "zookeeper://\(server.connectString)")
       #expect(self.says(alone, "note", "tick", "could not be read"))
     }

@@ -9,13 +9,17 @@ extension ZooKeeperBackend: LookableBackend {
     at url: LockURL,
     _ body: @Sendable (any LockInspector) async throws -> Result
   ) async throws -> Result {
-    try await self.withClient(at: url, tick: nil) { client in try await body(ZooKeeperLockInspector(client: client)) }
+    try await self.withClient(self.configuration(of: url, tick: nil)) { client in
+      try await body(ZooKeeperLockInspector(client: client))
+    }
   }
 
   func check(_ url: LockURL, tick: Duration?) async throws -> [Finding] {
-    let configuration = self.configuration(of: url, tick: tick)
+    var configuration = self.configuration(of: url, tick: tick)
+    // The findings say more about servers that are no ensemble than a refusal does.
+    configuration.allowsStandaloneServers = true
     // One session, for what only a client is told: the timeout that it is given. Somebody must answer it.
-    let timeout = try await self.withClient(at: url, tick: tick) { client in
+    let timeout = try await self.withClient(configuration) { client in
       try await client.waitForSession(within: nil).timeout
     }
     let limit = configuration.connectTimeout
@@ -36,12 +40,11 @@ extension ZooKeeperBackend: LookableBackend {
   }
 
   private func withClient<Result: Sendable>(
-    at url: LockURL,
-    tick: Duration?,
+    _ configuration: ZooKeeperClient.Configuration,
     _ body: @Sendable (ZooKeeperClient) async throws -> Result
   ) async throws -> Result {
     do {
-      return try await ZooKeeperClient.withClient(self.configuration(of: url, tick: tick)) { try await body($0) }
+      return try await ZooKeeperClient.withClient(configuration) { try await body($0) }
     } catch let error as ZooKeeperError {
       throw Self.failure(error)
     }
