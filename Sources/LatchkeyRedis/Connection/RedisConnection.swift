@@ -42,7 +42,7 @@ public final class RedisConnection: RedisExecutor {
   public static func connect(_ configuration: Configuration) async throws(RedisError) -> RedisConnection {
     let connection = try RedisConnection(configuration)
     do throws(RedisError) {
-      try await connection.waitUntilReady()
+      try await connection.firstAttempt()
     } catch {
       await connection.close()
       throw error
@@ -55,12 +55,33 @@ public final class RedisConnection: RedisExecutor {
     self.core.close {}
   }
 
+  /// Waits until there is a connection, through as many attempts as fit into the configuration's connect timeout.
+  ///
+  /// For programs that would rather fail at the start than go on without their server. Nothing else need wait for it: commands do
+  /// by themselves.
+  ///
+  /// - Throws: ``RedisError``: why the last attempt failed; at once if another attempt would not help.
+  public func waitUntilReady() async throws(RedisError) {
+    let deadline = ContinuousClock.now + self.core.configuration.connectTimeout
+    while true {
+      do throws(RedisError) {
+        return try await self.firstAttempt()
+      } catch {
+        switch error.code {
+        case .unreachable, .connectionLost, .timedOut: break
+        default: throw error
+        }
+        let rest = ContinuousClock.now.duration(to: deadline)
+        guard rest > .zero else { throw error }
+        do { try await Task.sleep(for: min(rest, .milliseconds(50))) } catch { throw RedisError.cancelledWait }
+      }
+    }
+  }
+
   /// Waits until there is a connection, or the attempt to make it that is under way has failed.
   ///
-  /// Nothing need wait for it: commands do by themselves.
-  ///
   /// - Throws: ``RedisError``: why there is none.
-  public func waitUntilReady() async throws(RedisError) {
+  package func firstAttempt() async throws(RedisError) {
     let answer = SingleAnswer<Result<Void, RedisError>>()
     self.core.whenReady { answer.answer($0) }
     try await answer.wait(cancelled: .failure(.cancelledWait)).get()

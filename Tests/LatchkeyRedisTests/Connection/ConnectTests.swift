@@ -165,6 +165,32 @@ extension RealRedisTests {
       await connection.close()
     }
 
+    @Test("can be waited for until the connect timeout is over, however often an attempt fails before")
+    func waitedFor() async throws {
+      let port = try await SharedRedis.value.port
+      try await withFaultProxy(to: port) { proxy in
+        try await proxy.refuse()
+        let connection = try RedisConnection(.init(port: proxy.port) { $0.connectTimeout = .seconds(30) })
+        let ready = Task { try await connection.waitUntilReady() }
+        for _ in 0..<3 {
+          let error = try await redisError { try await connection.firstAttempt() }
+          #expect(error.code == .unreachable)
+        }
+        try await proxy.refuse(false)
+        try await ready.value
+        await connection.close()
+        #expect(try await redisError { try await connection.waitUntilReady() }.code == .closed)
+
+        try await proxy.refuse()
+        let hopeless = try RedisConnection(.init(port: proxy.port) { $0.connectTimeout = .milliseconds(300) })
+        let begin = ContinuousClock.now
+        let error = try await redisError { try await hopeless.waitUntilReady() }
+        #expect(error.code == .unreachable && error.message.contains("refused"), "\(error)")
+        #expect(ContinuousClock.now - begin >= .milliseconds(300))
+        await hopeless.close()
+      }
+    }
+
     @Test("is refused with settings that contradict themselves")
     func settings() throws {
       for change in [

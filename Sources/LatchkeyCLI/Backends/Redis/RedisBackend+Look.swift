@@ -9,7 +9,7 @@ extension RedisBackend: LookableBackend {
   ) async throws -> Result {
     do {
       return try await withConnections(to: url) { connections in
-        try await connections[0].waitUntilReady()
+        try await connections[0].firstAttempt()
         return try await body(RedisLockInspector(executor: connections[0]))
       }
     } catch let error as RedisError {
@@ -20,7 +20,7 @@ extension RedisBackend: LookableBackend {
   func check(_ url: LockURL, tick: Duration?) async throws -> [Finding] {
     do {
       return try await withConnections(to: url) { connections in
-        try await connections[0].waitUntilReady()
+        try await connections[0].firstAttempt()
         let facts = try await RedisFacts(asking: connections[0], isOpen: url.password == nil)
         return RedisJudgement(facts: facts).findings
       }
@@ -64,7 +64,7 @@ extension RedlockBackend: LookableBackend {
 
   private static func facts(of connection: RedisConnection, isOpen: Bool) async -> Result<RedisFacts, RedisError> {
     do throws(RedisError) {
-      try await connection.waitUntilReady()
+      try await connection.firstAttempt()
       return .success(try await RedisFacts(asking: connection, isOpen: isOpen))
     } catch {
       return .failure(error)

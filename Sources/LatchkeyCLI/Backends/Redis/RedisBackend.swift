@@ -16,7 +16,7 @@ struct RedisBackend: Backend {
     if let timeToLive = url.timeToLive { locking.timeToLive = timeToLive }
     do {
       return try await withConnections(to: url) { connections in
-        try await connections[0].waitUntilReady()
+        try await connections[0].firstAttempt()
         let locks = try RedisLocks(executor: connections[0], configuration: locking)
         return try await withCleanEnd({ await locks.releaseAll() }) {
           try await body(BackendSession(locks: locks, inspector: RedisLockInspector(executor: connections[0])))

@@ -42,7 +42,7 @@ struct RedlockBackend: Backend {
       for connection in connections {
         group.addTask {
           do throws(RedisError) {
-            try await connection.waitUntilReady()
+            try await connection.firstAttempt()
             return nil
           } catch {
             return error
