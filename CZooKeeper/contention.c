@@ -130,13 +130,13 @@ static int32_t submit_list(czk_session *session, const char *directory, contenti
 }
 
 int32_t czk_enter(czk_session *session, const char *directory, const char *path_prefix, const void *data,
-                  int32_t length, const czk_acl *acl, int32_t acl_count, const char *markers, czk_done done,
-                  void *ctx) {
+                  int32_t length, const czk_acl *acl, int32_t acl_count, const char *match_prefix, const char *markers,
+                  czk_done done, void *ctx) {
   czk_acl_vector entries;
   if (!czk_acl_fill(&entries, acl, acl_count)) return ZSYSTEMERROR;
   int32_t rc = czk_begin(session);
   if (rc == 0) {
-    contention *request = make(session, path_prefix, NULL, NULL, markers, done, ctx);
+    contention *request = make(session, path_prefix, NULL, match_prefix, markers, done, ctx);
     if (request == NULL) {
       pthread_mutex_unlock(&session->submit_lock);
       rc = ZSYSTEMERROR;

@@ -228,10 +228,11 @@ int32_t czk_multi(czk_session *session, const czk_op_spec *ops, int32_t count, c
 /// wire, so that a list that succeeded after a create that succeeded holds the new node. One answer for both.
 ///
 /// - path_prefix: what the server appends the number to.
+/// - match_prefix: names that start with it are the scan's matches.
 /// - markers: separated by '\n'; none may end with a digit or a minus.
 int32_t czk_enter(czk_session *session, const char *directory, const char *path_prefix, const void *CZK_NULLABLE data,
-                  int32_t length, const czk_acl *CZK_NULLABLE acl, int32_t acl_count, const char *markers, czk_done done,
-                  void *CZK_NULLABLE ctx);
+                  int32_t length, const czk_acl *CZK_NULLABLE acl, int32_t acl_count,
+                  const char *CZK_NULLABLE match_prefix, const char *markers, czk_done done, void *CZK_NULLABLE ctx);
 
 /// Looks at a queue of contenders, after a sync in the same flight if asked for. `rc` is the first failure of the two.
 int32_t czk_scan_directory(czk_session *session, const char *directory, const char *CZK_NULLABLE own,

@@ -49,6 +49,7 @@ extension ZooKeeperLocks.Configuration {
   /// | key | value |
   /// |---|---|
   /// | `root` | the directory above all locks |
+  /// | `answerTimeout` | duration: `500ms`, `10s`, `2m` |
   /// | `label` | a word about this contender |
   /// | `namesAreDimensions` | whether metrics have the lock's name |
   ///
@@ -57,6 +58,7 @@ extension ZooKeeperLocks.Configuration {
   public init(config: ConfigReader) throws(LockError) {
     self.init()
     self.root = config.string(forKey: "root", default: self.root)
+    self.answerTimeout = try config.duration(forKey: "answerTimeout") ?? self.answerTimeout
     self.label = config.string(forKey: "label")
     self.observability.namesAreDimensions = try config.flag(forKey: "namesAreDimensions") ?? false
   }

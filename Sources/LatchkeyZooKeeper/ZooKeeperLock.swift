@@ -29,7 +29,8 @@ public struct ZooKeeperLock: FencedLock {
   /// behind does not answer for the others.
   ///
   /// - Returns: The lease, or nil if somebody else holds the lock.
-  /// - Throws: `LockError`: `unreachable` if the servers cannot be asked, `notAuthorized`, `invalidConfiguration` if the
+  /// - Throws: `LockError`: `unreachable` if the servers do not answer within
+  ///   ``ZooKeeperLocks/Configuration/answerTimeout``, `notAuthorized`, `invalidConfiguration` if the
   ///   session timeout is too short for the servers' tick.
   public func tryAcquire() async throws(LockError) -> Lease? {
     try await self.locks.observer.tryAcquire(self.name) { () async throws(LockError) in try await self.tryLease() }
@@ -44,8 +45,9 @@ public struct ZooKeeperLock: FencedLock {
 
   /// Waits for the lock, first come, first served among all contenders.
   ///
-  /// A connection that is lost meanwhile is ridden out; a session that expires costs the place in the queue, not the wait.
-  /// Only a first connection that cannot be made within the client's connect timeout ends a wait without a budget.
+  /// A connection that is lost meanwhile is ridden out; a session that expires costs the place in the queue, not the wait. Only
+  /// servers that do not answer anything at first, for as long as ``ZooKeeperLocks/Configuration/answerTimeout``, end a wait
+  /// before its budget is over, or without one.
   ///
   /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The lease.
@@ -63,23 +65,23 @@ public struct ZooKeeperLock: FencedLock {
     if let timeout, timeout <= .zero {
       switch try await self.tryOnce() {
       case .leased(let lease): return lease.makeLease()
-      case .busy(let place): throw .timedOut(self.name, LockError.Wait(place: place, waited: .now - start))
+      case .busy(let wait): throw self.late(wait, since: start)
       }
     }
-    try await self.awaitFirstConnection(within: timeout)
+    let patience = self.locks.configuration.answerTimeout
+    try await self.awaitFirstConnection(within: timeout.map { min($0, patience) } ?? patience)
     let deadline = timeout.map { start.advanced(by: $0) }
-    switch await self.wait(until: deadline, isPatient: true) {
+    switch await self.wait(until: deadline, isPatient: true, firstAnswer: start.advanced(by: patience)) {
     case .granted(let lease):
       guard Task.isCancelled else { return lease.makeLease() }
       // The grant crossed the cancellation: nobody would release it.
       await self.releaseUnwanted(lease)
       throw .cancelled(self.name)
-    case .busy(let place): throw .timedOut(self.name, LockError.Wait(place: place, waited: .now - start))
+    case .busy(let wait): throw self.late(wait, since: start)
     case .timedOut(let wait):
       guard self.locks.connection.isConnected else { throw self.outage(waited: .now - start) }
-      var wait = wait
-      wait.waited = .now - start
-      throw .timedOut(self.name, wait)
+      throw self.late(wait, since: start)
+    case .unanswered(let silence): throw self.unreachable(silence, waited: .now - start)
     case .cancelled: throw .cancelled(self.name)
     case .failed(let error): throw error
     }
@@ -87,34 +89,49 @@ public struct ZooKeeperLock: FencedLock {
 
   private enum Attempt {
     case leased(ZooKeeperLease)
-    case busy(place: Int?)
+    case busy(LockError.Wait)
   }
 
   /// One try: a question first, and a node only if the answer is that nobody holds the lock.
   private func tryOnce() async throws(LockError) -> Attempt {
-    let patience = self.locks.client.configuration.connectTimeout
+    let patience = self.locks.configuration.answerTimeout
     let deadline = ContinuousClock.now.advanced(by: patience)
     let session = try await self.connectedSession(within: patience)
-    let isFreeHere = self.locks.withQueue(self.name, self.directory) { queue in queue.isFreeLocally }
-    guard isFreeHere else { return .busy(place: nil) }
-    let count = try await QueueQuestion.contenders(of: self.name, in: self.directory, session: session, until: deadline)
-    guard count == 0 else { return .busy(place: count) }
-    switch await self.wait(until: .now.advanced(by: patience), isPatient: false) {
+    switch self.locks.withQueue(self.name, self.directory, { queue in queue.localState }) {
+    case .taken(let wait): return .busy(wait)
+    // What is on its way will be answered for this try as well.
+    case .unanswered: break
+    case .free:
+      let (count, first) = try await QueueQuestion.contenders(
+        of: self.name,
+        in: self.directory,
+        session: session,
+        until: deadline
+      )
+      guard count == 0 else { return .busy(LockError.Wait(holder: first, place: count)) }
+    }
+    switch await self.wait(until: deadline, isPatient: false) {
     case .granted(let lease):
       guard Task.isCancelled else { return .leased(lease) }
       await self.releaseUnwanted(lease)
       throw .cancelled(self.name)
-    case .busy(let place): return .busy(place: place)
-    case .timedOut: throw self.locks.connection.isConnected ? self.overload(patience) : self.outage(waited: patience)
+    case .busy(let wait): return .busy(wait)
+    case .timedOut: throw self.unreachable(.servers, waited: patience)
+    case .unanswered(let silence): throw self.unreachable(silence, waited: patience)
     case .cancelled: throw .cancelled(self.name)
     case .failed(let error): throw error
     }
   }
 
   /// Stands in the local line until granted, dismissed, timed out or cancelled.
-  private func wait(until deadline: ContinuousClock.Instant?, isPatient: Bool) async -> LockQueue.Answer {
+  private func wait(
+    until deadline: ContinuousClock.Instant?,
+    isPatient: Bool,
+    firstAnswer: ContinuousClock.Instant? = nil
+  ) async -> LockQueue.Answer {
     let (queue, id) = self.locks.withQueue(self.name, self.directory) { queue in
-      queue.join(for: self.locks, isPatient: isPatient, hasDeadline: deadline != nil).map { (queue, $0) }
+      queue.join(for: self.locks, isPatient: isPatient, hasDeadline: deadline != nil, firstAnswer: firstAnswer)
+        .map { (queue, $0) }
     }
     // The client may have been closed since we looked, and its queues been told before we joined one.
     if let error = self.locks.connection.closed { queue.observe(.closed(error)) }
@@ -152,6 +169,32 @@ public struct ZooKeeperLock: FencedLock {
     } catch {
       throw LockError(self.name, error)
     }
+  }
+
+  private func late(_ wait: LockError.Wait, since start: ContinuousClock.Instant) -> LockError {
+    var wait = wait
+    wait.waited = .now - start
+    return .timedOut(self.name, wait)
+  }
+
+  private func unreachable(_ silence: LockQueue.Silence, waited: Duration) -> LockError {
+    guard self.locks.connection.isConnected else { return self.outage(waited: waited) }
+    switch silence {
+    case .servers: return self.overload(waited)
+    case .proof: return self.unproven(waited)
+    }
+  }
+
+  private func unproven(_ waited: Duration) -> LockError {
+    LockError(
+      .unreachable,
+      name: self.name,
+      message: """
+        the lock is free, but the session was not proven to live within the wait: after an outage the proof takes a quarter of \
+        the session timeout; wait longer, or ask for a shorter session
+        """,
+      wait: LockError.Wait(waited: waited)
+    )
   }
 
   private func overload(_ patience: Duration) -> LockError {

@@ -27,7 +27,12 @@ public final class ZooKeeperLocks: LockProvider {
     /// authentication, nobody else can contend, look, or delete a node by hand.
     public var acl: [ACL]?
 
-    /// A word about this contender that is shown to people who look at the lock.
+    /// How long a try (`tryAcquire`, `withLockIfAvailable`, a budget of zero) waits for the servers' answer, and how long any
+    /// wait waits for the servers' first answer, connecting included; two seconds by default. A wait that has been answered
+    /// once rides out what comes later, as long as its budget lasts.
+    public var answerTimeout = Duration.seconds(2)
+
+    /// A word about this contender that is shown to people who look at the lock; cut after 256 bytes.
     public var label: String?
 
     /// What the locks tell of themselves.
@@ -45,7 +50,11 @@ public final class ZooKeeperLocks: LockProvider {
   let data: [UInt8]
   /// How others see a contender of these as the holder.
   let ownDescription: String
+  /// Tells the nodes of these locks from those of other locks of the same client.
+  let mark = ContenderIdentity.newMark()
   let logger: Logger
+  /// Why no locks can be here; nil if they can.
+  private let placeProblem: String?
   private let registry = Locked(Registry())
 
   private struct Registry {
@@ -75,6 +84,7 @@ public final class ZooKeeperLocks: LockProvider {
     self.data = Array(ContenderDescription.text(label: configuration.label).utf8)
     self.ownDescription = ContenderDescription.thisProcess(label: configuration.label)
     self.logger = client.configuration.logger
+    self.placeProblem = Self.placeProblem(configuration.root, chroot: client.configuration.chroot)
     let observer = client.addSessionObserver { [weak self] event in self?.observe(event) }
     self.registry.withLock { registry in
       registry.observer = observer
@@ -103,17 +113,17 @@ public final class ZooKeeperLocks: LockProvider {
 
   /// Refuses a place at which no locks can be, before anything is sent.
   func checkPlace(of name: LockName) throws(LockError) {
-    let root = self.configuration.root
-    let problem: String
-    if let invalid = NodePath.problem(with: root) {
-      problem = "the root \"\(root)\" is not valid: \(invalid); write it as /app/locks"
-    } else {
-      let path = self.client.configuration.chroot + (root == "/" ? "" : root)
-      guard "\(path)/".utf8.starts(with: "/zookeeper/".utf8) else { return }
-      problem =
-        "the locks would be in \(path), but ZooKeeper keeps /zookeeper for itself; choose another root or chroot"
-    }
+    guard let problem = self.placeProblem else { return }
     throw LockError(.invalidConfiguration, name: name, message: problem)
+  }
+
+  private static func placeProblem(_ root: String, chroot: String) -> String? {
+    if let invalid = NodePath.problem(with: root) {
+      return "the root \"\(root)\" is not valid: \(invalid); write it as /app/locks"
+    }
+    let path = chroot + (root == "/" ? "" : root)
+    guard "\(path)/".utf8.starts(with: "/zookeeper/".utf8) else { return nil }
+    return "the locks would be in \(path), but ZooKeeper keeps /zookeeper for itself; choose another root or chroot"
   }
 
   /// Gives a step on the queue of a directory to `body`, which returns nil if the queue has been swept meanwhile.

@@ -31,6 +31,7 @@ struct ConfigurationTests {
       "zk.allowsStandaloneServers": true, "zk.user": "anna", "zk.password": "geheim",
       "zk.tls.authorityFile": "ca.pem", "zk.tls.certificateFile": "me.pem", "zk.tls.keyFile": "me.key",
       "zk.tls.password": "auch", "locks.root": "/locks", "locks.label": "a", "locks.namesAreDimensions": true,
+      "locks.answerTimeout": "600ms",
     ])
     let client = try ZooKeeperClient.Configuration(config: config.scoped(to: "zk"))
     #expect(client.connectString == "z1:2181,z2:2181/app")
@@ -50,6 +51,7 @@ struct ConfigurationTests {
     )
     let locks = try ZooKeeperLocks.Configuration(config: config.scoped(to: "locks"))
     #expect(locks.root == "/locks")
+    #expect(locks.answerTimeout == .milliseconds(600))
     #expect(locks.label == "a")
     #expect(locks.observability.namesAreDimensions)
   }
@@ -121,6 +123,7 @@ struct ConfigurationTests {
     #expect(try RedisLocks.Configuration(config: self.reader([:])).answerTimeout == .seconds(2))
     #expect(try RedlockLocks.Configuration(config: self.reader([:])).answerTimeout == nil)
     #expect(try EtcdLocks.Configuration(config: self.reader([:])).answerTimeout == .seconds(2))
+    #expect(try ZooKeeperLocks.Configuration(config: self.reader([:])).answerTimeout == .seconds(2))
   }
 
   @Test(
@@ -131,7 +134,7 @@ struct ConfigurationTests {
     let config = self.reader(["answerTimeout": ConfigValue(.string(text), isSecret: false)])
     for read in [
       { _ = try RedisLocks.Configuration(config: config) }, { _ = try RedlockLocks.Configuration(config: config) },
-      { _ = try EtcdLocks.Configuration(config: config) },
+      { _ = try EtcdLocks.Configuration(config: config) }, { _ = try ZooKeeperLocks.Configuration(config: config) },
     ] as [() throws -> Void] {
       let refusal = try self.refusal(read)
       #expect(refusal.contains("\"answerTimeout\"") && refusal.contains("\"\(text)\""), "\(refusal)")

@@ -27,11 +27,26 @@ package enum ContenderDescription {
     self.name(host: ThisProcess.host, pid: ThisProcess.id, label: label) ?? ""
   }
 
+  /// How much of a label is written, in bytes.
+  private static let longestLabel = 256
+
   /// - Parameter label: A word that the contender gave itself.
   package static func text(label: String?) -> String {
     var text = "host=\(Self.quoted(ThisProcess.host)) pid=\(ThisProcess.id)"
-    if let label { text += " label=\(Self.quoted(label))" }
+    if let label { text += " label=\(Self.quoted(Self.bounded(label)))" }
     return text
+  }
+
+  /// A text without what would make a node too large for the servers; no scalar is cut in two.
+  private static func bounded(_ text: String) -> String {
+    var bounded = ""
+    var size = 0
+    for scalar in text.unicodeScalars {
+      size += UTF8.width(scalar)
+      if size > Self.longestLabel { break }
+      bounded.unicodeScalars.append(scalar)
+    }
+    return bounded
   }
 
   /// Keeps one description on one line with its parts apart.

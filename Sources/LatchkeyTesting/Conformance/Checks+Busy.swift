@@ -76,6 +76,29 @@ extension LockConformance {
       try await ahead.release()
     },
 
+    Check(
+      5,
+      "acquire with a budget on a free lock says unreachable, not timedOut, when the servers fall silent",
+      needs: [.cutOff]
+    ) { trial in
+      let client = try await trial.client()
+      let lock = client.lock(trial.name)
+      try await lock.acquire(within: nil).release()
+      // The second caller stands behind the first in the line within the process.
+      let errors = try await trial.whileCutOff(client) { () -> [LockError?] in
+        trial.step("acquiring while cut off")
+        let callers = (0..<2).map { _ in trial.contend(lock, within: .milliseconds(500)) }
+        var errors: [LockError?] = []
+        for caller in callers { errors.append(await caller.error()) }
+        return errors
+      }
+      for error in errors {
+        try trial.expect(error?.code == .unreachable, "code unreachable", seen: error.map { "\($0)" } ?? "a grant")
+      }
+      trial.step("acquiring after the silence")
+      try await lock.acquire(within: trial.subject.patience).release()
+    },
+
     Check(5, "timedOut says how long the wait was, which lock was meant, and what to do") { trial in
       let holder = try await trial.holder(try await trial.lock())
       let budget = Duration.milliseconds(200)

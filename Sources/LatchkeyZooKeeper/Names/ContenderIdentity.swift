@@ -27,13 +27,25 @@ enum ContenderIdentity {
     return length >= 10 && Int64(String(decoding: bytes[start...], as: UTF8.self)) != nil
   }
 
-  static func newIdentifier() -> String {
+  /// A number that tells one contender's nodes from all others', those of other contenders of the same client included.
+  static func newMark() -> UInt64 {
     var generator = SystemRandomNumberGenerator()
-    let high = generator.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
-    let low = generator.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    return generator.next()
+  }
+
+  /// The identifier of one attempt, written as a UUID: the mark, then random bits.
+  static func newIdentifier(mark: UInt64) -> String {
+    var generator = SystemRandomNumberGenerator()
+    return Self.text([mark, generator.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000])
+  }
+
+  /// How the names of all nodes with a mark begin.
+  static func prefix(mark: UInt64) -> String { "_c_\(Self.text([mark]))-" }
+
+  private static func text(_ words: [UInt64]) -> String {
     var text = [UInt8]()
     text.reserveCapacity(36)
-    for (index, word) in [high, low].enumerated() {
+    for (index, word) in words.enumerated() {
       for nibble in 0..<16 {
         let position = index * 16 + nibble
         if position == 8 || position == 12 || position == 16 || position == 20 { text.append(UInt8(ascii: "-")) }

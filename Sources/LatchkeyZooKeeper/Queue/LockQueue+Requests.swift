@@ -26,24 +26,22 @@ extension LockQueue {
       session.scan(
         directory: self.directory,
         own: own,
-        uuidPrefix: ContenderIdentity.searchPrefix(identifier),
+        uuidPrefix: self.markPrefix,
         markers: .locks,
         sync: sync
       ) { result in
-        self.handle(.listed(attempt: attempt, self.view(result)))
+        self.handle(.listed(attempt: attempt, self.view(result, identifier)))
       }
     case .inspect(let attempt, let name, let session):
       guard let session = self.session(session, current) else {
         return self.handle(.inspected(attempt: attempt, .failure(.sessionOver)))
       }
-      session.exists(self.path(name)) { result in
-        let node = self.reduced(result).map { stat in
-          stat.flatMap { stat in
-            stat.ephemeralOwner == session.id
-              ? QueueNode(name: name, czxid: stat.createdBy, session: session.generation) : nil
-          }
-        }
-        self.handle(.inspected(attempt: attempt, node))
+      self.inspect(name, session) { self.handle(.inspected(attempt: attempt, $0)) }
+    case .lookAtStranger(let name, let session):
+      guard let session = self.session(session, current) else { return }
+      self.inspect(name, session) { result in
+        if case .success(_?) = result { self.logStranger(name) }
+        self.handle(.strangerSeen(name, session: session.generation, result))
       }
     case .order(let attempt, let names, let session):
       guard let session = self.session(session, current) else {
@@ -52,27 +50,27 @@ extension LockQueue {
       self.order(attempt, names, session)
     case .watchPredecessor(let attempt, let name, let session):
       guard let session = self.session(session, current) else {
-        return self.handle(.predecessorWatched(attempt: attempt, .failure(.sessionOver)))
+        return self.handle(.predecessorWatched(attempt: attempt, name: name, .failure(.sessionOver)))
       }
       let watch = session.watchDeletion(of: self.path(name)) {
-        self.handle(.predecessorGone(attempt: attempt))
+        self.handle(.predecessorGone(attempt: attempt, name: name))
       } _: { code in
-        self.handle(.predecessorWatched(attempt: attempt, self.result(code)))
+        self.handle(.predecessorWatched(attempt: attempt, name: name, self.result(code)))
       }
       let isStale = self.state.withLock { state -> Bool in
-        guard state.machine.watchesPredecessor(attempt) else { return true }
+        guard state.machine.watchesPredecessor(attempt, name) else { return true }
         state.predecessorWatch = Registration(id: watch, session: session)
         return false
       }
       if isStale { session.removeWatch(watch) }
-    case .watchOwn(let node):
+    case .watchOwn(let node, let number):
       guard let session = self.session(node.session, current) else { return }
-      self.watchOwn(node, session)
-    case .watchOwnLater(let node):
+      self.watchOwn(node, number, session)
+    case .watchOwnLater(let node, let number):
       guard let session = self.session(node.session, current) else { return }
       let hook = session.onNextHeartbeat {
         // With very many locks held, the room is left to those who wait.
-        if session.hasRoomForOwnNodeWatch(on: self.path(node.name)) { self.watchOwn(node, session) }
+        if session.hasRoomForOwnNodeWatch(on: self.path(node.name)) { self.watchOwn(node, number, session) }
       }
       let isStale = self.state.withLock { state -> Bool in
         guard state.machine.owns(node) else { return true }
@@ -83,7 +81,11 @@ extension LockQueue {
     case .awaitLiveTerm(let session):
       guard let session = self.session(session, current) else { return }
       session.onLiveTerm { term in
-        if term != nil { self.handle(.termLive(session: session.generation)) }
+        if term != nil { return self.handle(.termLive(session: session.generation)) }
+        // If it is not too short it is over, which the client reports by itself.
+        guard let error = self.tooShort(session) else { return }
+        let number = self.state.withLock { $0.keep(error) }
+        self.handle(.unprovable(session: session.generation, error: number))
       }
     case .behind(let place):
       guard let first = place.first, let session = current else { return }
@@ -113,11 +115,11 @@ extension LockQueue {
       session.scan(
         directory: self.directory,
         own: nil,
-        uuidPrefix: ContenderIdentity.searchPrefix(identifier),
+        uuidPrefix: self.markPrefix,
         markers: .locks,
         sync: true
       ) { result in
-        self.handle(.searched(identifier: identifier, session: session.generation, self.view(result)))
+        self.handle(.searched(identifier: identifier, session: session.generation, self.view(result, identifier)))
       }
     case .pause(let pause):
       self.wait(before: pause)
@@ -147,6 +149,7 @@ extension LockQueue {
       prefix: self.path(ContenderIdentity.prefix(identifier)),
       data: self.data,
       acl: self.acl,
+      uuidPrefix: self.markPrefix,
       markers: .locks
     ) { reply in
       let node = self.reduced(reply.create).map { created in
@@ -154,7 +157,7 @@ extension LockQueue {
       }
       // A list counts only if our node was made before it.
       let view: Result<QueueView, QueueFailure> =
-        if case .failure(let failure) = node { .failure(failure) } else { self.view(reply.scan) }
+        if case .failure(let failure) = node { .failure(failure) } else { self.view(reply.scan, identifier) }
       self.handle(.entered(attempt: attempt, create: node, view: view))
     }
   }
@@ -173,15 +176,35 @@ extension LockQueue {
     )
   }
 
-  private func watchOwn(_ node: QueueNode, _ session: ZKSession) {
+  private func inspect(
+    _ name: String,
+    _ session: ZKSession,
+    _ done: @escaping @Sendable (Result<QueueNode?, QueueFailure>) -> Void
+  ) {
+    session.exists(self.path(name)) { result in
+      done(
+        self.reduced(result).map { stat in
+          stat.flatMap { stat in
+            stat.ephemeralOwner == session.id
+              ? QueueNode(name: name, czxid: stat.createdBy, session: session.generation) : nil
+          }
+        }
+      )
+    }
+  }
+
+  private func logStranger(_ name: String) {
+    self.logger.notice(
+      "a node of this client that no attempt knows stands in the lock's queue: a create was carried out late; it is deleted",
+      metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.path(name))"])
+    )
+  }
+
+  private func watchOwn(_ node: QueueNode, _ number: UInt64, _ session: ZKSession) {
     let watch = session.watchDeletion(of: self.path(node.name)) {
       self.handle(.ownGone(node))
     } _: { code in
-      switch self.result(code) {
-      case .success, .failure(.sessionOver), .failure(.permanent): return
-      case .failure(.noNode): self.handle(.ownGone(node))
-      case .failure(.inDoubt), .failure(.throttled): self.handle(.ownWatchFailed(node))
-      }
+      self.handle(.ownWatched(node, watch: number, self.result(code)))
     }
     let isStale = self.state.withLock { state -> Bool in
       guard state.machine.owns(node) else { return true }
@@ -274,15 +297,20 @@ extension LockQueue {
     return .failure(.permanent(self.state.withLock { $0.keep(error) }))
   }
 
-  private func view(_ result: Result<ContenderScan, ZooKeeperError>) -> Result<QueueView, QueueFailure> {
+  private func view(
+    _ result: Result<ContenderScan, ZooKeeperError>,
+    _ identifier: String
+  ) -> Result<QueueView, QueueFailure> {
     self.reduced(result).map { scan in
-      QueueView(
+      let attempt = ContenderIdentity.searchPrefix(identifier)
+      return QueueView(
         ownIndex: scan.ownIndex,
         predecessor: scan.predecessor,
         first: scan.first,
         count: scan.count,
         // One identifier, so the names differ by their numbers alone, and those have one length.
-        matches: scan.matches.sorted(),
+        matches: scan.matches.filter { $0.hasPrefix(attempt) }.sorted(),
+        ours: scan.matches,
         unordered: scan.wraps ? scan.contenders : nil
       )
     }

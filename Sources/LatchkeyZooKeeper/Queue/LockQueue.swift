@@ -9,10 +9,19 @@ internal import ZooKeeper
 final class LockQueue: TermLeaseOwner {
   enum Answer: Sendable {
     case granted(ZooKeeperLease)
-    case busy(place: Int?)
+    case busy(LockError.Wait)
     case timedOut(LockError.Wait)
+    /// Time ran out, and no answer has shown anybody who holds the lock.
+    case unanswered(Silence)
     case cancelled
     case failed(LockError)
+  }
+
+  /// What there was instead of an answer.
+  enum Silence: Sendable {
+    case servers
+    /// Our node is first, but the session was not proven to live.
+    case proof
   }
 
   typealias Node = QueueNode
@@ -32,8 +41,16 @@ final class LockQueue: TermLeaseOwner {
     var impatient: Set<Line.ID> = []
     /// How many in line may run out of time, and will then want to know who holds the lock.
     var timed: Set<Line.ID> = []
+    /// Those for whom the servers have not answered anything yet, and until when they wait for that.
+    var unanswered: [Line.ID: ContinuousClock.Instant] = [:]
+    var isAnswerTimerSet = false
+    /// Whether an answer has shown somebody ahead of the present contender.
+    var sawSomebodyAhead = false
     var lease: ZooKeeperLease?
     var releases: [QueueNode: CheckedContinuation<ReleaseOutcome, Never>] = [:]
+    /// Questions whether a node still stands.
+    var questions: [UInt64: NodeQuestion] = [:]
+    var nextQuestion: UInt64 = 1
     var errors: [UInt64: LockError] = [:]
     var nextError: UInt64 = 1
     /// How often in a row the servers have refused a request because of their load.
@@ -57,6 +74,8 @@ final class LockQueue: TermLeaseOwner {
   let data: [UInt8]
   /// How others see us as the holder.
   let ownDescription: String
+  /// How the names of all our nodes begin.
+  let markPrefix: String
   let logger: Logger
   let state: Locked<State>
 
@@ -68,88 +87,12 @@ final class LockQueue: TermLeaseOwner {
     self.acl = locks.acl
     self.data = locks.data
     self.ownDescription = locks.ownDescription
+    self.markPrefix = ContenderIdentity.prefix(mark: locks.mark)
     self.logger = locks.logger
-    let machine = QueueMachine(session: session?.generation, makeIdentifier: { _ in ContenderIdentity.newIdentifier() })
+    let machine = QueueMachine(session: session?.generation) { [mark = locks.mark] _ in
+      ContenderIdentity.newIdentifier(mark: mark)
+    }
     self.state = Locked(State(machine: machine, session: session))
-  }
-
-  // MARK: Callers
-
-  /// Takes a place in the local line; nil if the queue has been swept and another must be taken.
-  func join(for locks: ZooKeeperLocks, isPatient: Bool, hasDeadline: Bool) -> Line.ID? {
-    let (id, steps) = self.state.withLock { state -> (Line.ID?, [Step]) in
-      guard !state.isRetired else { return (nil, []) }
-      state.anchor = locks
-      let id = state.line.join()
-      if !isPatient { state.impatient.insert(id) }
-      if hasDeadline { state.timed.insert(id) }
-      return (id, self.apply(.joined(patient: isPatient), &state))
-    }
-    self.perform(steps)
-    return id
-  }
-
-  func suspend(_ id: Line.ID, _ continuation: Line.Continuation) {
-    let early = self.state.withLock { $0.line.suspend(id, continuation) }
-    if let early { continuation.resume(returning: early) }
-  }
-
-  func leave(_ id: Line.ID, timedOut: Bool) {
-    let steps = self.state.withLock { state -> [Step] in
-      let answer: Answer = timedOut ? .timedOut(state.knownOfWait(of: id, own: self.ownDescription)) : .cancelled
-      let departure = state.line.leave(id, with: answer)
-      guard departure.isDelivered else { return [] }
-      state.timed.remove(id)
-      let isPatient = state.impatient.remove(id) == nil
-      return [.answer(departure, answer)] + self.apply(.left(patient: isPatient), &state)
-    }
-    self.perform(steps)
-  }
-
-  func release(_ lease: ZooKeeperLease) async throws(LockError) -> PendingRelease? {
-    let outcome: ReleaseOutcome = await withCheckedContinuation { continuation in
-      let steps = self.state.withLock { state -> [Step] in
-        guard state.lease === lease else { return [.settle(continuation, .success(nil))] }
-        state.lease = nil
-        state.releases[lease.node] = continuation
-        return self.apply(.released(grant: lease.grant), &state)
-      }
-      self.perform(steps)
-    }
-    return try outcome.get()
-  }
-
-  func releaseInBackground(_ lease: ZooKeeperLease) {
-    let steps = self.state.withLock { state -> [Step] in
-      guard state.lease === lease else { return [] }
-      state.lease = nil
-      return self.apply(.released(grant: lease.grant), &state)
-    }
-    self.perform(steps)
-  }
-
-  /// Asks the server whether a node of ours still stands. The deadline itself moves with the session's heartbeats alone: an answer
-  /// to a read proves nothing about the session.
-  func extend(_ lease: ZooKeeperLease) async throws(LockError) {
-    let node = lease.node
-    guard let session = self.state.withLock({ $0.session }), session.generation == node.session else {
-      throw .lost(self.name, because: "its session is over")
-    }
-    let result = await askDespiteLoad(until: lease.term.deadline) {
-      await withCheckedContinuation { continuation in
-        session.exists(self.path(node.name)) { continuation.resume(returning: $0) }
-      }
-    }
-    switch result {
-    case .success(.some): return
-    case .success(nil): self.handle(.ownGone(node))
-    case .failure(let error): throw LockError(self.name, error)
-    }
-  }
-
-  /// Whether nobody in this process holds the lock or is on the way to it; nil if the queue has been swept.
-  var isFreeLocally: Bool? {
-    self.state.withLock { state in state.isRetired ? nil : state.machine.isFreeLocally }
   }
 
   /// Called by the registry, under its lock: true if the queue is done with for good.
@@ -168,7 +111,7 @@ final class LockQueue: TermLeaseOwner {
         state.session = session
         return self.apply(.connected(session: session.generation), &state)
       case .suspended:
-        return self.apply(.suspended, &state)
+        return state.takeQuestions() + self.apply(.suspended, &state)
       case .ended(let session, _):
         return self.apply(.ended(session: session.generation), &state)
       case .closed(let error):
@@ -187,6 +130,7 @@ final class LockQueue: TermLeaseOwner {
     case watchTerm(ZooKeeperLease)
     case lose(ZooKeeperLease)
     case settle(CheckedContinuation<ReleaseOutcome, Never>, ReleaseOutcome)
+    case answerQuestion(NodeQuestion)
     case removeWatch(Registration)
     case cancelHook(Registration)
     case prove(ZKSession)
@@ -207,6 +151,9 @@ final class LockQueue: TermLeaseOwner {
     self.perform(steps)
   }
 
+  /// A release that is finished in the background.
+  static let unconfirmed = PendingRelease(reason: "the servers have not confirmed it")
+
   /// What the first answer to a delete means that finds nothing to delete.
   var goneBeforeRelease: ReleaseOutcome {
     .failure(.lost(self.name, because: "its node was gone when it was released: deleted by hand, or with its session"))
@@ -225,6 +172,9 @@ final class LockQueue: TermLeaseOwner {
     for action in state.machine.handle(event, termIsLive: termIsLive) {
       self.resolve(action, &state, &steps)
     }
+    // Whatever ended the wait has been told by now.
+    if let error = event.permanentError { state.errors[error] = nil }
+    if state.machine.isAnswered { state.unanswered = [:] }
     let wanted = state.machine.needsProof ? state.session : nil
     if wanted !== state.provenSession {
       if let session = state.provenSession { steps.append(.stopProving(session)) }
@@ -233,8 +183,8 @@ final class LockQueue: TermLeaseOwner {
       state.provenSession = wanted
     }
     if state.machine.isIdle {
-      state.errors = [:]
       state.refusals = 0
+      state.sawSomebodyAhead = false
       if state.lease == nil { state.anchor = nil }
     }
     return steps
@@ -252,6 +202,7 @@ final class LockQueue: TermLeaseOwner {
       state.lease = lease
       state.holder = nil
       state.refusals = 0
+      state.sawSomebodyAhead = false
       state.timed.remove(head)
       let isPatient = state.impatient.remove(head) == nil
       let answer = Answer.granted(lease)
@@ -263,7 +214,7 @@ final class LockQueue: TermLeaseOwner {
       state.lease = nil
       steps.append(.lose(lease))
     case .answerImpatient(let place):
-      let answer = Answer.busy(place: place.ahead)
+      let answer = Answer.busy(state.known(of: place, own: self.ownDescription))
       for id in state.impatient {
         state.timed.remove(id)
         steps.append(.answer(state.line.leave(id, with: answer), answer))
@@ -275,26 +226,29 @@ final class LockQueue: TermLeaseOwner {
       for continuation in state.line.leaveAll(with: answer) { steps.append(.answer(.resume(continuation), answer)) }
       state.impatient = []
       state.timed = []
+      state.unanswered = [:]
+      state.sawSomebodyAhead = false
     case .releaseSettled(let node):
       guard let continuation = state.releases.removeValue(forKey: node) else { return }
-      let outcome: ReleaseOutcome =
-        state.machine.litter.contains(node)
-        ? .success(PendingRelease(reason: "the servers have not confirmed it")) : .success(nil)
-      steps.append(.settle(continuation, outcome))
+      steps.append(.settle(continuation, .success(state.machine.litter.contains(node) ? Self.unconfirmed : nil)))
     case .forgetWatches:
       if let watch = state.predecessorWatch { steps.append(.removeWatch(watch)) }
       if let watch = state.ownWatch { steps.append(.removeWatch(watch)) }
       if let hook = state.heartbeatHook { steps.append(.cancelHook(hook)) }
       (state.predecessorWatch, state.ownWatch, state.heartbeatHook) = (nil, nil, nil)
     case .behind(let place):
+      state.sawSomebodyAhead = true
       guard !state.timed.isEmpty, place.first != nil, place.first != state.holder?.node else { return }
+      steps.append(.request(action, state.session))
+    case .awaitLiveTerm:
+      state.sawSomebodyAhead = false
       steps.append(.request(action, state.session))
     default:
       steps.append(.request(action, state.session))
     }
   }
 
-  private func perform(_ steps: [Step]) {
+  func perform(_ steps: [Step]) {
     for step in steps {
       switch step {
       case .request(let action, let session): self.request(action, session)
@@ -302,6 +256,8 @@ final class LockQueue: TermLeaseOwner {
       case .watchTerm(let lease): lease.watchTerm()
       case .lose(let lease): lease.lose(because: "its node is gone: deleted by hand, or with its session")
       case .settle(let continuation, let outcome): continuation.resume(returning: outcome)
+      case .answerQuestion(let question):
+        question.answer(.failure(ZooKeeperError(.connectionLoss, operation: "exists")))
       case .removeWatch(let watch): watch.session.removeWatch(watch.id)
       case .cancelHook(let hook): hook.session.cancelHeartbeatHook(hook.id)
       case .prove(let session): session.retainInterest()
@@ -329,20 +285,18 @@ extension LockQueue.State {
     return self.nextError
   }
 
-  /// What is known for a caller whose time is over.
+  /// Takes all questions out, to be told that the connection is lost.
+  mutating func takeQuestions() -> [LockQueue.Step] {
+    defer { self.questions = [:] }
+    return self.questions.values.map { .answerQuestion($0) }
+  }
+
+  /// What is known of a place in the queue.
   ///
-  /// - Parameters:
-  ///   - id: The caller.
-  ///   - own: How we describe ourselves as the holder.
-  func knownOfWait(of id: LockQueue.Line.ID, own: String) -> LockError.Wait {
-    let before = self.line.countAhead(of: id)
-    if self.lease != nil {
-      // Another caller of this client has it.
-      return LockError.Wait(holder: own, place: before + 1)
-    }
-    // The first caller's node stands for all.
-    let place = self.machine.place
+  /// - Parameter own: How we describe ourselves as the holder.
+  func known(of place: QueuePlace?, own: String) -> LockError.Wait {
+    if let lease, place == nil || place?.first == lease.node.name { return LockError.Wait(holder: own, place: 1) }
     let holder = self.holder.flatMap { holder in holder.node == place?.first ? holder.description : nil }
-    return LockError.Wait(holder: holder ?? place?.first, place: place.map { $0.ahead + before })
+    return LockError.Wait(holder: holder ?? place?.first, place: place?.ahead)
   }
 }

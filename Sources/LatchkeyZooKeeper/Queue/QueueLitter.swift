@@ -11,16 +11,17 @@ struct QueueLitter: Sendable {
   /// Rules of the queue; see ``QueueMachine/Rules``.
   var retriesDeletes = true
   var repeatsRefused = true
+  var settlesOnSuspension = true
   /// Nodes to delete, and whether the request is under way, or was refused a moment ago.
-  private(set) var deletes: [QueueNode: Bool] = [:]
+  private(set) var deletes = OrderedTable<QueueNode, Bool>()
   /// Abandoned attempts whose create has not been answered.
   private(set) var creates: [UInt64: QueueMachine.Attempt] = [:]
   /// Identifiers of creates whose answer was lost.
-  private(set) var searches: [String: Search] = [:]
+  private(set) var searches = OrderedTable<String, Search>()
 
   var isEmpty: Bool { self.deletes.isEmpty && self.creates.isEmpty && self.searches.isEmpty }
 
-  func contains(_ node: QueueNode) -> Bool { self.deletes[node] != nil }
+  func contains(_ node: QueueNode) -> Bool { self.deletes.contains(node) }
 
   /// Deletes a node: now, if its session is connected, else in the background.
   mutating func delete(_ node: QueueNode, connected: UInt64?) -> [QueueAction] {
@@ -107,13 +108,26 @@ struct QueueLitter: Sendable {
     return connected == search.session ? [.search(identifier: identifier, session: search.session)] : []
   }
 
+  /// The connection is down: whoever waits for a delete need not wait any longer. Deletes under way stay so until they are
+  /// answered: the client may send them on its next connection.
+  func suspended() -> [QueueAction] {
+    guard self.settlesOnSuspension else { return [] }
+    return self.deletes.entries.filter(\.value).map { .releaseSettled($0.key) }
+  }
+
+  /// Whether a node of that name is to be deleted.
+  func holds(_ name: String) -> Bool { self.deletes.entries.contains { $0.key.name == name } }
+
+  /// Whether nodes may exist, or come to exist, of which only the identifier is known.
+  var hasDoubt: Bool { !self.creates.isEmpty || !self.searches.isEmpty }
+
   mutating func connected(_ session: UInt64) -> [QueueAction] {
     var actions: [QueueAction] = []
-    for (node, isInFlight) in self.deletes where node.session == session && !isInFlight {
+    for (node, isInFlight) in self.deletes.entries where node.session == session && !isInFlight {
       self.deletes[node] = true
       actions.append(.delete(node))
     }
-    for (identifier, search) in self.searches where search.session == session && !search.isInFlight {
+    for (identifier, search) in self.searches.entries where search.session == session && !search.isInFlight {
       self.searches[identifier]?.isInFlight = true
       actions.append(.search(identifier: identifier, session: session))
     }
@@ -121,16 +135,16 @@ struct QueueLitter: Sendable {
   }
 
   mutating func ended(_ session: UInt64) -> [QueueAction] {
-    let settled = self.deletes.keys.filter { $0.session == session }
-    for node in settled { self.deletes[node] = nil }
+    let settled = self.deletes.entries.map(\.key).filter { $0.session == session }
+    self.deletes.removeAll { $0.key.session == session }
     for (number, attempt) in self.creates where attempt.session == session { self.creates[number] = nil }
-    for (identifier, search) in self.searches where search.session == session { self.searches[identifier] = nil }
+    self.searches.removeAll { $0.value.session == session }
     return settled.map { .releaseSettled($0) }
   }
 
   mutating func clear() -> [QueueAction] {
-    let settled = Array(self.deletes.keys)
-    (self.deletes, self.creates, self.searches) = ([:], [:], [:])
+    let settled = self.deletes.entries.map(\.key)
+    (self.deletes, self.creates, self.searches) = (OrderedTable(), [:], OrderedTable())
     return settled.map { .releaseSettled($0) }
   }
 }

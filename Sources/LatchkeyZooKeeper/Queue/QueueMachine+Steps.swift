@@ -33,7 +33,7 @@ extension QueueMachine {
 
   /// Our node is gone: begin again, at the end of the queue.
   mutating func restart() -> [QueueAction] {
-    [.forgetWatches] + self.startIfWanted()
+    [self.forgetWatches()] + self.startIfWanted()
   }
 
   mutating func sessionOver() -> [QueueAction] {
@@ -44,13 +44,11 @@ extension QueueMachine {
   /// An answer was lost: once connected, find out what became of the request. The client tells of a lost connection before
   /// it fails the requests, so unless it is back already, `connected` or `ended` will still come.
   mutating func doubt(_ attempt: Attempt) -> [QueueAction] {
-    var attempt = attempt
-    attempt.isOwnWatched = false
     guard self.connectedSession == attempt.session else {
       self.phase = .inDoubt(attempt)
-      return [.forgetWatches]
+      return [self.forgetWatches()]
     }
-    return [.forgetWatches] + self.recover(attempt)
+    return [self.forgetWatches()] + self.recover(attempt)
   }
 
   /// Finds out what became of our create. `sync` first: a server that lags behind could hide the node.
@@ -58,8 +56,25 @@ extension QueueMachine {
     guard self.rules.recoversCreates else { return self.enter(attempt) }
     self.phase = .recovering(attempt)
     return [
-      .list(attempt: attempt.number, own: nil, identifier: attempt.identifier, sync: true, session: attempt.session)
+      .list(
+        attempt: attempt.number,
+        own: nil,
+        identifier: attempt.identifier,
+        sync: self.rules.syncsRecovery,
+        session: attempt.session
+      )
     ]
+  }
+
+  /// Goes on with the lowest node of an attempt, once it is known to be ours; there can be several if a create was carried out
+  /// although its answer was lost. The rest is deleted.
+  mutating func takeLowest(_ lowest: String, of view: QueueView, _ attempt: Attempt) -> [QueueAction] {
+    self.phase = .inspecting(attempt, name: lowest)
+    let rest = view.matches.filter { $0 != lowest }.flatMap { name in
+      let extra = QueueNode(name: name, czxid: 0, session: attempt.session)
+      return self.litter.delete(extra, connected: self.connectedSession)
+    }
+    return rest + [.inspect(attempt: attempt.number, name: lowest, session: attempt.session)]
   }
 
   mutating func list(_ attempt: Attempt, _ node: QueueNode) -> [QueueAction] {
@@ -87,17 +102,18 @@ extension QueueMachine {
       return [.warnAboutWrap, .order(attempt: attempt.number, names: names, session: attempt.session)]
     }
     guard let index = view.ownIndex else { return self.restart() }
-    guard index > 0, let predecessor = view.predecessor else {
-      return self.ripen(attempt, node, termIsLive: termIsLive)
+    if self.rules.sweepsStrangers, let lowest = view.matches.first, lowest != node.name {
+      return [self.forgetWatches()] + self.takeLowest(lowest, of: view, attempt)
     }
+    guard index > 0 else { return self.ripen(attempt, node, termIsLive: termIsLive) }
+    // Somebody is ahead and has no name: no list should say so, and none that does grants anything.
+    guard let predecessor = view.predecessor else { return self.list(attempt, node) }
     let place = QueuePlace(ahead: index, first: view.first, predecessor: predecessor)
-    var attempt = attempt
     var actions = self.dismissImpatient(place, node)
     guard self.isWanted else { return actions }
     actions.append(.behind(place))
     actions.append(.watchPredecessor(attempt: attempt.number, name: predecessor, session: attempt.session))
-    if !attempt.isOwnWatched { actions.append(.watchOwn(node)) }
-    attempt.isOwnWatched = true
+    if self.ownWatch?.node != node { actions.append(self.watchOwn(node)) }
     self.phase = .watching(attempt, node, place)
     return actions
   }
@@ -112,7 +128,7 @@ extension QueueMachine {
     let grant = self.nextGrant
     self.nextGrant += 1
     self.phase = .held(grant: grant, node)
-    return [.grant(grant, node)] + (attempt.isOwnWatched ? [] : [.watchOwnLater(node)])
+    return [.grant(grant, node)] + (self.ownWatch?.node == node ? [] : [self.watchOwnLater(node)])
   }
 
   /// The first in line has been given the grant. The shell calls this in the step in which it takes the caller out of line.
@@ -126,7 +142,7 @@ extension QueueMachine {
     let answers = self.answerImpatient(place)
     guard !self.isWanted else { return answers }
     self.phase = .idle
-    return answers + [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession)
+    return answers + [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession)
   }
 
   mutating func answerImpatient(_ place: QueuePlace) -> [QueueAction] {
@@ -148,16 +164,16 @@ extension QueueMachine {
       return []
     case .inDoubt(let attempt), .recovering(let attempt), .inspecting(let attempt, _),
       .throttled(let attempt, .recover):
-      return [.forgetWatches] + self.litter.search(attempt, connected: self.connectedSession)
+      return [self.forgetWatches()] + self.litter.search(attempt, connected: self.connectedSession)
     case .listing(_, let node), .ordering(_, let node), .watching(_, let node, _), .ripe(_, let node),
       .throttled(_, .list(let node)):
-      return [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession)
+      return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession)
     }
   }
 
   mutating func giveUp(_ node: QueueNode, _ error: UInt64) -> [QueueAction] {
     self.phase = .idle
-    return [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession) + self.failAll(error)
+    return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession) + self.failAll(error)
   }
 
   mutating func giveUpOnDirectory() -> [QueueAction] {

@@ -15,6 +15,9 @@ extension QueueMachine {
       return self.again(attempt, refused)
     case .delete(let node): return self.litter.deleteAgain(node, connected: self.connectedSession)
     case .search(let identifier, _): return self.litter.searchAgain(identifier, connected: self.connectedSession)
+    case .stranger(let name, _):
+      self.strangers[name]?.isLookedAt = false
+      return []
     }
   }
 
@@ -26,31 +29,6 @@ extension QueueMachine {
       return [.makeDirectory(attempt: attempt.number, session: attempt.session)]
     case .recover: return self.recover(attempt)
     case .list(let node): return self.list(attempt, node)
-    }
-  }
-
-  /// Sets the watches once more after a reconnect.
-  mutating func watchAgain(_ session: UInt64) -> [QueueAction] {
-    guard self.rules.watchesAgain else { return [] }
-    switch self.phase {
-    case .held(_, let node) where node.session == session:
-      return [.forgetWatches, .watchOwnLater(node)]
-    case .watching(let attempt, let node, let place) where attempt.session == session:
-      guard let predecessor = place.predecessor else { return [] }
-      return [
-        .forgetWatches, .watchPredecessor(attempt: attempt.number, name: predecessor, session: session),
-        .watchOwn(node),
-      ]
-    case .ripe(var attempt, let node) where attempt.session == session:
-      attempt.isOwnWatched = false
-      self.phase = .ripe(attempt, node)
-      return [.forgetWatches]
-    case .throttled(var attempt, let refused) where attempt.session == session:
-      attempt.isOwnWatched = false
-      self.phase = .throttled(attempt, refused)
-      return [.forgetWatches]
-    default:
-      return []
     }
   }
 }

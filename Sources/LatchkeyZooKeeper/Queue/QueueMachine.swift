@@ -27,6 +27,24 @@ package struct QueueMachine: Sendable {
     /// Watches are set once more after a reconnect: servers may refuse because of their load what the client's library sends
     /// to set them again, and the library tells nobody.
     package var watchesAgain = true
+    /// The end of the only predecessor means our turn only if the server has said before that our own node is watched;
+    /// otherwise somebody may have deleted it, and we list again.
+    package var shortcutNeedsOwnWatch = true
+    /// What the server said of a watch counts for the node that it was about.
+    package var ownWatchCountsForItsNode = true
+    /// What the server said of a watch counts for the connection on which it said so.
+    package var ownWatchEndsWithConnection = true
+    /// Events about a predecessor count for the predecessor that they name.
+    package var matchesPredecessors = true
+    /// Recovery waits until its server has caught up with the leader.
+    package var syncsRecovery = true
+    /// Nodes of ours that no attempt knows are deleted when a list shows them, and of two nodes of one attempt the lower is
+    /// kept.
+    package var sweepsStrangers = true
+    /// Nothing that an attempt knows is swept.
+    package var sweepsOnlyUnknown = true
+    /// Whoever waits for a delete is let go when the connection is lost.
+    package var settlesOnSuspension = true
 
     package init() {}
   }
@@ -37,8 +55,15 @@ package struct QueueMachine: Sendable {
     let identifier: String
     let session: UInt64
     var directoriesMade = 0
-    /// Whether our own node is watched already: the watch outlives one predecessor after another.
-    var isOwnWatched = false
+  }
+
+  /// A watch on our own node. It outlives one predecessor after another.
+  struct OwnWatch: Sendable {
+    /// Tells the answer to this watch from answers to earlier ones.
+    let number: UInt64
+    let node: QueueNode
+    /// Whether the server has said that it is set.
+    var isAnswered = false
   }
 
   /// What an attempt does when a pause is over.
@@ -76,6 +101,9 @@ package struct QueueMachine: Sendable {
 
   var phase = Phase.idle
   var litter = QueueLitter()
+  var strangers = OrderedTable<String, Stranger>()
+  var ownWatch: OwnWatch?
+  var nextWatch: UInt64 = 1
   var patient = 0
   var impatient = 0
   var connectedSession: UInt64?
@@ -94,11 +122,14 @@ package struct QueueMachine: Sendable {
     self.makeIdentifier = makeIdentifier
     self.litter.retriesDeletes = rules.retriesDeletes
     self.litter.repeatsRefused = rules.repeatsRefused
+    self.litter.settlesOnSuspension = rules.settlesOnSuspension
   }
 
   /// Whether nothing is wanted, held or left to clean up.
   package var isIdle: Bool {
-    if case .idle = self.phase { return self.litter.isEmpty && self.patient + self.impatient == 0 }
+    if case .idle = self.phase {
+      return self.litter.isEmpty && self.strangers.isEmpty && self.patient + self.impatient == 0
+    }
     return false
   }
 
@@ -120,9 +151,26 @@ package struct QueueMachine: Sendable {
     if case .watching(_, _, let place) = self.phase { place } else { nil }
   }
 
-  /// Whether the attempt waits for its predecessor.
-  package func watchesPredecessor(_ number: UInt64) -> Bool {
-    if case .watching(let attempt, _, _) = self.phase { attempt.number == number } else { false }
+  /// Whether the attempt waits for a predecessor of that name.
+  package func watchesPredecessor(_ number: UInt64, _ name: String) -> Bool {
+    if case .watching(let attempt, _, let place) = self.phase {
+      attempt.number == number && place.predecessor == name
+    } else {
+      false
+    }
+  }
+
+  /// Whether the server has answered since our contender came to be: it has a node in the queue, or was told why not yet.
+  package var isAnswered: Bool {
+    switch self.phase {
+    case .idle, .needSession, .entering, .inDoubt, .recovering, .inspecting: false
+    case .makingDirectory, .listing, .ordering, .watching, .throttled, .ripe, .held: true
+    }
+  }
+
+  /// Whether our node is first, and only the proof is missing that the session lives.
+  package var awaitsProof: Bool {
+    if case .ripe = self.phase { true } else { false }
   }
 
   /// Whether the node is the one that we hold or wait with.
@@ -139,6 +187,11 @@ package struct QueueMachine: Sendable {
 
   /// - Parameter termIsLive: Whether the session's deadline lies ahead at this moment: nothing is granted without.
   package mutating func handle(_ event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
+    let actions = self.react(to: event, termIsLive: termIsLive)
+    return actions + self.lookAtStrangers()
+  }
+
+  private mutating func react(to event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
     switch event {
     case .joined(let patient): return self.joined(patient: patient)
     case .left(let patient): return self.left(patient: patient)
@@ -146,7 +199,7 @@ package struct QueueMachine: Sendable {
     case .connected(let session): return self.connected(session)
     case .suspended:
       self.connectedSession = nil
-      return []
+      return self.litter.suspended()
     case .ended(let session): return self.ended(session)
     case .closed(let error): return self.closed(error)
     case .entered(let number, let create, let view):
@@ -155,14 +208,17 @@ package struct QueueMachine: Sendable {
     case .listed(let number, let result): return self.listed(number, result, termIsLive: termIsLive)
     case .inspected(let number, let result): return self.inspected(number, result)
     case .ordered(let number, let result): return self.ordered(number, result, termIsLive: termIsLive)
-    case .predecessorWatched(let number, let result):
-      return self.predecessorWatched(number, result, termIsLive: termIsLive)
-    case .predecessorGone(let number): return self.predecessorGone(number, termIsLive: termIsLive)
+    case .predecessorWatched(let number, let name, let result):
+      return self.predecessorWatched(number, name, result, termIsLive: termIsLive)
+    case .predecessorGone(let number, let name): return self.predecessorGone(number, name, termIsLive: termIsLive)
     case .ownGone(let node): return self.ownGone(node)
-    case .ownWatchFailed(let node): return self.ownWatchFailed(node)
+    case .ownWatched(let node, let watch, let result): return self.ownWatched(node, watch, result)
+    case .strangerSeen(let name, let session, let result): return self.strangerSeen(name, session, result)
     case .termLive(let session): return self.termLive(session, termIsLive: termIsLive)
+    case .unprovable(let session, let error): return self.unprovable(session, error)
     case .deleted(let node, let result): return self.litter.deleted(node, result, connected: self.connectedSession)
     case .searched(let identifier, let session, let result):
+      self.noteStrangers(in: result)
       return self.litter.searched(identifier, session: session, result, connected: self.connectedSession)
     case .pauseOver(let pause): return self.pauseOver(pause)
     }
@@ -189,11 +245,12 @@ package struct QueueMachine: Sendable {
   private mutating func released(_ grant: UInt64) -> [QueueAction] {
     guard case .held(grant, let node) = self.phase else { return [] }
     self.phase = .idle
-    return [.forgetWatches] + self.litter.delete(node, connected: self.connectedSession) + self.startIfWanted()
+    return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession) + self.startIfWanted()
   }
 
   private mutating func connected(_ session: UInt64) -> [QueueAction] {
     self.connectedSession = session
+    if self.rules.ownWatchEndsWithConnection { self.ownWatch = nil }
     var actions = self.litter.connected(session)
     switch self.phase {
     case .needSession:
@@ -208,6 +265,7 @@ package struct QueueMachine: Sendable {
 
   private mutating func ended(_ session: UInt64) -> [QueueAction] {
     if self.connectedSession == session { self.connectedSession = nil }
+    self.strangers.removeAll { $0.value.session == session }
     var actions = self.litter.ended(session)
     switch self.phase {
     case .idle, .needSession:
@@ -215,21 +273,22 @@ package struct QueueMachine: Sendable {
     case .held(let grant, let node):
       guard node.session == session else { break }
       self.phase = .idle
-      actions += [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
+      actions += [self.forgetWatches(), .lose(grant: grant)] + self.startIfWanted()
     default:
       guard self.attempt?.session == session else { break }
       self.phase = .idle
-      actions += [.forgetWatches] + self.startIfWanted()
+      actions += [self.forgetWatches()] + self.startIfWanted()
     }
     return actions
   }
 
   private mutating func closed(_ error: UInt64) -> [QueueAction] {
     self.connectedSession = nil
+    self.strangers = OrderedTable()
     var actions = self.litter.clear()
     if case .held(let grant, _) = self.phase { actions.append(.lose(grant: grant)) }
     self.phase = .idle
-    return actions + [.forgetWatches] + self.failAll(error)
+    return actions + [self.forgetWatches()] + self.failAll(error)
   }
 
   private mutating func entered(
@@ -238,6 +297,7 @@ package struct QueueMachine: Sendable {
     _ view: Result<QueueView, QueueFailure>,
     termIsLive: Bool
   ) -> [QueueAction] {
+    defer { self.noteStrangers(in: view) }
     guard case .entering(var attempt) = self.phase, attempt.number == number else {
       return self.litter.lateCreate(create, of: number, connected: self.connectedSession)
     }
@@ -287,6 +347,7 @@ package struct QueueMachine: Sendable {
     _ result: Result<QueueView, QueueFailure>,
     termIsLive: Bool
   ) -> [QueueAction] {
+    defer { self.noteStrangers(in: result) }
     switch self.phase {
     case .listing(let attempt, let node) where attempt.number == number:
       switch result {
@@ -300,16 +361,9 @@ package struct QueueMachine: Sendable {
     case .recovering(let attempt) where attempt.number == number:
       switch result {
       case .success(let view):
-        guard let lowest = view.matches.first else {
-          // It never happened: once more, under the same identifier.
-          return self.enter(attempt)
-        }
-        self.phase = .inspecting(attempt, name: lowest)
-        let rest = view.matches.dropFirst().flatMap { name in
-          let extra = QueueNode(name: name, czxid: 0, session: attempt.session)
-          return self.litter.delete(extra, connected: self.connectedSession)
-        }
-        return rest + [.inspect(attempt: number, name: lowest, session: attempt.session)]
+        // If there is none it never happened: once more, under the same identifier.
+        guard let lowest = view.matches.first else { return self.enter(attempt) }
+        return self.takeLowest(lowest, of: view, attempt)
       case .failure(.noNode): return self.enter(attempt)
       case .failure(.inDoubt): return self.doubt(attempt)
       case .failure(.throttled): return self.pause(attempt, .recover)
@@ -360,52 +414,5 @@ package struct QueueMachine: Sendable {
     case .failure(.throttled): return self.pause(attempt, .list(node))
     case .failure(.noNode): return self.restart()
     }
-  }
-
-  private mutating func predecessorWatched(
-    _ number: UInt64,
-    _ result: Result<Void, QueueFailure>,
-    termIsLive: Bool
-  ) -> [QueueAction] {
-    guard case .watching(let attempt, let node, _) = self.phase, attempt.number == number else { return [] }
-    switch result {
-    case .success: return []
-    case .failure(.noNode): return self.predecessorGone(number, termIsLive: termIsLive)
-    case .failure(.inDoubt): return self.doubt(attempt)
-    case .failure(.throttled): return self.pause(attempt, .list(node))
-    case .failure(.sessionOver): return self.sessionOver()
-    case .failure(.permanent(let error)): return self.giveUp(node, error)
-    }
-  }
-
-  private mutating func predecessorGone(_ number: UInt64, termIsLive: Bool) -> [QueueAction] {
-    guard case .watching(let attempt, let node, let place) = self.phase, attempt.number == number else { return [] }
-    // Nobody can have come between: whoever enters after our list stands behind us.
-    if place.ahead == 1 || !self.rules.listsAgainBehindSeveral {
-      return self.ripen(attempt, node, termIsLive: termIsLive)
-    }
-    return self.list(attempt, node)
-  }
-
-  private mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
-    guard self.rules.heedsOwnDeletion else { return [] }
-    switch self.phase {
-    case .held(let grant, node):
-      self.phase = .idle
-      return [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
-    case .watching(_, node, _), .ripe(_, node), .listing(_, node), .ordering(_, node), .throttled(_, .list(node)):
-      return self.restart()
-    default:
-      return []
-    }
-  }
-
-  private func ownWatchFailed(_ node: QueueNode) -> [QueueAction] {
-    self.owns(node) ? [.watchOwnLater(node)] : []
-  }
-
-  private mutating func termLive(_ session: UInt64, termIsLive: Bool) -> [QueueAction] {
-    guard case .ripe(let attempt, let node) = self.phase, node.session == session else { return [] }
-    return self.ripen(attempt, node, termIsLive: termIsLive)
   }
 }

@@ -26,6 +26,8 @@ package struct QueueView: Hashable, Sendable {
   package var count: Int
   /// Names that carry the identifier of our attempt, lowest first: for recovery.
   package var matches: [String]
+  /// Names that carry the mark of this queue, whatever the attempt.
+  package var ours: [String]
   /// All contenders, if sequence numbers have wrapped or are about to, so that names no longer tell the order.
   package var unordered: [String]?
 
@@ -35,6 +37,7 @@ package struct QueueView: Hashable, Sendable {
     first: String? = nil,
     count: Int = 0,
     matches: [String] = [],
+    ours: [String] = [],
     unordered: [String]? = nil
   ) {
     self.ownIndex = ownIndex
@@ -42,6 +45,7 @@ package struct QueueView: Hashable, Sendable {
     self.first = first
     self.count = count
     self.matches = matches
+    self.ours = ours
     self.unordered = unordered
   }
 }
@@ -79,6 +83,8 @@ package enum QueuePause: Hashable, Sendable {
   case attempt(UInt64)
   case delete(QueueNode)
   case search(identifier: String, session: UInt64)
+  /// The look at a node that no attempt knows.
+  case stranger(String, session: UInt64)
 }
 
 /// What happens to the queue of one lock within one client.
@@ -107,16 +113,20 @@ package enum QueueEvent: Sendable {
   case inspected(attempt: UInt64, Result<QueueNode?, QueueFailure>)
   /// Contenders with their creation transactions, oldest first.
   case ordered(attempt: UInt64, Result<[QueueNode], QueueFailure>)
-  /// The watch on the predecessor was set, or not.
-  case predecessorWatched(attempt: UInt64, Result<Void, QueueFailure>)
-  /// The predecessor's node was deleted.
-  case predecessorGone(attempt: UInt64)
+  /// The watch on a predecessor of that name was set, or not.
+  case predecessorWatched(attempt: UInt64, name: String, Result<Void, QueueFailure>)
+  /// A predecessor of that name was deleted.
+  case predecessorGone(attempt: UInt64, name: String)
   /// Our own node was deleted.
   case ownGone(QueueNode)
-  /// The watch on our own node could not be set because the connection was lost.
-  case ownWatchFailed(QueueNode)
+  /// The watch of that number on our own node was set, or not.
+  case ownWatched(QueueNode, watch: UInt64, Result<Void, QueueFailure>)
+  /// A node that no attempt knows was looked at: nil if it is another session's.
+  case strangerSeen(String, session: UInt64, Result<QueueNode?, QueueFailure>)
   /// The session is proven again to live for a while.
   case termLive(session: UInt64)
+  /// The session cannot be proven to live at all.
+  case unprovable(session: UInt64, error: UInt64)
   /// A delete has been answered.
   case deleted(QueueNode, Result<Void, QueueFailure>)
   /// A search for what an abandoned create may have left has been answered.
@@ -137,9 +147,9 @@ package enum QueueAction: Hashable, Sendable {
   /// Read the creation transactions of all contenders.
   case order(attempt: UInt64, names: [String], session: UInt64)
   case watchPredecessor(attempt: UInt64, name: String, session: UInt64)
-  case watchOwn(QueueNode)
+  case watchOwn(QueueNode, watch: UInt64)
   /// Watch our own node from the next heartbeat on: a short hold ends before, and then costs no read.
-  case watchOwnLater(QueueNode)
+  case watchOwnLater(QueueNode, watch: UInt64)
   case forgetWatches
   case awaitLiveTerm(session: UInt64)
   /// The lock is ours: the first in line gets it.
@@ -157,7 +167,33 @@ package enum QueueAction: Hashable, Sendable {
   case releaseSettled(QueueNode)
   /// Find and delete what an abandoned create may have left.
   case search(identifier: String, session: UInt64)
+  /// Ask who owns a node that carries our mark and that no attempt knows.
+  case lookAtStranger(String, session: UInt64)
   /// Wait a while, and then say so: the servers have too much to do.
   case pause(QueuePause)
   case warnAboutWrap
+}
+
+extension QueueEvent {
+  /// The number of the error that the event brings, if it brings one that ends the wait.
+  var permanentError: UInt64? {
+    switch self {
+    case .closed(let error), .unprovable(_, let error): error
+    case .entered(_, let create, let view): create.permanentError ?? view.permanentError
+    case .directoryMade(_, let result), .predecessorWatched(_, _, let result), .ownWatched(_, _, let result),
+      .deleted(_, let result):
+      result.permanentError
+    case .listed(_, let result), .searched(_, _, let result): result.permanentError
+    case .inspected(_, let result), .strangerSeen(_, _, let result): result.permanentError
+    case .ordered(_, let result): result.permanentError
+    case .joined, .left, .released, .connected, .suspended, .ended, .predecessorGone, .ownGone, .termLive, .pauseOver:
+      nil
+    }
+  }
+}
+
+extension Result where Failure == QueueFailure {
+  fileprivate var permanentError: UInt64? {
+    if case .failure(.permanent(let error)) = self { error } else { nil }
+  }
 }

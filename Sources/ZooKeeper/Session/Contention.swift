@@ -68,6 +68,7 @@ extension ZKSession {
   ///   - prefix: The path of the new node, to which the server appends its number.
   ///   - data: The node's data.
   ///   - acl: The node's access control list.
+  ///   - uuidPrefix: Names that start with this are listed in ``ContenderScan/matches``.
   ///   - markers: What makes a child a contender.
   ///   - done: Called once, with both answers.
   package func enter(
@@ -75,6 +76,7 @@ extension ZKSession {
     prefix: String,
     data: [UInt8],
     acl: [ACL],
+    uuidPrefix: String? = nil,
     markers: ContenderMarkers,
     _ done: @escaping @Sendable (EnterReply) -> Void
   ) {
@@ -91,18 +93,21 @@ extension ZKSession {
     } _: { context in
       withACL(acl) { acl, aclCount in
         data.withUnsafeBytes { bytes in
-          czk_enter(
-            self.pointer,
-            directory,
-            prefix,
-            bytes.baseAddress,
-            Int32(bytes.count),
-            acl,
-            aclCount,
-            markers.joined,
-            completionAnswered,
-            context
-          )
+          withOptionalCString(uuidPrefix) { uuidPrefix in
+            czk_enter(
+              self.pointer,
+              directory,
+              prefix,
+              bytes.baseAddress,
+              Int32(bytes.count),
+              acl,
+              aclCount,
+              uuidPrefix,
+              markers.joined,
+              completionAnswered,
+              context
+            )
+          }
         }
       }
     }

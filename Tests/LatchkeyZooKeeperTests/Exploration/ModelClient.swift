@@ -5,10 +5,14 @@ struct ModelClient {
   /// What a client may hear, in the order in which the server sent it.
   enum Message {
     case reply(QueueEvent)
-    /// The answer to a watch on one's own node: whether it is there.
-    case ownWatched(QueueNode, isThere: Bool)
-    case ownWatchRefused(QueueNode)
     case fired(name: String, attempt: UInt64?)
+  }
+
+  /// A message with what was the case when the server sent it.
+  struct Posted {
+    var message: Message
+    /// Which nodes of the client somebody had deleted by hand.
+    var gone: [String]
   }
 
   /// A watch as the client's library knows it.
@@ -18,6 +22,12 @@ struct ModelClient {
     var attempt: UInt64?
     /// Whether the client has heard that it is set, and so sets it again after a reconnect.
     var isActive = false
+  }
+
+  /// A watch on one's own node that goes out with the next heartbeat.
+  struct LaterWatch {
+    var node: QueueNode
+    var number: UInt64
   }
 
   struct Hold {
@@ -39,15 +49,29 @@ struct ModelClient {
   /// What the server has not carried out yet, in order.
   var requests: [QueueAction] = []
   /// What the client has not heard yet, in order.
-  var replies: [Message] = []
+  var replies: [Posted] = []
+  /// What the client's library keeps over a lost connection, and sends on the next one.
+  var kept: [QueueAction] = []
+  /// What a server that lags behind would list.
+  var laggingNodes: [ModelServer.Node]?
   var watches: [Watch] = []
-  var laterWatches: [QueueNode] = []
+  /// Whom the present attempt has waited for, the last one last; kept only where answers may come late.
+  var predecessors: [(attempt: UInt64, name: String)] = []
+  var laterWatches: [LaterWatch] = []
   /// What is to be asked again after a while.
   var pauses: [QueuePause] = []
   /// Who is still to ask: whether each is patient.
   var callers: [Bool]
   var waiting: [Bool] = []
   var hold: Hold?
+  /// Nodes whose release somebody waits for.
+  var releasing: [QueueNode] = []
+  /// Whether the client was closed: nothing comes any more.
+  var isClosed = false
+  /// Whether the servers have refused for good what the client asked for.
+  var isDenied = false
+  /// What had been deleted by hand when the message was sent that is being heard.
+  var goneWhenSent: [String] = []
   /// Nodes of which the client has been told that they are gone.
   var toldGone: [String] = []
 
@@ -55,6 +79,14 @@ struct ModelClient {
     self.session = session
     self.callers = callers
     self.machine = machine
+  }
+
+  /// Whether the attempt has waited for another one than it waits for now.
+  var isBehindLaterOne: Bool {
+    guard let last = self.predecessors.last, self.machine.watchesPredecessor(last.attempt, last.name) else {
+      return false
+    }
+    return self.predecessors.count > 1
   }
 
   /// Whether the client has something to do with the lock or its remains.

@@ -5,6 +5,15 @@ struct ModelServer {
     var name: String
     var czxid: Int64
     var session: UInt64
+    /// What its name begins with: the attempt that made it.
+    var identifier: String
+    /// Whether it was created after the connection had been lost on which that was asked for.
+    var isLate = false
+  }
+
+  struct LateCreate {
+    var identifier: String
+    var session: UInt64
   }
 
   struct Watch: Hashable {
@@ -16,6 +25,8 @@ struct ModelServer {
 
   /// Oldest first.
   private(set) var nodes: [Node] = []
+  /// Creates that have been read from connections that are lost, and are still to be carried out.
+  var lateCreates: [LateCreate] = []
   private(set) var watches: [Watch] = []
   var isDirectoryMade: Bool
   private var zxid: Int64 = 0
@@ -27,9 +38,16 @@ struct ModelServer {
   mutating func create(_ identifier: String, session: UInt64) -> Node? {
     guard self.isDirectoryMade else { return nil }
     self.zxid += 1
-    let node = Node(name: "\(identifier)-\(self.zxid)", czxid: self.zxid, session: session)
+    let node = Node(name: "\(identifier)-\(self.zxid)", czxid: self.zxid, session: session, identifier: identifier)
     self.nodes.append(node)
     return node
+  }
+
+  /// Carries out a create that was read from a connection which is lost.
+  mutating func arrive(_ number: Int) {
+    let create = self.lateCreates.remove(at: number)
+    guard self.create(create.identifier, session: create.session) != nil else { return }
+    self.nodes[self.nodes.count - 1].isLate = true
   }
 
   func place(of name: String) -> Int? {
@@ -61,6 +79,7 @@ struct ModelServer {
   /// - Returns: The watches of others that fire, oldest node first.
   mutating func expire(_ session: UInt64) -> [Watch] {
     self.forgetWatches(of: session)
+    self.lateCreates.removeAll { $0.session == session }
     return self.nodes.filter { $0.session == session }.flatMap { self.delete($0.name) ?? [] }
   }
 }

@@ -78,17 +78,24 @@ struct QueueExplorationTests {
     clients: Int = 2,
     after faults: QueueModel.Fault...,
     leadsTo outcome: String,
+    given: (inout QueueModel) -> Void = { _ in },
     change: @escaping @Sendable (inout QueueModel) -> Void
   ) -> SeededMistake<QueueModel> {
     let callers = Array(repeating: Self.patient, count: clients)
-    let model = QueueModel(callers: callers, faults: faults.count, of: faults)
+    var model = QueueModel(callers: callers, faults: faults.count, of: faults)
+    given(&model)
     return SeededMistake(description, in: model, leadsTo: outcome, change: change)
   }
 
   static let mistakes: [SeededMistake<QueueModel>] = [
-    mistake("a lost create is made again without a look", after: .cut, leadsTo: "nothing more happens") {
-      $0.rules.recoversCreates = false
-    },
+    // Without the sweep, which would mend it; so below.
+    mistake(
+      "a lost create is made again without a look",
+      after: .cut,
+      leadsTo: "nothing more happens",
+      given: { $0.rules.sweepsStrangers = false },
+      change: { $0.rules.recoversCreates = false }
+    ),
     mistake("recovery takes a node without asking whose it is", after: .cut, leadsTo: "not greater than the last") {
       $0.shell.checksOwnership = false
     },
@@ -119,15 +126,67 @@ struct QueueExplorationTests {
     mistake("a predecessor that goes always means our turn", clients: 3, after: .cancel, leadsTo: "at once") {
       $0.rules.listsAgainBehindSeveral = false
     },
+    mistake(
+      "the predecessor's end means our turn though nobody has said that our own node is watched",
+      after: .deleteByHand,
+      leadsTo: "gone before the end of the predecessor"
+    ) {
+      $0.rules.shortcutNeedsOwnWatch = false
+    },
+    mistake(
+      "that an earlier node of ours was watched counts for this one",
+      after: .deleteByHand,
+      .deleteByHand,
+      leadsTo: "gone before the end of the predecessor"
+    ) {
+      $0.rules.ownWatchCountsForItsNode = false
+    },
+    mistake(
+      "that our node was watched on an earlier connection counts on this one",
+      after: .cut,
+      .deleteByHand,
+      leadsTo: "is never told"
+    ) {
+      $0.rules.ownWatchEndsWithConnection = false
+    },
+    mistake(
+      "the end of whoever we have waited for before counts for the one that we wait for now",
+      clients: 3,
+      after: .cancel,
+      .answerLate,
+      leadsTo: "at once"
+    ) {
+      $0.rules.matchesPredecessors = false
+    },
+    mistake(
+      "recovery lists without a sync",
+      after: .lag,
+      leadsTo: "nothing more happens",
+      given: { $0.rules.sweepsStrangers = false },
+      change: { $0.rules.syncsRecovery = false }
+    ),
+    mistake("nodes of ours that nobody knows are left", after: .delay, leadsTo: "nothing more happens") {
+      $0.rules.sweepsStrangers = false
+    },
+    mistake("what is swept may be in use", leadsTo: "at once") {
+      $0.rules.sweepsOnlyUnknown = false
+    },
+    mistake("a release waits out a lost connection", after: .keep, leadsTo: "waits for its release") {
+      $0.rules.settlesOnSuspension = false
+    },
     mistake("a delete without an answer is not repeated", after: .cut, leadsTo: "nothing more happens") {
       $0.rules.retriesDeletes = false
     },
     mistake("what the server refused is not asked again", after: .refuse, leadsTo: "nothing more happens") {
       $0.rules.repeatsRefused = false
     },
-    mistake("what an abandoned create leaves is forgotten", after: .cancel, leadsTo: "nothing more happens") {
-      $0.rules.cleansUpAfterAbandonedCreates = false
-    },
+    mistake(
+      "what an abandoned create leaves is forgotten",
+      after: .cancel,
+      leadsTo: "nothing more happens",
+      given: { $0.rules.sweepsStrangers = false },
+      change: { $0.rules.cleansUpAfterAbandonedCreates = false }
+    ),
   ]
 
   @Test("the explorer finds that", arguments: Self.mistakes)
@@ -158,7 +217,60 @@ struct QueueExplorationTests {
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let view = QueueView(ownIndex: 1, predecessor: "a-lock-0000000000", first: "a-lock-0000000000", count: 2)
     _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
-    _ = machine.handle(.predecessorWatched(attempt: 1, .success(())), termIsLive: true)
-    #expect(machine.handle(.ownWatchFailed(node), termIsLive: true) == [.watchOwnLater(node)])
+    _ = machine.handle(.predecessorWatched(attempt: 1, name: "a-lock-0000000000", .success(())), termIsLive: true)
+    let failed = QueueEvent.ownWatched(node, watch: 1, .failure(.inDoubt))
+    #expect(machine.handle(failed, termIsLive: true) == [.watchOwnLater(node, watch: 2)])
+  }
+
+  /// A machine that waits with a node behind one other.
+  private func waiting() -> (machine: QueueMachine, node: QueueNode, predecessor: String) {
+    var machine = QueueMachine(session: 1) { "\($0)" }
+    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    let predecessor = "a-lock-0000000000"
+    let view = QueueView(ownIndex: 1, predecessor: predecessor, first: predecessor, count: 2)
+    _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
+    return (machine, node, predecessor)
+  }
+
+  @Test("the end of another node than the predecessor that is waited for changes nothing")
+  func endOfAnother() throws {
+    var (machine, node, predecessor) = self.waiting()
+    _ = machine.handle(.ownWatched(node, watch: 1, .success(())), termIsLive: true)
+    let other = "b-lock-0000000000"
+    #expect(machine.handle(.predecessorGone(attempt: 1, name: other), termIsLive: true).isEmpty)
+    let missing = QueueEvent.predecessorWatched(attempt: 1, name: other, .failure(.noNode))
+    #expect(machine.handle(missing, termIsLive: true).isEmpty)
+    let granted = machine.handle(.predecessorGone(attempt: 1, name: predecessor), termIsLive: true)
+    #expect(granted == [.grant(1, node)])
+  }
+
+  @Test("the predecessor's end before the answer about our own node's watch is looked into")
+  func endBeforeAnswer() throws {
+    var (machine, node, predecessor) = self.waiting()
+    // An answer to a watch that is not the present one says nothing.
+    _ = machine.handle(.ownWatched(node, watch: 7, .success(())), termIsLive: true)
+    let actions = machine.handle(.predecessorGone(attempt: 1, name: predecessor), termIsLive: true)
+    #expect(actions == [.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1)])
+  }
+
+  @Test("a list that shows somebody ahead without a name grants nothing")
+  func namelessPredecessor() throws {
+    var machine = QueueMachine(session: 1) { "\($0)" }
+    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    let view = QueueView(ownIndex: 1, first: "a-lock-0000000000", count: 2)
+    let actions = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
+    #expect(actions == [.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1)])
+  }
+
+  @Test("a session that cannot be proven ends the wait of whoever is first, and the node goes")
+  func unprovable() throws {
+    var (machine, node, predecessor) = self.waiting()
+    _ = machine.handle(.ownWatched(node, watch: 1, .success(())), termIsLive: true)
+    let ripe = machine.handle(.predecessorGone(attempt: 1, name: predecessor), termIsLive: false)
+    #expect(ripe == [.awaitLiveTerm(session: 1)])
+    let refused = machine.handle(.unprovable(session: 1, error: 3), termIsLive: false)
+    #expect(refused == [.forgetWatches, .delete(node), .fail(3)])
   }
 }

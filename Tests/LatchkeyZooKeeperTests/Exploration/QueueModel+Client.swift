@@ -14,27 +14,33 @@ extension QueueModel {
     case .grant(let grant, let node): try self.grant(grant, node, index, &state)
     case .lose: state.clients[index].hold = nil
     case .answerImpatient: state.clients[index].waiting.removeAll { !$0 }
-    case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
-    case .watchOwnLater(let node):
+    case .fail:
+      guard state.clients[index].isDenied || state.clients[index].isClosed else {
+        throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
+      }
+      state.clients[index].waiting = []
+    case .watchOwnLater(let node, let number):
       guard self.shell.watchesOwnNode else { return }
-      state.clients[index].laterWatches.append(node)
+      state.clients[index].laterWatches.append(ModelClient.LaterWatch(node: node, number: number))
     case .forgetWatches:
       state.clients[index].laterWatches = []
       state.clients[index].watches = []
       state.clients[index].requests.removeAll(where: \.isWatch)
-      state.clients[index].replies.removeAll(where: \.isFired)
+      state.clients[index].replies.removeAll(where: \.message.isFired)
       state.server.forgetWatches(of: state.clients[index].session)
     case .awaitLiveTerm(let session): state.clients[index].awaitsTerm = session
     case .pause(let pause): state.clients[index].pauses.append(pause)
-    case .releaseSettled, .behind, .warnAboutWrap: break
+    case .releaseSettled(let node): state.clients[index].releasing.removeAll { $0 == node }
+    case .behind, .warnAboutWrap: break
     case .watchPredecessor(let attempt, let name, _):
+      if self.faults.contains(.answerLate) { state.clients[index].noteWait(attempt, for: name) }
       state.clients[index].watches.append(ModelClient.Watch(name: name, attempt: attempt))
       state.clients[index].requests.append(action)
-    case .watchOwn(let node):
+    case .watchOwn(let node, _):
       guard self.shell.watchesOwnNode else { return }
       state.clients[index].watches.append(ModelClient.Watch(name: node.name))
       state.clients[index].requests.append(action)
-    case .enter, .makeDirectory, .list, .inspect, .order, .delete, .search:
+    case .enter, .makeDirectory, .list, .inspect, .order, .delete, .search, .lookAtStranger:
       state.clients[index].requests.append(action)
     }
   }
@@ -47,6 +53,9 @@ extension QueueModel {
     guard !client.toldGone.contains(node.name) else {
       throw BrokenPromise("\(name) is granted the lock by a node that it knows is gone")
     }
+    guard !client.goneWhenSent.contains(node.name) else {
+      throw BrokenPromise("\(name) is granted the lock by a node that was gone before the end of the predecessor")
+    }
     guard node.czxid > state.lastToken || state.deletedByHand.contains(node.name) else {
       throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
     }
@@ -56,29 +65,45 @@ extension QueueModel {
     for action in state.clients[index].machine.served(patient: patient) { try self.act(action, index, &state) }
   }
 
+  func join(_ index: Int, patient: Bool, _ state: inout State) throws(BrokenPromise) {
+    state.clients[index].waiting.append(patient)
+    try self.feed(.joined(patient: patient), index, &state)
+  }
+
   func hear(_ index: Int, _ state: inout State) throws(BrokenPromise) {
-    switch state.clients[index].replies.removeFirst() {
+    let posted = state.clients[index].replies.removeFirst()
+    state.clients[index].goneWhenSent = posted.gone
+    switch posted.message {
     case .reply(let event):
       switch event {
-      case .predecessorWatched(let attempt, .success): self.activate(attempt, index, &state)
-      // The library keeps no watch that was not set.
-      case .predecessorWatched(let attempt, .failure):
-        state.clients[index].watches.removeAll { $0.attempt == attempt && !$0.isActive }
+      case .predecessorWatched(let attempt, let name, let result):
+        self.settleWatch(on: name, attempt, isSet: result.isSuccess, index, &state)
+      case .ownWatched(let node, _, let result):
+        self.settleWatch(on: node.name, nil, isSet: result.isSuccess, index, &state)
+        if case .failure(.noNode) = result { state.clients[index].toldGone.append(node.name) }
+      // To the caller that still waits for it, the first answer means that the lock was lost.
+      case .deleted(let node, .failure(.noNode)) where state.clients[index].releasing.contains(node):
+        guard state.deletedByHand.contains(node.name) else {
+          throw BrokenPromise("\(Self.name(index)) is told that what it releases was lost, though nobody deleted it")
+        }
       default: break
       }
       try self.feed(event, index, &state)
-    case .ownWatched(_, isThere: true): self.activate(nil, index, &state)
-    case .ownWatched(let node, isThere: false): try self.feedGone(node.name, nil, index, &state)
-    case .ownWatchRefused(let node):
-      state.clients[index].watches.removeAll { $0.name == node.name && $0.attempt == nil && !$0.isActive }
-      try self.feed(.ownWatchFailed(node), index, &state)
     case .fired(let name, let attempt): try self.feedGone(name, attempt, index, &state)
     }
+    state.clients[index].goneWhenSent = []
   }
 
-  private func activate(_ attempt: UInt64?, _ index: Int, _ state: inout State) {
-    for watch in state.clients[index].watches.indices where state.clients[index].watches[watch].attempt == attempt {
-      state.clients[index].watches[watch].isActive = true
+  /// The library keeps no watch that was not set.
+  private func settleWatch(on name: String, _ attempt: UInt64?, isSet: Bool, _ index: Int, _ state: inout State) {
+    for watch in state.clients[index].watches.indices.reversed() {
+      let known = state.clients[index].watches[watch]
+      guard known.name == name, known.attempt == attempt, !known.isActive else { continue }
+      if isSet {
+        state.clients[index].watches[watch].isActive = true
+      } else {
+        state.clients[index].watches.remove(at: watch)
+      }
     }
   }
 
@@ -89,7 +114,7 @@ extension QueueModel {
     _ state: inout State
   ) throws(BrokenPromise) {
     state.clients[index].watches.removeAll { $0.name == name && $0.attempt == attempt }
-    if let attempt { return try self.feed(.predecessorGone(attempt: attempt), index, &state) }
+    if let attempt { return try self.feed(.predecessorGone(attempt: attempt, name: name), index, &state) }
     // The machine knows its node by name and token; the watch only by name.
     state.clients[index].toldGone.append(name)
     guard let node = state.clients[index].machine.node, node.name == name else { return }
@@ -119,27 +144,30 @@ extension QueueModel {
 
   private func disconnect(_ index: Int, _ state: inout State) throws(BrokenPromise) {
     let client = state.clients[index]
-    let lost = client.replies.compactMap(\.lost) + client.requests.compactMap(\.lostReply)
+    let lost = client.replies.compactMap(\.message.lost) + client.requests.compactMap { $0.reply(.inDoubt) }
     state.clients[index].watches.removeAll { !$0.isActive }
     state.clients[index].requests = []
     state.clients[index].replies = []
     state.clients[index].isConnected = false
+    state.clients[index].laggingNodes = nil
     state.server.forgetWatches(of: client.session)
     try self.feed(.suspended, index, &state)
     for event in lost { try self.feed(event, index, &state) }
     // Requests made while the connection is down fail before it is back.
     while !state.clients[index].requests.isEmpty {
       let request = state.clients[index].requests.removeFirst()
-      if let reply = request.lostReply { try self.feed(reply, index, &state) }
+      if let reply = request.reply(.inDoubt) { try self.feed(reply, index, &state) }
     }
   }
 
   func reconnect(_ index: Int, areWatchesSet: Bool, _ state: inout State) throws(BrokenPromise) {
     state.clients[index].isConnected = true
     let session = state.clients[index].session
+    state.clients[index].requests = state.clients[index].kept
+    state.clients[index].kept = []
     for watch in state.clients[index].watches where areWatchesSet {
       let isSet = state.server.watch(ModelServer.Watch(session: session, name: watch.name, attempt: watch.attempt))
-      if !isSet { state.clients[index].replies.append(.fired(name: watch.name, attempt: watch.attempt)) }
+      if !isSet { self.post(.fired(name: watch.name, attempt: watch.attempt), to: index, &state) }
     }
     try self.feed(.connected(session: session), index, &state)
   }
@@ -150,6 +178,10 @@ extension QueueModel {
     state.clients[index].watches = []
     state.clients[index].awaitsTerm = nil
     try self.feed(.ended(session: state.clients[index].session), index, &state)
+    for reply in state.clients[index].kept.compactMap({ $0.reply(.sessionOver) }) {
+      try self.feed(reply, index, &state)
+    }
+    state.clients[index].kept = []
     state.clients[index].hold = nil
     state.clients[index].session = state.nextSession
     state.nextSession += 1
@@ -157,6 +189,33 @@ extension QueueModel {
     state.clients[index].hasLiveTerm = true
     state.clients[index].isConnected = true
     try self.feed(.connected(session: state.clients[index].session), index, &state)
+  }
+
+  /// The client is closed: its session ends, and whoever waits is told.
+  func close(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    if state.clients[index].isConnected { try self.disconnect(index, &state) }
+    state.clients[index].isClosed = true
+    self.lapse(index, &state)
+    self.fire(state.server.expire(state.clients[index].session), &state)
+    (state.clients[index].watches, state.clients[index].kept) = ([], [])
+    (state.clients[index].callers, state.clients[index].pauses) = ([], [])
+    state.clients[index].awaitsTerm = nil
+    try self.feed(.ended(session: state.clients[index].session), index, &state)
+    try self.feed(.closed(1), index, &state)
+    state.clients[index].hold = nil
+  }
+}
+
+extension ModelClient {
+  fileprivate mutating func noteWait(_ attempt: UInt64, for name: String) {
+    self.predecessors.removeAll { $0.attempt != attempt || $0.name == name }
+    self.predecessors.append((attempt, name))
+  }
+}
+
+extension Result where Success == Void {
+  fileprivate var isSuccess: Bool {
+    if case .success = self { true } else { false }
   }
 }
 
@@ -169,7 +228,6 @@ extension ModelClient.Message {
   fileprivate var lost: QueueEvent? {
     switch self {
     case .reply(let event): event.inDoubt
-    case .ownWatched(let node, _), .ownWatchRefused(let node): .ownWatchFailed(node)
     case .fired: nil
     }
   }
@@ -191,7 +249,7 @@ extension QueueEvent {
   /// Whether it answers a request, and does so for good.
   var canBeLost: Bool {
     switch self {
-    case .entered, .listed, .inspected, .deleted, .searched, .directoryMade: true
+    case .entered, .listed, .inspected, .deleted, .searched, .directoryMade, .strangerSeen: true
     default: false
     }
   }
@@ -203,7 +261,10 @@ extension QueueEvent {
     case .directoryMade(let attempt, _): .directoryMade(attempt: attempt, .failure(.inDoubt))
     case .listed(let attempt, _): .listed(attempt: attempt, .failure(.inDoubt))
     case .inspected(let attempt, _): .inspected(attempt: attempt, .failure(.inDoubt))
-    case .predecessorWatched(let attempt, _): .predecessorWatched(attempt: attempt, .failure(.inDoubt))
+    case .predecessorWatched(let attempt, let name, _):
+      .predecessorWatched(attempt: attempt, name: name, .failure(.inDoubt))
+    case .ownWatched(let node, let watch, _): .ownWatched(node, watch: watch, .failure(.inDoubt))
+    case .strangerSeen(let name, let session, _): .strangerSeen(name, session: session, .failure(.inDoubt))
     case .deleted(let node, _): .deleted(node, .failure(.inDoubt))
     case .searched(let identifier, let session, _):
       .searched(identifier: identifier, session: session, .failure(.inDoubt))

@@ -5,38 +5,38 @@ import LatchkeyTesting
 /// What the server does.
 extension QueueModel {
   func carryOut(_ request: QueueAction, _ index: Int, _ state: inout State) -> ModelClient.Message? {
+    // A server that lags behind has caught up by the time of anything else.
+    if case .list(_, _, _, sync: false, _) = request {} else { state.clients[index].laggingNodes = nil }
     switch request {
     case .enter(let attempt, let identifier, let session):
       let node = state.server.create(identifier, session: session)
       let own = node.map { QueueNode(name: $0.name, czxid: $0.czxid, session: session) }
-      let view = self.view(own: own?.name, identifier: identifier, state.server)
+      let view = self.view(own: own?.name, identifier: identifier, index, state)
       return .reply(.entered(attempt: attempt, create: own.map { .success($0) } ?? .failure(.noNode), view: view))
     case .makeDirectory(let attempt, _):
       state.server.isDirectoryMade = true
       return .reply(.directoryMade(attempt: attempt, .success(())))
     case .list(let attempt, let own, let identifier, _, _):
-      return .reply(.listed(attempt: attempt, self.view(own: own, identifier: identifier, state.server)))
+      return .reply(.listed(attempt: attempt, self.view(own: own, identifier: identifier, index, state)))
     case .inspect(let attempt, let name, let session):
-      var own: QueueNode?
-      if let place = state.server.place(of: name) {
-        let node = state.server.nodes[place]
-        let isOurs = node.session == session || !self.shell.checksOwnership
-        if isOurs { own = QueueNode(name: name, czxid: node.czxid, session: session) }
-      }
-      return .reply(.inspected(attempt: attempt, .success(own)))
+      return .reply(.inspected(attempt: attempt, self.look(at: name, session, state.server)))
+    case .lookAtStranger(let name, let session):
+      return .reply(.strangerSeen(name, session: session, self.look(at: name, session, state.server)))
     case .watchPredecessor(let attempt, let name, let session):
       let isSet = state.server.watch(ModelServer.Watch(session: session, name: name, attempt: attempt))
       let isTold = !isSet && self.shell.reportsMissingNodes
-      return .reply(.predecessorWatched(attempt: attempt, isTold ? .failure(.noNode) : .success(())))
-    case .watchOwn(let node):
+      return .reply(
+        .predecessorWatched(attempt: attempt, name: name, isTold ? .failure(.noNode) : .success(()))
+      )
+    case .watchOwn(let node, let number):
       let isSet = state.server.watch(ModelServer.Watch(session: node.session, name: node.name, attempt: nil))
-      return .ownWatched(node, isThere: isSet)
+      return .reply(.ownWatched(node, watch: number, isSet ? .success(()) : .failure(.noNode)))
     case .delete(let node):
       guard let fired = state.server.delete(node.name) else { return .reply(.deleted(node, .failure(.noNode))) }
       self.fire(fired, &state)
       return .reply(.deleted(node, .success(())))
     case .search(let identifier, let session):
-      let view = self.view(own: nil, identifier: identifier, state.server)
+      let view = self.view(own: nil, identifier: identifier, index, state)
       return .reply(.searched(identifier: identifier, session: session, view))
     default:
       return nil
@@ -48,24 +48,50 @@ extension QueueModel {
     if onlyList, case .reply(.entered(let attempt, let create, _)) = self.carryOut(request, index, &state) {
       return .reply(.entered(attempt: attempt, create: create, view: .failure(.throttled)))
     }
-    return request.refusal
+    guard let reply = request.reply(.throttled) else { preconditionFailure("no request") }
+    return .reply(reply)
   }
 
-  private func view(own: String?, identifier: String, _ server: ModelServer) -> Result<QueueView, QueueFailure> {
-    guard server.isDirectoryMade else { return .failure(.noNode) }
-    let index = own.flatMap { server.place(of: $0) }
-    var view = QueueView(ownIndex: index, first: server.nodes.first?.name, count: server.nodes.count)
-    if let index, index > 0 { view.predecessor = server.nodes[index - 1].name }
-    for node in server.nodes where !self.shell.checksOwnership || node.name.hasPrefix("\(identifier)-") {
-      view.matches.append(node.name)
+  private func look(
+    at name: String,
+    _ session: UInt64,
+    _ server: ModelServer
+  ) -> Result<QueueNode?, QueueFailure> {
+    guard let place = server.place(of: name) else { return .success(nil) }
+    let node = server.nodes[place]
+    guard node.session == session || !self.shell.checksOwnership else { return .success(nil) }
+    return .success(QueueNode(name: name, czxid: node.czxid, session: session))
+  }
+
+  private func view(
+    own: String?,
+    identifier: String,
+    _ client: Int,
+    _ state: State
+  ) -> Result<QueueView, QueueFailure> {
+    guard state.server.isDirectoryMade else { return .failure(.noNode) }
+    let nodes = state.clients[client].laggingNodes ?? state.server.nodes
+    let index = own.flatMap { own in nodes.firstIndex { $0.name == own } }
+    var view = QueueView(ownIndex: index, first: nodes.first?.name, count: nodes.count)
+    if let index, index > 0 { view.predecessor = nodes[index - 1].name }
+    for node in nodes {
+      if node.name.hasPrefix("\(client).") { view.ours.append(node.name) }
+      if !self.shell.checksOwnership || node.name.hasPrefix("\(identifier)-") { view.matches.append(node.name) }
     }
     return .success(view)
+  }
+
+  /// Puts a message on its way to a client.
+  func post(_ message: ModelClient.Message, to index: Int, _ state: inout State) {
+    let client = state.clients[index]
+    let gone = state.deletedByHand.filter { name in name.hasPrefix("\(index).") && !client.toldGone.contains(name) }
+    state.clients[index].replies.append(ModelClient.Posted(message: message, gone: gone))
   }
 
   func fire(_ watches: [ModelServer.Watch], _ state: inout State) {
     for watch in watches {
       for index in state.clients.indices where state.clients[index].session == watch.session {
-        state.clients[index].replies.append(.fired(name: watch.name, attempt: watch.attempt))
+        self.post(.fired(name: watch.name, attempt: watch.attempt), to: index, &state)
       }
     }
   }
@@ -79,36 +105,31 @@ extension QueueAction {
     }
   }
 
-  /// What the client hears of a request that the server refuses because of its load.
-  var refusal: ModelClient.Message {
+  var isCreate: Bool {
+    if case .enter = self { true } else { false }
+  }
+
+  /// What the client hears of a request that has no result.
+  func reply(_ failure: QueueFailure) -> QueueEvent? {
     switch self {
-    case .enter(let attempt, _, _):
-      .reply(.entered(attempt: attempt, create: .failure(.throttled), view: .failure(.throttled)))
-    case .makeDirectory(let attempt, _): .reply(.directoryMade(attempt: attempt, .failure(.throttled)))
-    case .list(let attempt, _, _, _, _): .reply(.listed(attempt: attempt, .failure(.throttled)))
-    case .inspect(let attempt, _, _): .reply(.inspected(attempt: attempt, .failure(.throttled)))
-    case .watchPredecessor(let attempt, _, _): .reply(.predecessorWatched(attempt: attempt, .failure(.throttled)))
-    case .watchOwn(let node): .ownWatchRefused(node)
-    case .delete(let node): .reply(.deleted(node, .failure(.throttled)))
-    case .search(let identifier, let session):
-      .reply(.searched(identifier: identifier, session: session, .failure(.throttled)))
-    default: preconditionFailure("no request")
+    case .enter(let attempt, _, _): .entered(attempt: attempt, create: .failure(failure), view: .failure(failure))
+    case .makeDirectory(let attempt, _): .directoryMade(attempt: attempt, .failure(failure))
+    case .list(let attempt, _, _, _, _): .listed(attempt: attempt, .failure(failure))
+    case .inspect(let attempt, _, _): .inspected(attempt: attempt, .failure(failure))
+    case .watchPredecessor(let attempt, let name, _):
+      .predecessorWatched(attempt: attempt, name: name, .failure(failure))
+    case .watchOwn(let node, let watch): .ownWatched(node, watch: watch, .failure(failure))
+    case .delete(let node): .deleted(node, .failure(failure))
+    case .search(let identifier, let session): .searched(identifier: identifier, session: session, .failure(failure))
+    case .lookAtStranger(let name, let session): .strangerSeen(name, session: session, .failure(failure))
+    default: nil
     }
   }
 
-  /// What the client hears of a request whose reply never comes.
-  var lostReply: QueueEvent? {
+  /// What the client hears of a request that it may not make; nil if servers never say that of it, or if a node would be left.
+  var denial: QueueEvent? {
     switch self {
-    case .enter(let attempt, _, _):
-      .entered(attempt: attempt, create: .failure(.inDoubt), view: .failure(.inDoubt))
-    case .makeDirectory(let attempt, _): .directoryMade(attempt: attempt, .failure(.inDoubt))
-    case .list(let attempt, _, _, _, _): .listed(attempt: attempt, .failure(.inDoubt))
-    case .inspect(let attempt, _, _): .inspected(attempt: attempt, .failure(.inDoubt))
-    case .watchPredecessor(let attempt, _, _): .predecessorWatched(attempt: attempt, .failure(.inDoubt))
-    case .watchOwn(let node): .ownWatchFailed(node)
-    case .delete(let node): .deleted(node, .failure(.inDoubt))
-    case .search(let identifier, let session):
-      .searched(identifier: identifier, session: session, .failure(.inDoubt))
+    case .enter, .makeDirectory, .list, .watchPredecessor, .watchOwn: self.reply(.permanent(1))
     default: nil
     }
   }

@@ -16,7 +16,7 @@ extension QueueModel {
       let request = state.clients[index].requests.first.map(self.describe) ?? ""
       return "the server carries out \(Self.name(index))'s \(request)"
     case .hear(let index):
-      let message = state.clients[index].replies.first.map(self.describe) ?? ""
+      let message = state.clients[index].replies.first.map { self.describe($0.message) } ?? ""
       return "\(Self.name(index)) hears \(message)"
     case .reconnect(let index): return "\(Self.name(index)) is connected again"
     case .reconnectUnwatched(let index):
@@ -31,8 +31,27 @@ extension QueueModel {
       let all = state.clients[index].requests.count
       let requests = all == 0 ? "" : "; of its \(all) requests \(carriedOut) are still carried out"
       return "FAULT: \(Self.name(index))'s connection breaks\(requests)"
+    case .cutKeeping(let index):
+      return "FAULT: \(Self.name(index))'s connection breaks; its last request is kept for the next"
+    case .cutDelaying(let index):
+      return "FAULT: \(Self.name(index))'s connection breaks; its create will be carried out some time"
+    case .cutLagging(let index):
+      return "FAULT: \(Self.name(index))'s connection breaks after all was carried out; the next server lags behind"
+    case .answerLate(let index):
+      let name = state.clients[index].predecessors.first?.name ?? ""
+      return "FAULT: \(Self.name(index)) hears late that \(name) is gone, for which it has waited before"
+    case .arrive(let number):
+      return "the create \(state.server.lateCreates[number].identifier) of a lost connection is carried out"
+    case .deny(let index):
+      let request = state.clients[index].requests.first.map(self.describe) ?? ""
+      return "FAULT: the server refuses \(Self.name(index))'s \(request) for good"
+    case .close(let index): return "FAULT: \(Self.name(index))'s client is closed"
+    case .reject(let index):
+      let request = state.clients[index].requests.first.map(self.describe) ?? ""
+      return "the server answers \(Self.name(index))'s \(request): the session is over"
+    case .askAgain(let index): return "\(Self.name(index)) asks for the lock once more"
     case .loseReply(let index):
-      let message = state.clients[index].replies.first.map(self.describe) ?? ""
+      let message = state.clients[index].replies.first.map { self.describe($0.message) } ?? ""
       return "FAULT: \(Self.name(index)) never hears \(message)"
     case .refuse(let index, let onlyList):
       let request = onlyList ? "list, but not its create" : state.clients[index].requests.first.map(self.describe) ?? ""
@@ -63,8 +82,9 @@ extension QueueModel {
     case .list(_, let own, _, _, _): own == nil ? "search for what became of its create" : "list"
     case .inspect(_, let name, _): "look at node \(name)"
     case .watchPredecessor(_, let name, _): "watch on its predecessor \(name)"
-    case .watchOwn(let node): "watch on its own node \(node.name)"
+    case .watchOwn(let node, _): "watch on its own node \(node.name)"
     case .delete(let node): "delete of \(node.name)"
+    case .lookAtStranger(let name, _): "look at node \(name), of which nobody knows"
     case .search: "search for what an abandoned create has left"
     default: "\(request)"
     }
@@ -72,8 +92,6 @@ extension QueueModel {
 
   private func describe(_ message: ModelClient.Message) -> String {
     switch message {
-    case .ownWatched(_, let isThere): isThere ? "that its own node is watched" : "that its own node is gone"
-    case .ownWatchRefused: "that the watch on its own node is refused"
     case .fired(let name, let attempt): "that \(attempt == nil ? "its own node" : "its predecessor") \(name) is gone"
     case .reply(let event): self.describe(event)
     }
@@ -88,8 +106,12 @@ extension QueueModel {
     case .listed(_, .success(let view)):
       view.ownIndex.map { "a list with \($0) ahead" } ?? "a list with these nodes of its attempt: \(view.matches)"
     case .inspected(_, .success(let node)): node == nil ? "that the node is not its own" : "that the node is its own"
-    case .predecessorWatched(_, .success): "that its predecessor is watched"
-    case .predecessorWatched: "that its predecessor is gone already"
+    case .predecessorWatched(_, _, .success): "that its predecessor is watched"
+    case .predecessorWatched(_, _, .failure(.noNode)): "that its predecessor is gone already"
+    case .ownWatched(_, _, .success): "that its own node is watched"
+    case .ownWatched(_, _, .failure(.noNode)): "that its own node is gone already"
+    case .strangerSeen(_, _, .success(let node)):
+      node == nil ? "that the node is not its own" : "that the node is its own"
     case .deleted(let node, _): "that \(node.name) is deleted"
     case .searched(_, _, .success(let view)): "what was left: \(view.matches)"
     default: "an error"

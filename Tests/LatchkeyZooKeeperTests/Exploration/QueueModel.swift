@@ -23,6 +23,17 @@ struct QueueModel: ExplorationModel {
     case refuse
     /// The server refuses to set the watches again after a reconnect.
     case loseWatches
+    /// The library keeps the last request over a lost connection, and sends it on the next one.
+    case keep
+    /// A create that was read from a lost connection is carried out at any later time.
+    case delay
+    /// The server of the next connection lags behind.
+    case lag
+    /// An answer about an earlier predecessor comes late: a thread of the client had asked for it before, and was held up.
+    case answerLate
+    /// The server refuses a request for good.
+    case deny
+    case close
   }
 
   enum Step: Hashable {
@@ -42,6 +53,18 @@ struct QueueModel: ExplorationModel {
     case renew(Int)
     case cancel(Int)
     case cut(Int, carriedOut: Int)
+    case cutKeeping(Int)
+    case cutDelaying(Int)
+    case cutLagging(Int)
+    /// A create of a connection that is lost is carried out.
+    case arrive(Int)
+    case answerLate(Int)
+    case deny(Int)
+    case close(Int)
+    /// The server answers a request of a session that is over.
+    case reject(Int)
+    /// Somebody asks once more, in a process that has left a node of which it does not know.
+    case askAgain(Int)
     case loseReply(Int)
     /// Of create and list, the list alone can be refused.
     case refuse(Int, onlyList: Bool)
@@ -97,11 +120,14 @@ struct QueueModel: ExplorationModel {
       // For one client it is the same as a cut.
       if state.clients.count(where: { $0.isConnected && $0.isBusy }) > 1 { steps.append(.restart) }
     }
+    for number in state.server.lateCreates.indices { steps.append(.arrive(number)) }
     return steps
   }
 
   private func addSteps(of index: Int, _ state: State, _ steps: inout [Step]) {
     let client = state.clients[index]
+    guard !client.isClosed else { return }
+    if client.leavesUnknownNode(in: state.server) { steps.append(.askAgain(index)) }
     if !client.callers.isEmpty { steps.append(.join(index)) }
     if client.hold != nil { steps.append(.release(index)) }
     if !client.isSessionAlive { steps.append(.renew(index)) }
@@ -110,6 +136,8 @@ struct QueueModel: ExplorationModel {
         if !client.requests.isEmpty { steps.append(.serve(index)) }
         if !client.laterWatches.isEmpty { steps.append(.beat(index)) }
         if !client.hasLiveTerm { steps.append(.prove(index)) }
+      } else if !client.requests.isEmpty {
+        steps.append(.reject(index))
       }
       if !client.replies.isEmpty { steps.append(.hear(index)) }
     } else if client.isSessionAlive {
@@ -120,15 +148,25 @@ struct QueueModel: ExplorationModel {
     guard state.faults > 0 else { return }
     if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
     guard client.isBusy else { return }
+    if client.isBehindLaterOne { steps.append(.answerLate(index)) }
+    if self.faults.contains(.close) { steps.append(.close(index)) }
     if client.isConnected, client.isSessionAlive {
       if self.faults.contains(.cut) {
         for carriedOut in 0...client.requests.count { steps.append(.cut(index, carriedOut: carriedOut)) }
       }
+      if self.faults.contains(.keep), let last = client.requests.last, !last.isWatch {
+        steps.append(.cutKeeping(index))
+      }
+      if client.requests.contains(where: \.isCreate) {
+        if self.faults.contains(.delay) { steps.append(.cutDelaying(index)) }
+        if self.faults.contains(.lag) { steps.append(.cutLagging(index)) }
+      }
+      if self.faults.contains(.deny), client.requests.first?.denial != nil { steps.append(.deny(index)) }
       if self.faults.contains(.refuse), let request = client.requests.first {
         steps.append(.refuse(index, onlyList: false))
         if case .enter = request { steps.append(.refuse(index, onlyList: true)) }
       }
-      if self.faults.contains(.loseReply), case .reply(let reply)? = client.replies.first, reply.canBeLost {
+      if self.faults.contains(.loseReply), case .reply(let reply)? = client.replies.first?.message, reply.canBeLost {
         steps.append(.loseReply(index))
       }
       if self.faults.contains(.deleteByHand), state.server.nodes.contains(where: { $0.session == client.session }) {
@@ -144,7 +182,9 @@ struct QueueModel: ExplorationModel {
 
   func isFault(_ step: Step, in state: State) -> Bool {
     switch step {
-    case .cancel, .cut, .loseReply, .refuse, .reconnectUnwatched, .pause, .deleteByHand, .restart: true
+    case .cancel, .cut, .cutKeeping, .cutDelaying, .cutLagging, .answerLate, .loseReply, .refuse, .deny,
+      .reconnectUnwatched, .pause, .deleteByHand, .restart, .close:
+      true
     case .expire(let index): state.clients[index].hasLiveTerm
     default: false
     }
@@ -155,20 +195,21 @@ struct QueueModel: ExplorationModel {
     switch step {
     case .join(let index):
       let patient = state.clients[index].callers.removeFirst()
-      // A try asks before it stands in line: if somebody of this process is on the way already, it is busy.
-      guard patient || state.clients[index].machine.isFreeLocally else { return }
-      state.clients[index].waiting.append(patient)
-      try self.feed(.joined(patient: patient), index, &state)
+      // A try asks before it stands in line: if somebody of this process has a place already, it is busy.
+      guard patient || !state.clients[index].machine.isAnswered else { return }
+      try self.join(index, patient: patient, &state)
+    case .askAgain(let index): try self.join(index, patient: true, &state)
     case .cancel(let index):
       let patient = state.clients[index].waiting.removeLast()
       try self.feed(.left(patient: patient), index, &state)
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
+      state.clients[index].releasing.append(hold.node)
       try self.feed(.released(grant: hold.grant), index, &state)
     case .serve(let index):
       let request = state.clients[index].requests.removeFirst()
-      if let reply = self.carryOut(request, index, &state) { state.clients[index].replies.append(reply) }
+      if let reply = self.carryOut(request, index, &state) { self.post(reply, to: index, &state) }
     case .hear(let index): try self.hear(index, &state)
     case .reconnect(let index): try self.reconnect(index, areWatchesSet: true, &state)
     case .reconnectUnwatched(let index): try self.reconnect(index, areWatchesSet: false, &state)
@@ -176,9 +217,9 @@ struct QueueModel: ExplorationModel {
       let pause = state.clients[index].pauses.removeFirst()
       try self.feed(.pauseOver(pause), index, &state)
     case .beat(let index):
-      let node = state.clients[index].laterWatches.removeFirst()
-      state.clients[index].watches.append(ModelClient.Watch(name: node.name))
-      state.clients[index].requests.append(.watchOwn(node))
+      let later = state.clients[index].laterWatches.removeFirst()
+      state.clients[index].watches.append(ModelClient.Watch(name: later.node.name))
+      state.clients[index].requests.append(.watchOwn(later.node, watch: later.number))
     case .prove(let index): try self.prove(index, &state)
     case .expire(let index):
       let fired = state.server.expire(state.clients[index].session)
@@ -186,12 +227,37 @@ struct QueueModel: ExplorationModel {
       state.clients[index].isSessionAlive = false
     case .renew(let index): try self.renew(index, &state)
     case .cut(let index, let carriedOut): try self.cut(index, carriedOut: carriedOut, &state)
+    case .cutKeeping(let index):
+      let request = state.clients[index].requests.removeLast()
+      try self.cut(index, carriedOut: 0, &state)
+      state.clients[index].kept = [request]
+    case .cutDelaying(let index):
+      for case .enter(_, let identifier, let session) in state.clients[index].requests {
+        state.server.lateCreates.append(ModelServer.LateCreate(identifier: identifier, session: session))
+      }
+      try self.cut(index, carriedOut: 0, &state)
+    case .cutLagging(let index):
+      let before = state.server.nodes
+      try self.cut(index, carriedOut: state.clients[index].requests.count, &state)
+      state.clients[index].laggingNodes = before
+    case .answerLate(let index):
+      guard let (attempt, name) = state.clients[index].predecessors.first else { return }
+      try self.feed(.predecessorWatched(attempt: attempt, name: name, .failure(.noNode)), index, &state)
+    case .arrive(let number): state.server.arrive(number)
+    case .reject(let index):
+      let request = state.clients[index].requests.removeFirst()
+      if let reply = request.reply(.sessionOver) { self.post(.reply(reply), to: index, &state) }
+    case .deny(let index):
+      guard let denial = state.clients[index].requests.removeFirst().denial else { return }
+      state.clients[index].isDenied = true
+      self.post(.reply(denial), to: index, &state)
+    case .close(let index): try self.close(index, &state)
     case .loseReply(let index):
-      guard case .reply(let reply) = state.clients[index].replies.removeFirst() else { return }
+      guard case .reply(let reply) = state.clients[index].replies.removeFirst().message else { return }
       try self.feed(reply.inDoubt, index, &state)
     case .refuse(let index, let onlyList):
       let request = state.clients[index].requests.removeFirst()
-      state.clients[index].replies.append(self.refuse(request, onlyList: onlyList, index, &state))
+      self.post(self.refuse(request, onlyList: onlyList, index, &state), to: index, &state)
     case .pause(let index): self.lapse(index, &state)
     case .deleteByHand(let index):
       let session = state.clients[index].session
@@ -204,32 +270,4 @@ struct QueueModel: ExplorationModel {
       }
     }
   }
-
-  // MARK: What must be
-
-  func check(_ state: State) throws(BrokenPromise) {
-    var holder: Int?
-    for (index, client) in state.clients.enumerated() {
-      guard let hold = client.hold, hold.isHeld else { continue }
-      if state.deletedByHand.contains(hold.node.name) {
-        let isQuiet =
-          client.isConnected && client.requests.isEmpty && client.replies.isEmpty && client.laterWatches.isEmpty
-        guard !isQuiet else {
-          throw BrokenPromise("\(Self.name(index)) is never told that its node was deleted by hand")
-        }
-        continue
-      }
-      if let holder { throw BrokenPromise("\(Self.name(holder)) and \(Self.name(index)) hold the lock at once") }
-      holder = index
-    }
-  }
-
-  func isAtRest(_ state: State) -> Bool {
-    state.server.nodes.isEmpty
-      && state.clients.allSatisfy { client in
-        !client.isBusy && client.isConnected && client.isSessionAlive && client.requests.isEmpty
-      }
-  }
-
-  static func name(_ client: Int) -> String { ["Ann", "Bob", "Cay", "Dan"][client] }
 }

@@ -123,6 +123,56 @@ struct OutageTests {
     await #expect { try await lock.withLock { _ in } } throws: { LockError.Code.closed ~= $0 }
   }
 
+  @Test("a lock that was lost and is not let go is free again a session timeout later, though the session lives on")
+  func lostAndKept() async throws {
+    let servers = try await TestServers.startOne()
+    try await TestClient.with(servers) { client in
+      let name = try uniqueName()
+      let lease = try await client.lock(name).acquire()
+      let session = try client.sessionID
+      await servers.members[0].kill()
+      _ = await lease.held.lost
+      try await servers.members[0].restart()
+      try await TestClient.with(servers) { other in
+        try await other.lock(name).acquire(within: .seconds(40)).release()
+      }
+      #expect(try client.sessionID == session)
+      #expect(!lease.held.isHeld)
+      await expectLost(lease)
+      try await client.lock(name).acquire(within: .seconds(20)).release()
+    }
+    await servers.members[0].stop()
+  }
+
+  @Test("nothing is granted before the session is proven to live again, and that is not said to be somebody's lock")
+  func grantsAreProven() async throws {
+    let servers = try await TestServers.startOne()
+    // The proof takes a sixth of this after the reconnect.
+    try await TestClient.with(servers, sessionTimeout: .seconds(4)) { client in
+      let name = try uniqueName()
+      let holder = try await client.lock(uniqueName()).acquire()
+      let session = try client.sessionID
+      await servers.members[0].kill()
+      _ = await holder.held.lost
+      try await servers.members[0].restart()
+      try await waitUntil(within: .seconds(20)) { client.client.currentSession != nil }
+      let start = ContinuousClock.now
+      do throws(LockError) {
+        try await client.lock(name).acquire(within: .milliseconds(100)).release()
+        // Under load the proof may have come by now.
+      } catch {
+        #expect(error.code == .unreachable, "\(error)")
+      }
+      let lease = try await client.lock(name).acquire(within: .seconds(30))
+      #expect(lease.held.isHeld)
+      #expect(try client.sessionID == session)
+      #expect(ContinuousClock.now - start < .seconds(30))
+      try await lease.release()
+      await holder.releaseQuietly()
+    }
+    await servers.members[0].stop()
+  }
+
   @Test("killing one of three servers loses neither the lease nor the waiters")
   func oneOfThree() async throws {
     let servers = try await TestServers.startThree()

@@ -36,6 +36,8 @@ final class TestClient: LockProvider {
     client.begin()
     try await client.waitUntilReady()
     var locksConfiguration = ZooKeeperLocks.Configuration()
+    // Tests are not about slow machines.
+    locksConfiguration.answerTimeout = .seconds(15)
     changeLocks(&locksConfiguration)
     let locks = ZooKeeperLocks(client: client, configuration: locksConfiguration)
     return TestClient(client: client, locks: locks, proxies: proxies)

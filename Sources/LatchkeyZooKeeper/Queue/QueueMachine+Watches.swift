@@ -1,0 +1,126 @@
+// Whose end is waited for: the predecessor's, which makes it our turn, and our own node's, after which it never is.
+extension QueueMachine {
+  mutating func watchOwn(_ node: QueueNode) -> QueueAction {
+    self.watchNumbered(node) { .watchOwn(node, watch: $0) }
+  }
+
+  mutating func watchOwnLater(_ node: QueueNode) -> QueueAction {
+    self.watchNumbered(node) { .watchOwnLater(node, watch: $0) }
+  }
+
+  private mutating func watchNumbered(_ node: QueueNode, _ action: (UInt64) -> QueueAction) -> QueueAction {
+    defer { self.nextWatch += 1 }
+    var watch = OwnWatch(number: self.nextWatch, node: node)
+    if let before = self.ownWatch, before.isAnswered {
+      let isSame = before.node == node
+      watch.isAnswered = isSame ? !self.rules.ownWatchEndsWithConnection : !self.rules.ownWatchCountsForItsNode
+    }
+    self.ownWatch = watch
+    return action(self.nextWatch)
+  }
+
+  /// Forgets all watches, and what the server said of them.
+  mutating func forgetWatches() -> QueueAction {
+    if self.rules.ownWatchEndsWithConnection, self.rules.ownWatchCountsForItsNode { self.ownWatch = nil }
+    return .forgetWatches
+  }
+
+  /// Sets the watches once more after a reconnect.
+  mutating func watchAgain(_ session: UInt64) -> [QueueAction] {
+    guard self.rules.watchesAgain else { return [] }
+    switch self.phase {
+    case .held(_, let node) where node.session == session:
+      return [self.forgetWatches(), self.watchOwnLater(node)]
+    case .watching(let attempt, let node, let place) where attempt.session == session:
+      guard let predecessor = place.predecessor else { return [] }
+      return [
+        self.forgetWatches(), .watchPredecessor(attempt: attempt.number, name: predecessor, session: session),
+        self.watchOwn(node),
+      ]
+    case .ripe(let attempt, _) where attempt.session == session:
+      // Asked once more: the servers may have given the session another timeout.
+      return [self.forgetWatches(), .awaitLiveTerm(session: session)]
+    case .throttled(let attempt, _) where attempt.session == session:
+      return [self.forgetWatches()]
+    default:
+      return []
+    }
+  }
+
+  mutating func predecessorWatched(
+    _ number: UInt64,
+    _ name: String,
+    _ result: Result<Void, QueueFailure>,
+    termIsLive: Bool
+  ) -> [QueueAction] {
+    guard self.watchesPredecessor(number, name) || !self.rules.matchesPredecessors,
+      case .watching(let attempt, let node, _) = self.phase, attempt.number == number
+    else { return [] }
+    switch result {
+    case .success: return []
+    case .failure(.noNode): return self.predecessorGone(number, name, termIsLive: termIsLive)
+    case .failure(.inDoubt): return self.doubt(attempt)
+    case .failure(.throttled): return self.pause(attempt, .list(node))
+    case .failure(.sessionOver): return self.sessionOver()
+    case .failure(.permanent(let error)): return self.giveUp(node, error)
+    }
+  }
+
+  mutating func predecessorGone(_ number: UInt64, _ name: String, termIsLive: Bool) -> [QueueAction] {
+    guard self.watchesPredecessor(number, name) || !self.rules.matchesPredecessors,
+      case .watching(let attempt, let node, let place) = self.phase, attempt.number == number
+    else { return [] }
+    // Nobody can have come between: whoever enters after our list stands behind us. But somebody may have deleted our own node:
+    // we would have heard of that first only if it was watched.
+    let isOnlyOne = place.ahead == 1 || !self.rules.listsAgainBehindSeveral
+    if isOnlyOne, self.isOwnWatched(node) { return self.ripen(attempt, node, termIsLive: termIsLive) }
+    return self.list(attempt, node)
+  }
+
+  /// Whether the server has said, on this connection, that this very node is watched.
+  private func isOwnWatched(_ node: QueueNode) -> Bool {
+    guard self.rules.shortcutNeedsOwnWatch else { return true }
+    guard let watch = self.ownWatch else { return false }
+    return watch.node == node && watch.isAnswered
+  }
+
+  mutating func ownWatched(
+    _ node: QueueNode,
+    _ watch: UInt64,
+    _ result: Result<Void, QueueFailure>
+  ) -> [QueueAction] {
+    if case .failure(.noNode) = result { return self.ownGone(node) }
+    guard self.ownWatch?.number == watch, self.owns(node) else { return [] }
+    switch result {
+    case .success:
+      self.ownWatch?.isAnswered = true
+      return []
+    case .failure(.inDoubt), .failure(.throttled): return [self.watchOwnLater(node)]
+    // A session that is over is told of by itself; what is not allowed now will not be later.
+    case .failure(.noNode), .failure(.sessionOver), .failure(.permanent): return []
+    }
+  }
+
+  mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
+    guard self.rules.heedsOwnDeletion else { return [] }
+    switch self.phase {
+    case .held(let grant, node):
+      self.phase = .idle
+      return [self.forgetWatches(), .lose(grant: grant)] + self.startIfWanted()
+    case .watching(_, node, _), .ripe(_, node), .listing(_, node), .ordering(_, node), .throttled(_, .list(node)):
+      return self.restart()
+    default:
+      return []
+    }
+  }
+
+  mutating func termLive(_ session: UInt64, termIsLive: Bool) -> [QueueAction] {
+    guard case .ripe(let attempt, let node) = self.phase, node.session == session else { return [] }
+    return self.ripen(attempt, node, termIsLive: termIsLive)
+  }
+
+  mutating func unprovable(_ session: UInt64, _ error: UInt64) -> [QueueAction] {
+    guard case .ripe(_, let node) = self.phase, node.session == session else { return [] }
+    return self.giveUp(node, error)
+  }
+}
