@@ -79,7 +79,7 @@ func endProcess(with code: Int32) -> Never {
 
 /// Ends the process as the signal itself would, after everything was cleaned up.
 ///
-/// A shell that is told an exit status of 128 and more cannot know that Ctrl-C was pressed, and goes on with its loop or script.
+/// From an exit status of 128 and more a shell cannot know that Ctrl-C was pressed: it would go on with its loop or script.
 func endProcess(by number: Int32) -> Never {
   // A core of this process would say nothing about what failed. A limit of one byte also keeps it from a program that collects
   // cores, which zero does not.

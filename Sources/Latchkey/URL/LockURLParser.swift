@@ -29,7 +29,8 @@ struct LockURLParser {
   private func parseScheme() throws(LockError) -> LockURL.Scheme {
     guard let colon = self.text.firstIndex(of: ":"), self.text[..<colon].allSatisfy(Self.isLetter)
     else {
-      throw self.error("the URL has no scheme")
+      let hasLostItsStart = self.text.isEmpty || self.text.first == "/"
+      throw self.error("the URL has no scheme" + (hasLostItsStart ? ": perhaps a variable in it is empty" : ""))
     }
     let word = String(self.text[..<colon])
     guard let scheme = LockURL.Scheme(rawValue: word.lowercased()) else {

@@ -5,7 +5,7 @@ protocol Backend: Sendable {
   /// The URL schemes it serves.
   var schemes: [LockURL.Scheme] { get }
 
-  /// Connects, lends locks and what looks at them to a body, and disconnects when the body has ended, whichever way.
+  /// Connects, passes locks and their inspector to a body, and disconnects when the body has ended, whichever way.
   ///
   /// - Parameters:
   ///   - url: Where to connect to, with all options applied.
@@ -32,7 +32,7 @@ extension Backend {
 /// A backend that is connected.
 struct BackendSession: Sendable {
   let locks: any LockProvider
-  /// Looks at the same servers; nil where there are none.
+  /// Inspects locks on the same servers; nil for locks without servers.
   var inspector: (any LockInspector)?
 }
 

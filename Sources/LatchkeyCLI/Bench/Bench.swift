@@ -141,7 +141,7 @@ actor Bench {
   }
 
   private func take(_ run: BenchRun, of step: BenchStep) {
-    // A warm-up that fails is told; one that succeeds is forgotten.
+    // A warm-up that fails is reported; one that succeeds is forgotten.
     if !step.isWarmUp || run.tally.errors > 0 {
       self.runs[step.workload, default: [:]][step.target, default: []].append(run)
     }

@@ -129,7 +129,7 @@ struct EtcdJudgement {
     )
   }
 
-  /// What to do if something could not be read: learners tell nobody.
+  /// What to do if something could not be read: learners refuse to answer.
   private var remedyForSilence: String {
     let hasVoter = self.state.members.contains { $0.failure == nil && !$0.isLearner }
     return hasVoter ? "log in as a user who may" : "name members that vote"
@@ -202,7 +202,7 @@ struct EtcdJudgement {
         .note,
         "access",
         on: nil,
-        "no user is asked for: whoever reaches a member can delete a lock",
+        "no user is asked for: any client that reaches a member can delete a lock",
         remedy: "etcdctl auth enable, and a role for the locks' prefix"
       )
     case nil: Finding(.note, "access", on: nil, "whether users are asked for could not be found out")

@@ -158,7 +158,7 @@ struct RedisJudgement {
     return self.finding(
       .note,
       "access",
-      "no password is asked for: whoever reaches the server can delete a lock",
+      "no password is asked for: any client that reaches the server can delete a lock",
       remedy: "set requirepass or ACL users, and keep the port from strangers"
     )
   }

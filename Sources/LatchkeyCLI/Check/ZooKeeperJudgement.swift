@@ -170,7 +170,7 @@ struct ZooKeeperJudgement {
         .note,
         "mode",
         on: facts.server,
-        "it tells neither its mode nor its version",
+        "it reveals neither its mode nor its version",
         remedy: "add srvr to 4lw.commands.whitelist"
       )
     }

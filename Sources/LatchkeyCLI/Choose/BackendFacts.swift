@@ -8,7 +8,7 @@ struct BackendFacts: Codable, Hashable, Sendable {
     case token
     /// It can be granted twice at once; where tokens are checked, only the newer grant gets through.
     case twice
-    /// Two can act under it at once, and nothing tells them apart.
+    /// Two can act under it at once, and nothing detects it.
     case exposed
     /// It cannot happen.
     case none

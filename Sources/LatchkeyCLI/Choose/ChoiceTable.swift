@@ -58,7 +58,7 @@ struct ChoiceTable: Sendable {
       "safe     two cannot hold the lock at once, under the conditions that the documentation names",
       "token    granted to one at a time; what comes too late is refused where fencing tokens are checked",
       "twice    can be granted twice at once; where tokens are checked, only the newer grant gets through",
-      "exposed  two can act under it at once, and nothing tells them apart",
+      "exposed  two can act under it at once, and nothing detects it",
     ]
     let missing = self.choices.map(\.facts).filter { self.latencies[$0.backend] == nil }.map(\.backend)
     if !missing.isEmpty {

@@ -56,8 +56,8 @@ struct Board: Sendable {
     self.words.add(granted ? 1 << 32 | 1 : 1, at: self.word(of: worker))
   }
 
-  /// The first worker that has finished writes down how far everybody had come: that is what tells fair from unfair when in the
-  /// end all have done the same.
+  /// The first worker that has finished notes the progress of all: fairness can be judged by that alone, since in the end all have
+  /// done the same.
   func finish() {
     guard self.words.claim(Word.someoneFinished) else { return }
     for worker in 0..<self.workers { self.words[self.snapshot(of: worker)] = self.words[self.word(of: worker)] }

@@ -1,6 +1,6 @@
 internal import Latchkey
 
-/// What every process of a contention is told to do.
+/// The task of one process of a contention.
 struct ContendPlan: Codable, Sendable {
   /// How a worker gets at the counter.
   enum Mode: String, Codable, Sendable {
@@ -23,7 +23,7 @@ struct ContendPlan: Codable, Sendable {
   var processes: Int
   var hold: Duration
   var wait: Duration?
-  /// Whether what became of each worker is to be told, for workers that try once.
+  /// Whether to report what became of each worker, for workers that try once.
   var tellsOutcomes = false
   /// The file of the ``Board``.
   var board: String

@@ -39,7 +39,7 @@ struct ContendProcesses: Sendable {
     return try await withTaskCancellationHandler {
       try await withThrowingTaskGroup(of: Tally.self) { group in
         for (place, child) in started.enumerated() {
-          // Not a child task, so not cancelled: an interrupted process is told to stop, and then heard out.
+          // Not a child task, so not cancelled: an interrupted process is asked to stop, and its result awaited.
           let conversation = Task { try await self.run(child, place: place, gate: gate) }
           group.addTask { try await conversation.value }
         }
@@ -67,7 +67,7 @@ struct ContendProcesses: Sendable {
       close(input.reading)
       close(output.writing)
     }
-    // A group of its own: a Ctrl-C on the terminal reaches this process alone, which then tells the others.
+    // A group of its own: a Ctrl-C on the terminal reaches this process alone, which then stops the others.
     let process = try ChildProcess.spawn(
       [Executable.path, ContendChildCommand.name],
       settings: ["LATCHKEY_PASSWORD": nil],
@@ -102,7 +102,7 @@ struct ContendProcesses: Sendable {
     case .ready: return Tally()
     case nil:
       var tally = Tally()
-      tally.note(error: "process \(child.process.pid) died (\(end)) before it had told its result", code: 1)
+      tally.note(error: "process \(child.process.pid) died (\(end)) before it had reported its result", code: 1)
       return tally
     }
   }

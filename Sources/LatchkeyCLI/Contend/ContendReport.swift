@@ -12,7 +12,7 @@ struct ContendReport: Encodable, Sendable {
     case interrupted, outcomes
   }
 
-  /// Fewer waits than this are told by the percentiles alone.
+  /// With fewer waits than this, the percentiles say enough.
   private static let fewestForChart: UInt64 = 20
 
   func encode(to encoder: any Encoder) throws {

@@ -17,7 +17,7 @@ struct WatchView: Sendable {
     self.style = style
   }
 
-  /// Shows what the servers have answered; nil, or a note, if the caller is to print it.
+  /// Shows a table. Where there is no terminal, the caller prints it: then the result is nil, or a note to print before it.
   mutating func table(_ lines: [String]) -> Output? {
     defer { self.outage = nil }
     guard self.style != nil else { return self.outage == nil ? nil : .note("the servers answer again") }
@@ -30,7 +30,7 @@ struct WatchView: Sendable {
     let start = self.outage?.start ?? now
     defer { self.outage = (start, sentence) }
     guard let style else {
-      // Once, until it is another one.
+      // Once for each reason.
       return self.outage?.sentence == sentence ? nil : .note(sentence)
     }
     let time = LockTable.time(start.duration(to: now))

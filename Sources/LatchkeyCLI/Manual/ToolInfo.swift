@@ -1,4 +1,4 @@
-/// What the argument parser tells about a command, as far as the manual needs it.
+/// What the argument parser knows about a command, as far as the manual needs it.
 struct ToolInfo: Decodable, Sendable {
   struct Command: Decodable, Sendable {
     var commandName: String

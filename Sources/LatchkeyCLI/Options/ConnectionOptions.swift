@@ -45,7 +45,7 @@ struct ConnectionOptions: ParsableArguments {
   )
   var passwordFile: String?
 
-  @Option(help: ArgumentHelp("A word that tells others who holds the lock.", valueName: "word"))
+  @Option(help: ArgumentHelp("A word that shows others who holds the lock.", valueName: "word"))
   var label: String?
 
   @OptionGroup

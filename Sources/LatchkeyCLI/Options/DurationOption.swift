@@ -5,7 +5,8 @@ internal import Latchkey
 @Sendable
 func durationOption(_ text: String) throws -> Duration {
   guard let duration = DurationText.parse(text) else {
-    throw ValidationError("\"\(text)\" is no duration; \(DurationText.hint)")
+    let problem = Double(text) == nil ? "is not a duration" : "has no unit"
+    throw ValidationError("\"\(text)\" \(problem); \(DurationText.hint)")
   }
   return duration
 }

@@ -34,7 +34,7 @@ enum PasswordFile {
       }
     }
     let password = text.prefix { !$0.isNewline }
-    // What it means that a password comes second, or goes on, is anybody's guess: better none than a wrong one.
+    // A second line may be a part of the password or not: refuse it rather than guess.
     guard text[password.endIndex...].dropFirst().isEmpty else {
       throw CommandFailure(.usage, "the password file \(file) has more than one line; leave only the password in it")
     }

@@ -12,7 +12,7 @@ enum ReadableFile {
 
   /// A file that can be read by its name: the given one, or a copy of what can be read only once, such as a pipe.
   ///
-  /// A copy has no name among the files and is this user's alone: it ends with this process.
+  /// The copy is an unlinked file that only this user can read; it is gone when this process ends.
   ///
   /// - Throws: ``SystemError`` if there is nothing to read.
   static func path(_ file: String) throws(SystemError) -> String {

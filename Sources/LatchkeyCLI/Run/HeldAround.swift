@@ -6,7 +6,7 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// The locks that a command runs under, as it is told in its environment: a line for each, with the process that holds it.
+/// The locks that a command runs under, as its environment lists them: a line for each, with the process that holds it.
 struct HeldAround: Sendable {
   static let variable = "LATCHKEY_HELD"
 
@@ -17,16 +17,16 @@ struct HeldAround: Sendable {
     self.lines = (text ?? "").split(separator: "\n")
   }
 
-  /// What is passed on to a command under one more lock.
+  /// The list for a command that runs under one more lock.
   func adding(_ url: LockURL, holder: Int32 = getpid()) -> String {
     (self.lines + ["\(holder) \(Self.identity(url))"]).joined(separator: "\n")
   }
 
-  /// The process that holds this very lock and has started, at some remove, the one that asks for it now.
+  /// The process that holds this lock and is an ancestor of this process; nil if there is none.
   ///
   /// - Parameters:
-  ///   - url: The lock that is asked for.
-  ///   - isAncestor: Whether a process is one of those above this one. What runs on after its lock has none such.
+  ///   - url: The lock that this process asks for.
+  ///   - isAncestor: Whether a process is an ancestor of this one: a holder that has ended is none, and cannot wait for us.
   func holder(of url: LockURL, isAncestor: (Int32) -> Bool = ProcessTable.hasAncestor) -> Int32? {
     let identity = Self.identity(url)
     for line in self.lines {
@@ -36,7 +36,7 @@ struct HeldAround: Sendable {
     return nil
   }
 
-  /// The lock without what may differ between two URLs of it: credentials, options, the order of the servers.
+  /// What identifies a lock, without what may differ between two of its URLs: credentials, options, the order of the servers.
   private static func identity(_ url: LockURL) -> String {
     let hosts = url.hosts.map(\.description).sorted().joined(separator: ",")
     let root = url.chroot ?? url.database.map { "\($0)" } ?? ""

@@ -8,8 +8,8 @@ internal import Darwin
 
 internal import Dispatch
 
-/// The duty of a first process, as in a container: processes that lose their parent become its children, and stay in the table
-/// of processes until it has asked for their status.
+/// Reaps orphans if this is the first process, as in a container: processes that lose their parent become its children, and stay
+/// zombies until it has waited for them.
 final class Orphans: Sendable {
   /// Nil unless this is the first process.
   static let shared = getpid() == 1 ? Orphans() : nil
@@ -17,7 +17,7 @@ final class Orphans: Sendable {
   private let queue = DispatchQueue(label: "latchkey.orphans")
   private let isAsked = Locked(false)
 
-  /// Reaps those that have ended, soon: many may end at once.
+  /// Reaps those that have ended, a moment later: many may end at once.
   func reapSoon() {
     let isFirst = self.isAsked.withLock { isAsked in
       defer { isAsked = true }
@@ -31,7 +31,7 @@ final class Orphans: Sendable {
   }
 
   private func reap() {
-    // What was started here is left to those who wait for it. Under the lock: nothing is started meanwhile.
+    // Processes that were started here are waited for elsewhere. Under the lock no other one is started.
     ChildProcess.spawnLock.withLock { ours in
       for process in ProcessTable.all
       where process.isZombie && process.parent == getpid() && !ours.contains(process.pid) {

@@ -4,14 +4,14 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// Looks a program up as `posix_spawnp` will, so that one that is not there is no surprise after a long wait.
+/// Looks a program up as `posix_spawnp` will, so that a missing one is reported before the wait.
 enum Program {
   /// Why a program cannot be run.
   ///
   /// - Parameters:
   ///   - name: The first word of the command, ended by a zero byte.
   ///   - path: The folders to look in, with colons between them, if the name has no slash; nil for those of the system.
-  /// - Returns: `ENOENT` or `EACCES`; nil if nothing speaks against it.
+  /// - Returns: `ENOENT` or `EACCES`; nil if it can be run, as far as that can be seen.
   static func problem(_ name: ContiguousArray<CChar>, path: String?) -> Int32? {
     let slash = CChar(bitPattern: UInt8(ascii: "/"))
     if name.contains(slash) { return self.problem(file: Array(name)) }

@@ -1,8 +1,8 @@
 /// How long `latchkey run` may take until the command starts: connecting, waiting for the lock, everything.
 struct RunBudget: Sendable {
-  /// A single try ends as soon as the servers have answered; this is how long they have for it.
+  /// A single try ends as soon as the servers have answered, and after this time at the latest.
   private static let longestTry = Duration.seconds(2)
-  /// No connection is given up before: a budget of a few milliseconds is meant for the lock.
+  /// The least time for connecting: a budget of a few milliseconds is meant for the lock.
   private static let shortestConnect = Duration.seconds(1)
 
   /// Nil: for ever. Zero: a single try.
@@ -18,11 +18,11 @@ struct RunBudget: Sendable {
 
   /// How long connecting may take.
   ///
-  /// - Parameter given: What the user says about connecting alone.
+  /// - Parameter given: The timeout that the user has set for connecting; nil if none.
   func connectTimeout(_ given: Duration?) -> Duration? {
     guard let wait else { return given }
     let most = self.isTry ? Self.longestTry : max(wait, Self.shortestConnect)
-    // Without a word from the user the backend knows best, up to the budget.
+    // Without one the backend's own timeout holds, up to the budget.
     return given.map { min($0, most) } ?? (most < .seconds(10) ? most : nil)
   }
 

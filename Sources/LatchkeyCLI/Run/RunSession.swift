@@ -16,7 +16,7 @@ struct RunSession: Sendable {
   let quiet: Bool
   /// Where the folder of the deadline file is made; nil for no such file.
   let folder: String?
-  /// What the command is told of the locks that it runs under.
+  /// The locks that the command runs under, for its environment.
   let held: String
   let signals: RunSignals
 
@@ -64,16 +64,16 @@ struct RunSession: Sendable {
     return "the lock \"\(self.name)\" could not be given back (\(pending.reason)); others wait for it \(end)"
   }
 
-  /// Tells people at a terminal why nothing happens, when nothing has for a while.
+  /// Says on a terminal that the lock is waited for, when that takes a while.
   private func noteWait() async {
     guard !self.quiet, Console.errorIsTerminal, (try? await Task.sleep(for: .seconds(2))) != nil else { return }
     Console.note("waiting for the lock \"\(self.name)\"; Ctrl-C gives up")
   }
 
-  /// Names what the command has left behind.
+  /// Names the processes that the command has left behind.
   private func noteLeftBehind(of group: Int32) async {
     guard !ProcessTable.living(inGroup: group).isEmpty else { return }
-    // The last of a pipe may need a moment to end.
+    // The last program of a pipe may need a moment to end.
     try? await Task.sleep(for: .milliseconds(100))
     let processes = ProcessTable.living(inGroup: group)
     guard !processes.isEmpty else { return }
@@ -127,14 +127,14 @@ struct RunSession: Sendable {
     }
   }
 
-  /// What it means that a command cannot be run.
+  /// The failure of a command that cannot be run.
   static func cannotRun(_ error: SystemError) -> CommandFailure {
-    // What this process has run out of says nothing about the command.
+    // This process has run out of something: that is no fault of the command.
     if [EMFILE, ENFILE, ENOMEM, EAGAIN].contains(error.code) {
       return CommandFailure(code: RunStatus.ours, error.description)
     }
     var advice = "check its name and PATH, or its permissions"
-    // The words of a command, quoted as one.
+    // Probably the whole command was quoted as one word.
     if error.code == ENOENT, let name = error.action.split(separator: "\"").dropFirst().first, name.contains(" ") {
       advice = "leave out the quotes around the whole, or write sh -c '\(name)'"
     }

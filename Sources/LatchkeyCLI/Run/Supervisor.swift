@@ -29,7 +29,7 @@ struct Supervisor: Sendable {
   /// A folder of this run, removed even if this process is killed outright.
   var folder: String?
   let signals: RunSignals
-  /// Called when the lock is lost, before the command is told.
+  /// Called when the lock is lost, before the command gets its signal.
   var onLoss: @Sendable () -> Void = {}
 
   /// Runs the command to its end.
@@ -73,7 +73,7 @@ struct Supervisor: Sendable {
             await self.endGroup(of: child, by: end)
             return .lost(error)
           }
-          // It may have gone on, and ended, while this process stood still: then nobody has said yet that the lock was gone.
+          // It may have gone on, and ended, while this process stood still: then the loss has not been reported yet.
           guard !held.isHeld, let error = await held.lost else { return .ended(change, group: child.pid) }
           self.onLoss()
           Console.note("\(error.loss); the command has ended, perhaps not in time")

@@ -4,7 +4,7 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// Ends the command if this process is killed outright, so that it does not go on without its lock.
+/// Ends the command if this process is killed outright, so that the command does not go on without its lock.
 ///
 /// A small `sh` in a session of its own holds the reading end of a pipe. The end of that file means that this process is dead: it
 /// then sends TERM to the command's group, and KILL after the grace. A parent-death signal would do for one process, but not
@@ -13,9 +13,8 @@ struct Watchdog: Sendable {
   private let process: ChildProcess
   private let pipe: Int32
 
-  /// What it is to know comes as lines of its input: the grace, the folder, the group, and a last one when all is well. Its
-  /// arguments name nothing of ours, since `pkill -f latchkey` is to leave it alone, and its programs come from the system's
-  /// folders, whatever `PATH` says.
+  /// It reads lines: the grace, the folder, the group, and a last one when all is well. Its arguments do not name latchkey, so
+  /// that `pkill -f latchkey` spares it, and its programs come from the system's folders, whatever `PATH` says.
   private static let script = """
     trap '' TERM HUP INT QUIT
     IFS= read -r grace && IFS= read -r folder || exit 0
@@ -26,8 +25,8 @@ struct Watchdog: Sendable {
     [ -z "$folder" ] || command -p rm -rf -- "$folder"
     """
 
-  /// What service managers and terminals send to all processes of a job. The end of the pipe ends it all the same. It starts with
-  /// these blocked, so that none comes before its trap; a shell may unblock them later.
+  /// Signals that service managers and terminals send to all processes of a job; the watchdog ends at the end of its pipe. It
+  /// starts with these blocked, so that none arrives before its trap is set; a shell may unblock them later.
   private static let unheeded = [SIGTERM, SIGHUP, SIGINT, SIGQUIT]
 
   /// - Parameters:
@@ -59,7 +58,7 @@ struct Watchdog: Sendable {
     Descriptors.write("\(child.pid)\n", to: self.pipe)
   }
 
-  /// Sends it home: the command has ended, or was not started.
+  /// Ends it: the command has ended, or was not started.
   func dismiss() async {
     Descriptors.write("done\ndone\n", to: self.pipe)
     close(self.pipe)

@@ -120,7 +120,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
     if interruption.signal != nil { Console.note("interrupted; measured so far:") }
     if outcome.targets.isEmpty, !self.json, let failure = outcome.failure, interruption.signal == nil {
-      // Why each is left out was said, and a table of none tells nothing.
+      // Why each is left out was reported; an empty table adds nothing.
       throw CommandFailure(code: failure.code, nil)
     }
     try Console.output(self.json ? try JSON.encode(outcome.reports) : self.text(outcome))

@@ -14,12 +14,12 @@ struct BreakCommand: AsyncParsableCommand {
     abstract: "Free a lock that is stuck, after showing who holds it.",
     discussion: """
       Shows who holds the lock, asks, and then removes exactly the holder that was shown: if the lock has changed hands \
-      meanwhile, nothing is touched. Whoever waits next has the lock then.
+      meanwhile, nothing is touched. The next waiter then gets the lock.
 
-      The holder that is removed is not stopped. A program on Latchkey is told that its lock is lost: at once where it watches \
-      its own node or key (ZooKeeper, etcd), with its next extension at Redis, within a third of the TTL. "latchkey run" then \
-      ends its command. Until it has heard of it, and for ever if it is another library's, it may go on as if it held the lock: \
-      only a resource that checks fencing tokens refuses what it writes. So look first whether it is really dead.
+      The holder that is removed is not stopped. A program that uses Latchkey notices the loss: at once at ZooKeeper and etcd, \
+      where it watches its own node or key; at its next extension at Redis, within a third of the TTL, or at its release. \
+      "latchkey run" then ends its command. Until then, and for ever with another library, it may go on as if it held the lock: \
+      only a resource that checks fencing tokens refuses what it writes. So make sure first that it is really dead.
 
       A key that no lock would leave there (without a lease at etcd; without a time to live and with a value of no known form \
       at Redis) may be data, and is removed with --force alone.
@@ -99,12 +99,12 @@ struct BreakCommand: AsyncParsableCommand {
     case .doubtful:
       throw CommandFailure(
         .failed,
-        "nothing was done: what is shown may be no lock; if it is to be removed, add --force"
+        "nothing was removed: this may not be a lock; to remove it all the same, add --force"
       )
     }
   }
 
-  /// Why a name cannot be that of a lock: at Redis it may be the key that a lock counts its tokens in.
+  /// Why a name cannot be a lock's: at Redis it may be the key in which a lock counts its tokens.
   private static func reserved(_ url: LockURL) -> String? {
     let suffix = ":latchkey"
     let kinds = [LockURL.Scheme.redis.backendKind, LockURL.Scheme.redlock.backendKind]

@@ -6,6 +6,7 @@ struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract: "Look at servers for what makes locks unsafe on them.",
+    usage: "latchkey check [<options>] <url>",
     discussion: """
       Reads what the servers say about themselves, changes nothing, and judges it, the worst first:
         danger   a lock can be granted twice in ordinary operation, or does not work
@@ -16,7 +17,7 @@ struct CheckCommand: AsyncParsableCommand {
       Redis: what happens to keys when memory is full, what a restart forgets, replicas that could take over, cluster and \
       Sentinel, version. Redlock: the same on each, their number, whether two addresses are one server, their clocks. \
       ZooKeeper: the session timeout against the servers' tick, servers alone or in an ensemble, observers, version. etcd: \
-      versions with known defects, members, alarms, users. What a server does not tell is said to be unknown.
+      versions with known defects, members, alarms, users. What a server does not reveal is reported as unknown.
 
       EXAMPLES
         latchkey check redis://r1:6379

@@ -9,7 +9,7 @@ struct ChooseCommand: AsyncParsableCommand {
     discussion: """
       Prints what becomes of a lock when its holder is paused, a server crashes, the network is cut or a clock is stepped; \
       which backends have fencing tokens and are fair; and what has to run for it. With needs, it says which backends fit, \
-      and why the others do not. It asks nothing, and measures only what it is told to.
+      and why the others do not. It asks no server, and measures only with --measure.
 
       EXAMPLES
         The whole table:

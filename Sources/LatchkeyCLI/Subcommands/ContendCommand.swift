@@ -18,7 +18,7 @@ struct ContendCommand: AsyncParsableCommand {
       A terminal shows meanwhile how far it is and who has the lock. Ctrl-C ends it with what was measured so far; a second \
       Ctrl-C leaves at once.
 
-      With --try and --count 1, the fate of each worker is told: who had the lock, and who found it busy.
+      With --try and --count 1, the fate of each worker is reported: who had the lock, and who found it busy.
 
       EXAMPLES
         A counter without a lock loses updates:

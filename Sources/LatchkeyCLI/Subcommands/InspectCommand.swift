@@ -109,7 +109,7 @@ struct InspectCommand: AsyncParsableCommand {
     case nil: break
     }
     try self.print(report)
-    // Blocks of text want something between them.
+    // An empty line between blocks of text.
     if !self.json { try Console.output("") }
   }
 

@@ -91,7 +91,9 @@ struct RunCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard !self.command.isEmpty else {
-      throw ValidationError("the command is missing: put it after --, as in latchkey run URL -- command")
+      throw ValidationError(
+        "there is no command after --: write -- between the URL and the command, as in latchkey run URL -- make report"
+      )
     }
     if self.tryOnly, let wait, wait != .zero { throw ValidationError("--try does not wait: leave out --wait") }
   }
@@ -105,18 +107,18 @@ struct RunCommand: AsyncParsableCommand {
           + "use the URL of a server, such as \(LockURL.Scheme.zookeeper.example)"
       )
     }
-    // What can be known now is not found out after a wait of hours.
+    // Checked now, not after hours of waiting.
     let folder = try self.look(before: url)
     let backend = try Backends.backend(for: url)
-    // What it means for the command is said by the session.
+    // The session reports a loss in its own words.
     CommandLog.Sink.console.leaveOut(LeaseEnding.lossRecord)
     let signals = RunSignals()
     try signals.watch()
     let around = HeldAround()
     if let holder = around.holder(of: url) {
       Console.note(
-        "this command runs under the lock \"\(url.name)\" itself, which process \(holder) holds: "
-          + "if that waits for its end, it waits for ever"
+        "this command already runs under the lock \"\(url.name)\", which process \(holder) holds: "
+          + "while that process waits for it to end, it waits for itself"
       )
     }
     let session = RunSession(
@@ -144,9 +146,9 @@ struct RunCommand: AsyncParsableCommand {
     if let failure { throw failure }
   }
 
-  /// Looks whether the command can be run at all.
+  /// Checks that the command can be run.
   ///
-  /// - Returns: Where the folder of the deadline file can be made; nil if nowhere, which is said.
+  /// - Returns: Where the folder of the deadline file can be made; nil if nowhere, after a warning.
   private func look(before url: LockURL) throws(CommandFailure) -> String? {
     if let problem = DescriptorLimit.problem(for: url) { throw CommandFailure(code: RunStatus.ours, problem) }
     let command = self.rawCommand[0]

@@ -36,7 +36,7 @@ struct VerifyCommand: AsyncParsableCommand {
           latchkey verify rediss://redis.internal/verify --ca-file ca.pem
         A client that ignores deadlines is found out:
           latchkey verify --serve redis --faults pause --sabotage ignore-deadline
-        So is one that tells a loss only when it is asked:
+        So is one that reports a loss only when it is asked:
           latchkey verify --serve redis --faults cut --sabotage silent-loss
 
       EXIT STATUS
@@ -156,7 +156,7 @@ struct VerifyCommand: AsyncParsableCommand {
       settings.target = [url.description] + self.connection.tickArguments
       settings.timeToLive = Self.timeToLive(at: url, tick: self.connection.tick)
       let lockURL = Self.url(url, settings)
-      // What cannot work, or is not there, is told before anything is harmed.
+      // Report what cannot work, or is not there, before anything is harmed.
       progress.say("looking whether the lock can be used")
       try await Backends.backend(for: lockURL).withLocks(at: lockURL, tick: self.connection.tick) { locks in
         guard let lease = try await locks.lock(lockURL.name).tryAcquire() else { return }
@@ -253,7 +253,7 @@ struct VerifyCommand: AsyncParsableCommand {
     guard !text.isEmpty else { throw ValidationError("no kind of fault is named; write some of \(known)") }
     return try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
       guard let kind = FaultKind(rawValue: String(word)) else {
-        throw ValidationError("\"\(word)\" is no kind of fault; write some of \(known)")
+        throw ValidationError("\"\(word)\" is not a kind of fault; write some of \(known)")
       }
       return kind
     }

@@ -56,7 +56,7 @@ struct ChildProcess: Sendable {
   ///   - output: What becomes its standard output; ours by default.
   ///   - errors: What becomes its standard error; ours by default.
   ///   - group: The process group it runs in.
-  ///   - blocked: Signals that it starts with blocked, as will what it starts.
+  ///   - blocked: Signals that are blocked when it starts; the processes that it starts inherit this.
   static func spawn(
     _ arguments: [ContiguousArray<CChar>],
     settings: [String: String?] = [:],
@@ -138,7 +138,7 @@ struct ChildProcess: Sendable {
   /// Whether the group of this process has members that have not ended, itself included.
   var groupLives: Bool {
     guard kill(-self.pid, 0) == 0 || errno == EPERM else { return false }
-    // The dead count as members until somebody has asked for their status, which may be never.
+    // Zombies count as members until they are reaped, which may be never.
     let table = ProcessTable.all
     return table.isEmpty || table.contains { $0.group == self.pid && !$0.isZombie }
   }
@@ -192,7 +192,7 @@ struct ChildProcess: Sendable {
     argument.withUnsafeBufferPointer { bytes in bytes.baseAddress.flatMap { strdup($0) } }
   }
 
-  /// An argument for people.
+  /// An argument as text for messages.
   static func text(_ argument: ContiguousArray<CChar>) -> String {
     String(decoding: argument.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }

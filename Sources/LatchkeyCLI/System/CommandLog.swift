@@ -62,7 +62,7 @@ struct CommandLog: LogHandler {
     self.sink.note(Self.sentence("\(event.message)", metadata), about: subject)
   }
 
-  /// The message, then the reason, then the rest of what is known. A backend and a token say nothing that people asked for.
+  /// The message, then the reason, then the other metadata, but for the backend and the token, which people have not asked for.
   static func sentence(_ message: String, _ metadata: Logger.Metadata) -> String {
     var metadata = metadata
     for key in ["lock.name", "lock.backend", "lock.token"] { metadata[key] = nil }
@@ -72,9 +72,9 @@ struct CommandLog: LogHandler {
   }
 }
 
-/// Knows what was said lately.
+/// Remembers what was said lately.
 struct Repetitions: Sendable {
-  /// What has not come again for so long is news when it comes.
+  /// A sentence that has not come for this long is said again.
   private static let memory = Duration.seconds(60)
 
   private var said: [String: ContinuousClock.Instant] = [:]

@@ -4,7 +4,7 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// The text of whatever can be read to an end: a file, a pipe, standard input.
+/// Reads files, pipes and standard input to their end.
 enum FileText {
   /// Reads all of it.
   ///
@@ -20,7 +20,7 @@ enum FileText {
     return text
   }
 
-  /// Reads all of it, whatever it is.
+  /// Reads all bytes, text or not.
   static func bytes(_ path: String, upTo limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { throw SystemError(doing: "read \(path)") }
@@ -41,7 +41,7 @@ enum FileText {
     }
   }
 
-  /// Whether it is a file that can be read again, from its start, by anybody who may.
+  /// Whether it is a file that can be read more than once.
   static func isRegular(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG

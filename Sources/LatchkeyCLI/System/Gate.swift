@@ -1,6 +1,6 @@
 internal import Latchkey
 
-/// Holds everybody back until all have come, and tells them whether all of them were well.
+/// Holds tasks back until all have arrived; each then learns whether all of them are ready.
 final class Gate: Sendable {
   private struct State {
     var missing: Int

@@ -39,7 +39,7 @@ struct OpenScope<Value: Sendable>: Sendable {
   /// Leaves the scope, and waits until everything is cleaned up.
   func close() async {
     self.end.finish()
-    // What goes wrong on the way out is told by whatever was left behind, not by results that are long there.
+    // A failure of the clean-up does not replace results that are there.
     _ = await self.task.result
   }
 }

@@ -6,7 +6,7 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// A pipe whose two ends no child process inherits unless it is told to.
+/// A pipe whose two ends no child process inherits, unless they are passed to it.
 struct Pipe: Sendable {
   let reading: Int32
   let writing: Int32

@@ -49,11 +49,11 @@ enum ProcessTable {
   /// The members of a process group that have not ended.
   static func living(inGroup group: Int32) -> [Entry] { self.all.filter { $0.group == group && !$0.isZombie } }
 
-  /// Whether one of the processes above this one, up to the first, has a number.
+  /// Whether a process is an ancestor of this one.
   static func hasAncestor(_ pid: Int32) -> Bool {
     let parents = Dictionary(self.all.map { ($0.pid, $0.parent) }, uniquingKeysWith: { first, _ in first })
     var next = getppid()
-    // Numbers are given out again: a table that changes while it is read might show a ring.
+    // Numbers are reused: a table that changes while it is read may show a cycle.
     for _ in 0..<parents.count + 1 where next > 0 {
       if next == pid { return true }
       next = parents[next] ?? 0

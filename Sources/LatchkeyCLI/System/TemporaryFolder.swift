@@ -24,10 +24,10 @@ struct TemporaryFolder: Sendable {
     throw failure ?? SystemError(doing: "make a temporary folder nowhere", code: ENOENT)
   }
 
-  /// Where users want them, if they have said so.
+  /// The user's choice, `TMPDIR`; nil if it is not set.
   static var wanted: String? { getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// Where they are made: in memory at last, since the disk of a container may be read-only.
+  /// Where they are made; `/dev/shm` is last, for containers with a read-only disk.
   static var parents: [String] { self.wanted.map { [$0] } ?? ["/tmp", "/dev/shm"] }
 
   /// The first folder in which one can be made.

@@ -120,7 +120,8 @@ struct LockURLTests {
   @Test(
     "says what is wrong, and shows what is right",
     arguments: [
-      ("", "no scheme"), ("orders", "no scheme"), ("zk://h/orders", "scheme \"zk\" is unknown"),
+      ("", "a variable in it is empty"), ("/orders", "a variable in it is empty"), ("orders", "no scheme"),
+      ("zk://h/orders", "scheme \"zk\" is unknown"),
       ("local:", "name of the lock is missing"), ("local://orders", "leave out the \"//\""),
       ("zookeeper:h/orders", "\"//\" is missing"), ("zookeeper://h", "name of the lock is missing"),
       ("zookeeper://h/", "name of the lock is missing"), ("zookeeper:///orders", "host is missing"),

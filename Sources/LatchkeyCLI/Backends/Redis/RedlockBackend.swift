@@ -36,7 +36,7 @@ struct RedlockBackend: Backend {
     }
   }
 
-  /// Waits for all of them at once: those that are down must not take the others' time.
+  /// Waits for all connections at once, so that servers that are down do not delay the others.
   private static func failuresToConnect(_ connections: [RedisConnection]) async -> [RedisError] {
     await withTaskGroup(of: RedisError?.self) { group in
       for connection in connections {

@@ -18,7 +18,7 @@ extension ZooKeeperBackend: LookableBackend {
     var configuration = self.configuration(of: url, tick: tick)
     // The findings say more about servers that are no ensemble than a refusal does.
     configuration.allowsStandaloneServers = true
-    // One session, for what only a client is told: the timeout that it is given. Somebody must answer it.
+    // One session, for what only a client learns: the timeout that it is granted.
     let timeout = try await self.withClient(configuration) { client in
       try await client.waitForSession(within: nil).timeout
     }

@@ -1,7 +1,7 @@
 /// The result of one workload on one backend as `bench --json` prints it: the fields of every workload, and some of its own.
 struct BenchReport: Encodable, Sendable {
   var workload: WorkloadReport
-  /// What tells this backend from others of its kind.
+  /// What distinguishes this backend from others of its kind.
   var target: String
   /// How many runs the figures come from.
   var repetitions: Int

@@ -38,7 +38,7 @@ struct Breach: Hashable, Sendable {
   var excuse: String?
 }
 
-/// A fault against which a backend promises no exclusion by `isHeld`: whoever held the lock then may have lost it without
+/// A fault against which a backend promises no exclusion by `isHeld`: the holder at that time may have lost the lock without
 /// knowing. Tokens and the resource are judged all the same.
 struct Excuse: Hashable, Sendable {
   var reason: String

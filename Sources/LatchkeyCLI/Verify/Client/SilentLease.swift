@@ -1,6 +1,6 @@
 internal import Latchkey
 
-/// A lease whose alarm never rings: of its loss it tells only once somebody asks. What `--sabotage silent-loss` makes of every
+/// A lease whose alarm never fires: it reports its loss only when it is asked. What `--sabotage silent-loss` makes of every
 /// lease.
 final class SilentLease: LeaseDriver {
   private struct State {
@@ -18,7 +18,7 @@ final class SilentLease: LeaseDriver {
   /// The grant as its holder sees it.
   var held: HeldLock { HeldLock(driver: self, grant: 0, token: self.lease.token) }
 
-  /// Tells whoever waits for the end, which has come: somebody has asked, or given the lease back.
+  /// Notifies the handlers of the end: the lease was asked, or was given back.
   func tell() {
     let handlers = self.state.withLock { state in
       defer { state.handlers = [:] }
@@ -58,7 +58,7 @@ final class SilentLease: LeaseDriver {
 
   func extend(_ grant: UInt64) async throws(LockError) { try await self.lease.extend() }
 
-  // The view of a lease neither releases nor drops it: whoever has the lease itself does.
+  // The view of a lease neither releases nor drops it: the owner of the lease does.
 
   func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? { nil }
 

@@ -6,14 +6,14 @@ enum Sabotage: String, Codable, CaseIterable, Sendable {
   case ignoreDeadline = "ignore-deadline"
   /// The same, and the resource takes every write, whatever its token.
   case acceptStale = "accept-stale"
-  /// No alarm rings at a deadline: a loss is told only once somebody asks whether the lease is held.
+  /// No alarm fires at a deadline: a loss is reported only when the lease is asked whether it is held.
   case silentLoss = "silent-loss"
 
   /// Whether clients believe that they hold what they were granted, whatever the lease says.
   var ignoresDeadlines: Bool { self != .silentLoss }
 }
 
-/// What a client process of a verification is told to do.
+/// The task of a client process of a verification.
 struct VerifyPlan: Codable, Sendable {
   /// The lock with its credentials: it travels through a pipe, never in an argument.
   var url: String
@@ -25,7 +25,7 @@ struct VerifyPlan: Codable, Sendable {
   var timeToLive: Duration
   /// The budget of each call.
   var budget: Duration
-  /// How long a try may take: it has no budget, but waits for a connection as long as the client is told to.
+  /// How long a try may take: it has no budget, but waits for a connection as long as the client's settings say.
   var tryBudget: Duration = .seconds(12)
   /// How much longer than a fault a lease is kept that nobody looks at: beyond what the judge grants for telling its loss.
   var patience: Duration = .nanoseconds(HistoryJudge.Limits().lossTold) + .milliseconds(500)
@@ -38,7 +38,7 @@ enum VerifyOrder {
   static let go = "go"
   static let stop = "stop"
 
-  /// Whoever holds the lock keeps it for so many milliseconds from now: `linger MILLISECONDS watched|unwatched`.
+  /// The holder keeps the lock for so many milliseconds from now: `linger MILLISECONDS watched|unwatched`.
   static func linger(_ duration: Duration, isWatched: Bool) -> String {
     "linger \(duration.nanoseconds / 1_000_000) \(isWatched ? "watched" : "unwatched")"
   }

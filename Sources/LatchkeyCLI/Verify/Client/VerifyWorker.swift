@@ -1,6 +1,6 @@
 internal import Latchkey
 
-/// One task of a client process: asks for the lock again and again, writes to the resource while it holds it, and tells all
+/// One task of a client process: asks for the lock again and again, writes to the resource while it holds it, and reports all
 /// it sees.
 struct VerifyWorker: Sendable {
   let plan: VerifyPlan
@@ -110,7 +110,7 @@ struct VerifyWorker: Sendable {
       if seen.isHeld { _ = await outlet.write(worker: number, token: token, seen: seen) }
     }
     outlet.say(.releasing(worker: number, at: ContinuousClock.now.sinceStart, seen: self.look(at: held)))
-    // A loss is told by the monitor.
+    // The monitor reports a loss.
     await lease.releaseQuietly()
     silent?.tell()
     outlet.say(.released(worker: number, at: ContinuousClock.now.sinceStart))
@@ -160,7 +160,7 @@ struct VerifyWorker: Sendable {
       let lingering = self.outlet.lingering
       if lingering.isNow {
         self.sayLingering(&lingers)
-        // On until a loss that is told then would be told too late.
+        // Go on until a loss would be reported too late.
         end = max(end, lingering.end.advanced(by: self.plan.patience))
       }
       await self.pause()

@@ -31,7 +31,7 @@ struct Observation: Codable, Hashable, Sendable {
   var deadline: UInt64?
 }
 
-/// What a client process tells of itself, one line of JSON each.
+/// What a client process reports, one line of JSON each.
 enum ClientEvent: Codable, Hashable, Sendable {
   /// Connected, and ready to begin.
   case ready

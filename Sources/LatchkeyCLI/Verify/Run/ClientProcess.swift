@@ -82,7 +82,7 @@ final class ClientProcess: Sendable {
     let errorFile = open(errors, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     guard errorFile >= 0 else { throw SystemError(doing: "open \(errors)") }
     defer { for end in [input.reading, output.writing, errorFile] { close(end) } }
-    // A group of its own: a Ctrl-C on the terminal reaches the parent alone, which then tells the others.
+    // A group of its own: a Ctrl-C on the terminal reaches the parent alone, which then stops the others.
     let process = try ChildProcess.spawn(
       command,
       settings: settings.merging(["LATCHKEY_PASSWORD": nil]) { $1 },
@@ -143,7 +143,7 @@ final class ClientProcess: Sendable {
     }
   }
 
-  /// Has whoever holds the lock there hold it for a while.
+  /// Makes the holder there keep the lock for a while.
   func linger(_ duration: Duration, isWatched: Bool) {
     self.tell(VerifyOrder.linger(duration, isWatched: isWatched))
   }

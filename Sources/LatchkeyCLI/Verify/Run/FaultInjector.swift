@@ -135,7 +135,7 @@ struct FaultInjector: Sendable {
     return holder
   }
 
-  /// Has the holder keep the lock. One that was just about to give it back does not, so whoever is next is told as well.
+  /// Makes the holder keep the lock. One that was just about to give it back does not, so the next holder gets the order as well.
   private func keepHolder(for duration: Duration, isWatched: Bool) async {
     for _ in 0..<5 {
       guard let holder = await self.holder() else { return }

@@ -113,7 +113,7 @@ struct VerifyRun: Sendable {
       notJudged: recovery.notJudged,
       isInterrupted: Task.isCancelled
     )
-    // Servers that do not come back are nobody's broken promise; one that was broken before is told all the same.
+    // Servers that do not come back break no promise; a promise that was broken before is reported all the same.
     if let trouble = recovery.trouble, outcome.violations.isEmpty { throw trouble }
     return outcome
   }

@@ -41,7 +41,7 @@ enum FaultAction: Codable, Hashable, Sendable {
     }
   }
 
-  /// Whether it is meant for whoever holds the lock.
+  /// Whether it is meant for the holder of the lock.
   var isAtHolder: Bool {
     switch self {
     case .expireHolder, .pauseClient(.holder), .cutClient(.holder, _), .killClient(.holder): true
@@ -84,6 +84,6 @@ struct PlannedFault: Codable, Hashable, Sendable {
   var action: FaultAction
   /// Whether the holder of the lock is to keep it until the fault is over and a little longer.
   var findsHolder = false
-  /// Whether that holder is to stop looking at its lease: only what tells of a loss by itself is then left to tell of it.
+  /// Whether that holder stops looking at its lease: only the lease's own notification then reports a loss.
   var isUnwatched = false
 }
