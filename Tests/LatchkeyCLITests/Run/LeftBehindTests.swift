@@ -53,10 +53,9 @@ struct LeftBehindTests {
     let holder = try self.start(
       try await SharedRedis.url("left/watchdog"),
       options: ["--grace", "1s"],
-      "trap '' TERM HUP INT; echo $$ >>$SAID; while :; do sleep 0.1; done",
+      "trap '' TERM HUP INT; trap 'echo told >>$SAID' USR1; echo $$ >>$SAID; while :; do sleep 0.1; done",
     )
-    #expect(try await eventually { self.scratch.lines.count == 1 })
-    let command = try #require(Int32(self.scratch.lines[0]))
+    let command = try await self.scratch.guardedCommand(of: holder)
     let watchdogs = children(of: holder.process.pid).filter { $0 != command }
     #expect(watchdogs.count == 1)
     let watchdog = try #require(watchdogs.first)
@@ -77,10 +76,9 @@ struct LeftBehindTests {
       try await SharedRedis.url("left/path"),
       options: ["--grace", "1s"],
       path: "/nonexistent",
-      "trap '' TERM; echo $$ >>$SAID; while :; do /bin/sleep 0.1; done"
+      "trap '' TERM; trap 'echo told >>$SAID' USR1; echo $$ >>$SAID; while :; do /bin/sleep 0.1; done"
     )
-    #expect(try await eventually { self.scratch.lines.count == 1 })
-    let command = try #require(Int32(self.scratch.lines[0]))
+    let command = try await self.scratch.guardedCommand(of: holder)
     holder.process.signal(SIGKILL)
     #expect(try await eventually { !isAlive(command) })
     _ = await holder.outcome()

@@ -163,10 +163,9 @@ struct RunTests {
     let holder = try self.start(
       try await SharedZooKeeper.url("killed"),
       options: ["--grace", "1s"],
-      "trap '' TERM; echo $$ >>$SAID; while :; do sleep 0.1; done"
+      "trap '' TERM; trap 'echo told >>$SAID' USR1; echo $$ >>$SAID; while :; do sleep 0.1; done"
     )
-    #expect(try await eventually { self.scratch.lines.count == 1 })
-    let command = try #require(Int32(self.scratch.lines[0]))
+    let command = try await self.scratch.guardedCommand(of: holder)
     holder.process.signal(SIGKILL)
     #expect(try await eventually { !isAlive(command) })
     #expect(await holder.outcome().status == 137)

@@ -1,3 +1,6 @@
+import LatchkeyTesting
+import Testing
+
 @testable import LatchkeyCLI
 
 #if canImport(Glibc)
@@ -24,6 +27,15 @@ struct Scratch {
 
   /// What commands are told of it: they also make their own files here.
   var settings: [String: String?] { ["SAID": self.said, "TMPDIR": self.path] }
+
+  /// The process of a command that writes its number, and a line for each SIGUSR1, once latchkey's watchdog guards it: latchkey
+  /// passes signals on from then on.
+  func guardedCommand(of holder: Latchkey) async throws -> Int32 {
+    #expect(try await eventually { self.lines.count == 1 })
+    holder.process.signal(SIGUSR1)
+    #expect(try await eventually { self.lines.count == 2 })
+    return try #require(Int32(self.lines[0]))
+  }
 
   /// What is left in it.
   var entries: [String] { LatchkeyCLITests.entries(of: self.path) }
