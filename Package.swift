@@ -148,9 +148,11 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
+    .target(name: "CProcess"),
     .executableTarget(
       name: "LatchkeyCLI",
       dependencies: [
+        "CProcess",
         "Latchkey",
         "LatchkeyTesting",
         .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),

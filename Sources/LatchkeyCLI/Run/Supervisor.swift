@@ -41,12 +41,14 @@ struct Supervisor: Sendable {
     let terminal = Terminal()
     let lend = terminal?.isOurs == true
     do {
-      child = try ChildProcess.spawn(self.command, settings: self.settings, group: .own)
+      let prepared = try PreparedProcess(self.command, settings: self.settings)
+      child = prepared.process
+      watchdog.guardGroup(of: child)
+      try prepared.begin()
     } catch {
       await watchdog.dismiss()
       throw error
     }
-    watchdog.guardGroup(of: child)
     if lend { terminal?.give(to: child.pid) }
     let outcome = await self.watch(child, held, terminal)
     if let terminal, terminal.belongs(to: child.pid) { terminal.takeBack() }

@@ -33,6 +33,9 @@ struct ChildProcess: Sendable {
     case ownSession
   }
 
+  /// C strings, ended by nil.
+  typealias CStrings = UnsafePointer<UnsafeMutablePointer<CChar>?>
+
   let pid: Int32
 
   /// Held while a process is started, and while descriptors are made that no process must inherit. The numbers are those of the
@@ -89,19 +92,15 @@ struct ChildProcess: Sendable {
       if let source { posix_spawn_file_actions_adddup2(&actions, source, target) }
     }
 
-    var argumentPointers = arguments.map { self.copy($0) } + [nil]
-    defer { for pointer in argumentPointers { free(pointer) } }
-    let added = settings.compactMap { key, value in value.map { strdup("\(key)=\($0)") } }
-    defer { for pointer in added { free(pointer) } }
-    var environmentPointers = self.environment(without: Set(settings.keys)) + added + [nil]
-
-    guard let program = argumentPointers.first ?? nil else { throw SystemError(doing: "run nothing", code: ENOENT) }
     var pid: pid_t = 0
-    let code = self.spawnLock.withLock { running in
-      InheritedDescriptors.keepOnlyThese()
-      let code = posix_spawnp(&pid, program, &actions, &attributes, &argumentPointers, &environmentPointers)
-      if code == 0 { running.insert(pid) }
-      return code
+    let code = self.withPointers(arguments, settings) { arguments, environment in
+      guard let program = arguments[0] else { return ENOENT }
+      return self.spawnLock.withLock { running in
+        InheritedDescriptors.keepOnlyThese()
+        let code = posix_spawnp(&pid, program, &actions, &attributes, arguments, environment)
+        if code == 0 { running.insert(pid) }
+        return code
+      }
     }
     guard code == 0 else {
       throw SystemError(doing: "run \"\(arguments.first.map(self.text) ?? "")\"", code: code)
@@ -174,6 +173,28 @@ struct ChildProcess: Sendable {
     if status & 0xff == 0x7f { return .stopped(by: status >> 8 & 0xff) }
     if status & 0x7f != 0 { return .killed(by: status & 0x7f) }
     return .exited(status >> 8 & 0xff)
+  }
+
+  /// Lends a program's arguments and its environment, as the C library wants them.
+  ///
+  /// - Returns: What the body returned; `ENOENT` where there is no program.
+  static func withPointers(
+    _ arguments: [ContiguousArray<CChar>],
+    _ settings: [String: String?],
+    _ body: (CStrings, CStrings) -> Int32
+  ) -> Int32 {
+    guard !arguments.isEmpty else { return ENOENT }
+    let argumentPointers = arguments.map { self.copy($0) } + [nil]
+    defer { for pointer in argumentPointers { free(pointer) } }
+    let added = settings.compactMap { key, value in value.map { strdup("\(key)=\($0)") } }
+    defer { for pointer in added { free(pointer) } }
+    let environmentPointers = self.environment(without: Set(settings.keys)) + added + [nil]
+    return argumentPointers.withUnsafeBufferPointer { arguments in
+      environmentPointers.withUnsafeBufferPointer { environment in
+        guard let arguments = arguments.baseAddress, let environment = environment.baseAddress else { return ENOENT }
+        return body(arguments, environment)
+      }
+    }
   }
 
   /// The variables of this process except some, as they are, whatever their encoding.
