@@ -99,7 +99,7 @@ public struct ZooKeeperLock: FencedLock {
     let session = try await self.connectedSession(within: patience)
     switch self.locks.withQueue(self.name, self.directory, { queue in queue.localState }) {
     case .taken(let wait): return .busy(wait)
-    // What is on its way will be answered for this try as well.
+    // Once what is on its way is answered, the queue asks again for this try.
     case .unanswered: break
     case .free:
       let (count, first) = try await QueueQuestion.contenders(

@@ -7,9 +7,9 @@ extension LockQueue {
   enum LocalState: Sendable {
     /// Nobody here holds the lock or is on the way to it.
     case free
-    /// Somebody here is on the way, and the servers have not answered yet.
+    /// Somebody here is on the way, and the servers have not answered yet, or have answered only tries.
     case unanswered
-    /// Somebody here holds the lock, or has a place in the queue.
+    /// Somebody here holds the lock, or waits in the queue.
     case taken(LockError.Wait)
   }
 
@@ -18,7 +18,7 @@ extension LockQueue {
     self.state.withLock { state in
       if state.isRetired { return nil }
       if state.machine.isFreeLocally { return .free }
-      guard state.machine.isAnswered else { return .unanswered }
+      guard state.machine.isTaken else { return .unanswered }
       return .taken(state.known(of: state.machine.place, own: self.ownDescription))
     }
   }
@@ -36,7 +36,10 @@ extension LockQueue {
       guard !state.isRetired else { return (nil, [], nil) }
       state.anchor = locks
       let id = state.line.join()
-      if !isPatient { state.impatient.insert(id) }
+      if !isPatient {
+        state.impatient.insert(id)
+        if !state.machine.isFreeLocally { state.newcomers.insert(id) }
+      }
       if hasDeadline { state.timed.insert(id) }
       if let firstAnswer { state.unanswered[id] = firstAnswer }
       let steps = self.apply(.joined(patient: isPatient), &state)
@@ -67,7 +70,8 @@ extension LockQueue {
     state.timed.remove(id)
     state.unanswered[id] = nil
     let isPatient = state.impatient.remove(id) == nil
-    return [.answer(departure, answer)] + self.apply(.left(patient: isPatient), &state)
+    let isNewcomer = state.newcomers.remove(id) != nil
+    return [.answer(departure, answer)] + self.apply(.left(patient: isPatient, isNewcomer: isNewcomer), &state)
   }
 
   /// What somebody is told whose time is over: that the lock is somebody's only if that is known.

@@ -128,7 +128,7 @@ extension LockQueue {
         "sequence numbers in the lock's directory have wrapped: contenders are ordered by creation, which costs a read each",
         metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.directory)"])
       )
-    case .grant, .lose, .answerImpatient, .fail, .releaseSettled, .forgetWatches:
+    case .grant, .lose, .answerImpatient, .answerEarlierImpatient, .fail, .releaseSettled, .forgetWatches:
       preconditionFailure("settled under the lock")
     }
   }

@@ -39,6 +39,8 @@ final class LockQueue: TermLeaseOwner {
     var line = Line()
     /// Those in line who would not wait.
     var impatient: Set<Line.ID> = []
+    /// Those of them who came after the last list of the queue had been asked for.
+    var newcomers: Set<Line.ID> = []
     /// How many in line may run out of time, and will then want to know who holds the lock.
     var timed: Set<Line.ID> = []
     /// Those for whom the servers have not answered anything yet, and until when they wait for that.
@@ -205,6 +207,7 @@ final class LockQueue: TermLeaseOwner {
       state.sawSomebodyAhead = false
       state.timed.remove(head)
       let isPatient = state.impatient.remove(head) == nil
+      state.newcomers.remove(head)
       let answer = Answer.granted(lease)
       steps.append(.watchTerm(lease))
       steps.append(.answer(state.line.leave(head, with: answer), answer))
@@ -214,17 +217,15 @@ final class LockQueue: TermLeaseOwner {
       state.lease = nil
       steps.append(.lose(lease))
     case .answerImpatient(let place):
-      let answer = Answer.busy(state.known(of: place, own: self.ownDescription))
-      for id in state.impatient {
-        state.timed.remove(id)
-        steps.append(.answer(state.line.leave(id, with: answer), answer))
-      }
-      state.impatient = []
+      state.newcomers = []
+      self.answerImpatient(place, &state, &steps)
+    case .answerEarlierImpatient(let place): self.answerImpatient(place, &state, &steps)
     case .fail(let number):
       let error = state.errors.removeValue(forKey: number) ?? self.vanishingDirectory
       let answer = Answer.failed(error)
       for continuation in state.line.leaveAll(with: answer) { steps.append(.answer(.resume(continuation), answer)) }
       state.impatient = []
+      state.newcomers = []
       state.timed = []
       state.unanswered = [:]
       state.sawSomebodyAhead = false
@@ -243,9 +244,22 @@ final class LockQueue: TermLeaseOwner {
     case .awaitLiveTerm:
       state.sawSomebodyAhead = false
       steps.append(.request(action, state.session))
+    case .enter, .list:
+      state.newcomers = []
+      steps.append(.request(action, state.session))
     default:
       steps.append(.request(action, state.session))
     }
+  }
+
+  /// Tells those who would not wait, except the newcomers, that the lock is busy.
+  private func answerImpatient(_ place: QueuePlace, _ state: inout State, _ steps: inout [Step]) {
+    let answer = Answer.busy(state.known(of: place, own: self.ownDescription))
+    for id in state.impatient.subtracting(state.newcomers) {
+      state.timed.remove(id)
+      steps.append(.answer(state.line.leave(id, with: answer), answer))
+    }
+    state.impatient = state.newcomers
   }
 
   func perform(_ steps: [Step]) {

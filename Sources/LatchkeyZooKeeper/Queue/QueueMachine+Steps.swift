@@ -27,6 +27,7 @@ extension QueueMachine {
   }
 
   mutating func enter(_ attempt: Attempt) -> [QueueAction] {
+    self.newcomers = 0
     self.phase = .entering(attempt)
     return [.enter(attempt: attempt.number, identifier: attempt.identifier, session: attempt.session)]
   }
@@ -55,6 +56,7 @@ extension QueueMachine {
   mutating func recover(_ attempt: Attempt) -> [QueueAction] {
     guard self.rules.recoversCreates else { return self.enter(attempt) }
     self.phase = .recovering(attempt)
+    self.newcomers = 0
     return [
       .list(
         attempt: attempt.number,
@@ -79,6 +81,7 @@ extension QueueMachine {
 
   mutating func list(_ attempt: Attempt, _ node: QueueNode) -> [QueueAction] {
     self.phase = .listing(attempt, node)
+    self.newcomers = 0
     return [
       .list(
         attempt: attempt.number,
@@ -109,6 +112,10 @@ extension QueueMachine {
     // Somebody is ahead and has no name: no list should say so, and none that does grants anything.
     guard let predecessor = view.predecessor else { return self.list(attempt, node) }
     let place = QueuePlace(ahead: index, first: view.first, predecessor: predecessor)
+    // Behind a caller that waits, a try is busy in any case.
+    if self.newcomers > 0, self.patient == 0, self.rules.asksForNewcomers {
+      return self.answerEarlierImpatient(place) + self.list(attempt, node)
+    }
     var actions = self.dismissImpatient(place, node)
     guard self.isWanted else { return actions }
     actions.append(.behind(place))
@@ -145,7 +152,15 @@ extension QueueMachine {
     return answers + [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession)
   }
 
+  /// Answers the tries that came before the list was asked for.
+  private mutating func answerEarlierImpatient(_ place: QueuePlace) -> [QueueAction] {
+    let hasEarlier = self.impatient > self.newcomers
+    self.impatient = self.newcomers
+    return hasEarlier ? [.answerEarlierImpatient(place)] : []
+  }
+
   mutating func answerImpatient(_ place: QueuePlace) -> [QueueAction] {
+    self.newcomers = 0
     guard self.impatient > 0 else { return [] }
     self.impatient = 0
     return [.answerImpatient(place)]
@@ -182,8 +197,7 @@ extension QueueMachine {
   }
 
   mutating func failAll(_ error: UInt64) -> [QueueAction] {
-    self.patient = 0
-    self.impatient = 0
+    (self.patient, self.impatient, self.newcomers) = (0, 0, 0)
     return [.fail(error)]
   }
 }

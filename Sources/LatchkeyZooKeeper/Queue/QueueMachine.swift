@@ -43,6 +43,9 @@ package struct QueueMachine: Sendable {
     package var sweepsStrangers = true
     /// Nothing that an attempt knows is swept.
     package var sweepsOnlyUnknown = true
+    /// A try that comes while an attempt is on its way is not answered by what was asked before: the lock may have been released
+    /// since.
+    package var asksForNewcomers = true
     /// Whoever waits for a delete is let go when the connection is lost.
     package var settlesOnSuspension = true
 
@@ -106,6 +109,8 @@ package struct QueueMachine: Sendable {
   var nextWatch: UInt64 = 1
   var patient = 0
   var impatient = 0
+  /// Those of the impatient who came after the last list of the queue had been asked for.
+  var newcomers = 0
   var connectedSession: UInt64?
   var nextAttempt: UInt64 = 1
   var nextGrant: UInt64 = 1
@@ -168,6 +173,13 @@ package struct QueueMachine: Sendable {
     }
   }
 
+  /// Whether a try is told without a request that the lock is busy: somebody in this process holds it, or waits with an answer. Behind
+  /// tries alone nothing is known of the present.
+  package var isTaken: Bool {
+    if case .held = self.phase { return true }
+    return self.isAnswered && self.patient > 0
+  }
+
   /// Whether our node is first, and only the proof is missing that the session lives.
   package var awaitsProof: Bool {
     if case .ripe = self.phase { true } else { false }
@@ -194,7 +206,7 @@ package struct QueueMachine: Sendable {
   private mutating func react(to event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
     switch event {
     case .joined(let patient): return self.joined(patient: patient)
-    case .left(let patient): return self.left(patient: patient)
+    case .left(let patient, let isNewcomer): return self.left(patient: patient, isNewcomer: isNewcomer)
     case .released(let grant): return self.released(grant)
     case .connected(let session): return self.connected(session)
     case .suspended:
@@ -233,12 +245,15 @@ package struct QueueMachine: Sendable {
     // Somebody of this process has it by now.
     case .held(_, let node) where !patient:
       return self.answerImpatient(QueuePlace(ahead: 1, first: node.name))
-    default: return []
+    default:
+      if !patient { self.newcomers += 1 }
+      return []
     }
   }
 
-  private mutating func left(patient: Bool) -> [QueueAction] {
+  private mutating func left(patient: Bool, isNewcomer: Bool) -> [QueueAction] {
     if patient { self.patient -= 1 } else { self.impatient -= 1 }
+    if isNewcomer { self.newcomers -= 1 }
     return self.abandonIfUnwanted()
   }
 

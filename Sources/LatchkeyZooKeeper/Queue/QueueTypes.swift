@@ -91,8 +91,9 @@ package enum QueuePause: Hashable, Sendable {
 package enum QueueEvent: Sendable {
   /// Somebody asks for the lock; an impatient caller only if it need not wait.
   case joined(patient: Bool)
-  /// Somebody who asked is gone: timed out, cancelled.
-  case left(patient: Bool)
+  /// Somebody who asked is gone: timed out, cancelled. A newcomer is a try that came after the last list of the queue had been asked
+  /// for.
+  case left(patient: Bool, isNewcomer: Bool = false)
   /// The holder gives the lock back.
   case released(grant: UInt64)
   /// A session is connected: a new one, or the old one again.
@@ -158,6 +159,8 @@ package enum QueueAction: Hashable, Sendable {
   case lose(grant: UInt64)
   /// Whoever would not wait is told that the lock is busy.
   case answerImpatient(QueuePlace)
+  /// The same, except those who came after the list had been asked for: its answer may be older than their calls.
+  case answerEarlierImpatient(QueuePlace)
   /// The lock is not ours yet; for those whose wait may run out.
   case behind(QueuePlace)
   /// Everybody in line is told the error.

@@ -6,6 +6,7 @@ extension ClientDigest {
   mutating func add(_ machine: QueueMachine) {
     self.words.add(machine.patient)
     self.words.add(machine.impatient)
+    self.words.add(machine.newcomers)
     self.words.add(machine.connectedSession != nil)
     if let session = machine.connectedSession { self.session(session) }
     self.add(machine.phase)

@@ -63,6 +63,10 @@ struct ModelClient {
   /// Who is still to ask: whether each is patient.
   var callers: [Bool]
   var waiting: [Bool] = []
+  /// How many of the tries that wait, the latest, came after the last list of the queue had been asked for.
+  var newcomers = 0
+  /// How many of the tries that wait, the latest, have seen the lock free all the time.
+  var undisturbed = 0
   var hold: Hold?
   /// Nodes whose release somebody waits for.
   var releasing: [QueueNode] = []
@@ -80,6 +84,8 @@ struct ModelClient {
     self.callers = callers
     self.machine = machine
   }
+
+  var tries: Int { self.waiting.count { !$0 } }
 
   /// Whether the attempt has waited for another one than it waits for now.
   var isBehindLaterOne: Bool {

@@ -7,6 +7,8 @@ import Testing
 @Suite("The queue of a ZooKeeper lock, explored without a server", .timeLimit(.minutes(20)))
 struct QueueExplorationTests {
   private static let patient = [true]
+  /// Two tries of one client while another one's lock is released.
+  private static let newcomers = [[false, false], [true]]
   /// Whether the large explorations are asked for: see `scripts/explore`.
   static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
 
@@ -36,6 +38,13 @@ struct QueueExplorationTests {
       "two in one process and one in another, one fault",
       QueueModel(callers: [[true, false], Self.patient], faults: 1, isDirectoryMade: false)
     )
+  }
+
+  @Test("holds in every state of tries of one process while another one's lock is released")
+  func tries() {
+    self.expectSound("tries, one fault", QueueModel(callers: Self.newcomers, faults: 1, of: [.cancel, .refuse]))
+    let unmade = QueueModel(callers: Self.newcomers, faults: 0, isDirectoryMade: false)
+    self.expectSound("tries in a directory that is not made yet", unmade)
   }
 
   @Test("holds in every state of three clients with any two faults", .enabled(if: Self.isDeep))
@@ -76,12 +85,13 @@ struct QueueExplorationTests {
   private static func mistake(
     _ description: String,
     clients: Int = 2,
+    by callers: [[Bool]]? = nil,
     after faults: QueueModel.Fault...,
     leadsTo outcome: String,
     given: (inout QueueModel) -> Void = { _ in },
     change: @escaping @Sendable (inout QueueModel) -> Void
   ) -> SeededMistake<QueueModel> {
-    let callers = Array(repeating: Self.patient, count: clients)
+    let callers = callers ?? Array(repeating: Self.patient, count: clients)
     var model = QueueModel(callers: callers, faults: faults.count, of: faults)
     given(&model)
     return SeededMistake(description, in: model, leadsTo: outcome, change: change)
@@ -171,6 +181,17 @@ struct QueueExplorationTests {
     mistake("what is swept may be in use", leadsTo: "at once") {
       $0.rules.sweepsOnlyUnknown = false
     },
+    mistake("a try is answered by a request that was sent before it", by: newcomers, leadsTo: "free all the time") {
+      $0.rules.asksForNewcomers = false
+    },
+    mistake(
+      "a try is busy behind tries that have had an answer",
+      by: newcomers,
+      after: .refuse,
+      leadsTo: "free all the time"
+    ) {
+      $0.shell.asksBehindTries = false
+    },
     mistake("a release waits out a lost connection", after: .keep, leadsTo: "waits for its release") {
       $0.rules.settlesOnSuspension = false
     },
@@ -208,6 +229,35 @@ struct QueueExplorationTests {
     _ = machine.served(patient: false)
     let late = machine.handle(.joined(patient: false), termIsLive: true)
     #expect(late == [.answerImpatient(QueuePlace(ahead: 1, first: node.name))])
+  }
+
+  @Test("a try that comes while a list is on its way is not answered by it: the lock may have been released since")
+  func newcomers() throws {
+    var machine = QueueMachine(session: 1) { "\($0)" }
+    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    let holder = "a-lock-0000000000"
+    let behind = QueueView(ownIndex: 1, predecessor: holder, first: holder, count: 2)
+    let place = QueuePlace(ahead: 1, first: holder, predecessor: holder)
+    let again = QueueAction.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1)
+    _ = machine.handle(.joined(patient: false), termIsLive: true)
+    #expect(machine.handle(.joined(patient: false), termIsLive: true) == [])
+    let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(behind)), termIsLive: true)
+    #expect(entered == [.answerEarlierImpatient(place), again])
+    #expect(!machine.isTaken)
+
+    // Of newcomers alone, nobody is answered yet.
+    #expect(machine.handle(.joined(patient: false), termIsLive: true) == [])
+    #expect(machine.handle(.left(patient: false), termIsLive: true) == [])
+    let listed = machine.handle(.listed(attempt: 1, .success(behind)), termIsLive: true)
+    #expect(listed == [again])
+
+    // Behind a caller that waits, all are.
+    #expect(machine.handle(.joined(patient: true), termIsLive: true) == [])
+    #expect(machine.isTaken)
+    #expect(machine.handle(.joined(patient: false), termIsLive: true) == [])
+    let waiting = machine.handle(.listed(attempt: 1, .success(behind)), termIsLive: true)
+    #expect(waiting.first == .answerImpatient(place))
+    #expect(machine.newcomers == 0)
   }
 
   @Test("a watch on one's own node that was lost with the connection is set again")

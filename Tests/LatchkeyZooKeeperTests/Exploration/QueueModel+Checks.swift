@@ -33,6 +33,18 @@ extension QueueModel {
       && state.server.lateCreates.isEmpty
   }
 
+  /// Notes which tries have seen the lock in other hands.
+  func noteHolders(_ state: inout State) {
+    for index in state.clients.indices where self.isInOtherHands(index, state) { state.clients[index].undisturbed = 0 }
+  }
+
+  /// Whether the lock is held, or wanted by somebody who comes before a client's tries: by anybody else than the tries of that client.
+  func isInOtherHands(_ index: Int, _ state: State) -> Bool {
+    let client = state.clients[index]
+    let own = client.machine.attempt?.identifier
+    return client.hold != nil || client.waiting.contains(true) || state.server.nodes.contains { $0.identifier != own }
+  }
+
   static func name(_ client: Int) -> String { ["Ann", "Bob", "Cay", "Dan"][client] }
 }
 

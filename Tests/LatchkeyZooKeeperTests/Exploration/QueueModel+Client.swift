@@ -13,12 +13,15 @@ extension QueueModel {
     switch action {
     case .grant(let grant, let node): try self.grant(grant, node, index, &state)
     case .lose: state.clients[index].hold = nil
-    case .answerImpatient: state.clients[index].waiting.removeAll { !$0 }
+    case .answerImpatient: try self.answerTries(state.clients[index].tries, index, &state)
+    case .answerEarlierImpatient:
+      try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
     case .fail:
       guard state.clients[index].isDenied || state.clients[index].isClosed else {
         throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
       }
       state.clients[index].waiting = []
+      (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
     case .watchOwnLater(let node, let number):
       guard self.shell.watchesOwnNode else { return }
       state.clients[index].laterWatches.append(ModelClient.LaterWatch(node: node, number: number))
@@ -40,7 +43,10 @@ extension QueueModel {
       guard self.shell.watchesOwnNode else { return }
       state.clients[index].watches.append(ModelClient.Watch(name: node.name))
       state.clients[index].requests.append(action)
-    case .enter, .makeDirectory, .list, .inspect, .order, .delete, .search, .lookAtStranger:
+    case .enter, .list:
+      state.clients[index].newcomers = 0
+      state.clients[index].requests.append(action)
+    case .makeDirectory, .inspect, .order, .delete, .search, .lookAtStranger:
       state.clients[index].requests.append(action)
     }
   }
@@ -62,11 +68,43 @@ extension QueueModel {
     state.lastToken = max(state.lastToken, node.czxid)
     state.clients[index].hold = ModelClient.Hold(grant: grant, node: node)
     state.clients[index].waiting.removeFirst()
+    self.noteHolders(&state)
+    state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
     for action in state.clients[index].machine.served(patient: patient) { try self.act(action, index, &state) }
+  }
+
+  /// The first of the tries are told that the lock is busy.
+  private func answerTries(_ count: Int, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    guard count <= state.clients[index].tries - state.clients[index].undisturbed else {
+      throw self.toldBusy(index)
+    }
+    for _ in 0..<count {
+      guard let first = state.clients[index].waiting.firstIndex(of: false) else { return }
+      state.clients[index].waiting.remove(at: first)
+    }
+    state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
+  }
+
+  private func toldBusy(_ index: Int) -> BrokenPromise {
+    BrokenPromise("\(Self.name(index)) is told that the lock is busy, which was free all the time")
+  }
+
+  /// A try looks before it stands in line: if somebody of this process holds the lock or waits for it, it is busy.
+  func joinTry(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let machine = state.clients[index].machine
+    guard self.shell.asksBehindTries ? machine.isTaken : machine.isAnswered else {
+      return try self.join(index, patient: false, &state)
+    }
+    guard self.isInOtherHands(index, state) else { throw self.toldBusy(index) }
   }
 
   func join(_ index: Int, patient: Bool, _ state: inout State) throws(BrokenPromise) {
     state.clients[index].waiting.append(patient)
+    if !patient {
+      state.clients[index].undisturbed += 1
+      if !state.clients[index].machine.isFreeLocally { state.clients[index].newcomers += 1 }
+      self.noteHolders(&state)
+    }
     try self.feed(.joined(patient: patient), index, &state)
   }
 

@@ -13,6 +13,8 @@ struct QueueModel: ExplorationModel {
     var reportsMissingNodes = true
     /// An attempt in another session gets another identifier, and one that is made again the same.
     var watchesOwnNode = true
+    /// A try asks the servers, though tries before it in this process have had an answer.
+    var asksBehindTries = true
     /// The deadline passes before the server can end the session.
     var deadlineComesFirst = true
   }
@@ -195,13 +197,14 @@ struct QueueModel: ExplorationModel {
     switch step {
     case .join(let index):
       let patient = state.clients[index].callers.removeFirst()
-      // A try asks before it stands in line: if somebody of this process has a place already, it is busy.
-      guard patient || !state.clients[index].machine.isAnswered else { return }
-      try self.join(index, patient: patient, &state)
+      if patient { try self.join(index, patient: true, &state) } else { try self.joinTry(index, &state) }
     case .askAgain(let index): try self.join(index, patient: true, &state)
     case .cancel(let index):
       let patient = state.clients[index].waiting.removeLast()
-      try self.feed(.left(patient: patient), index, &state)
+      let isNewcomer = !patient && state.clients[index].newcomers > 0
+      if isNewcomer { state.clients[index].newcomers -= 1 }
+      if !patient { state.clients[index].undisturbed = max(0, state.clients[index].undisturbed - 1) }
+      try self.feed(.left(patient: patient, isNewcomer: isNewcomer), index, &state)
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
@@ -269,5 +272,6 @@ struct QueueModel: ExplorationModel {
         try self.cut(index, carriedOut: 0, &state)
       }
     }
+    self.noteHolders(&state)
   }
 }
