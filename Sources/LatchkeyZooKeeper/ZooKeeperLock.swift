@@ -105,6 +105,7 @@ public struct ZooKeeperLock: FencedLock {
       let (count, first) = try await QueueQuestion.contenders(
         of: self.name,
         in: self.directory,
+        besides: ContenderIdentity.prefix(mark: self.locks.mark),
         session: session,
         until: deadline
       )

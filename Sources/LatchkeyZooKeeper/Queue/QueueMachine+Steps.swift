@@ -68,11 +68,17 @@ extension QueueMachine {
     ]
   }
 
+  /// The nodes of an attempt that a list shows, without those that are being deleted: a delete that the servers have refused for
+  /// now would reach the node after it had been granted.
+  func matches(in view: QueueView) -> [String] {
+    view.matches.filter { !self.litter.holds($0) }
+  }
+
   /// Goes on with the lowest node of an attempt, once it is known to be ours; there can be several if a create was carried out
   /// although its answer was lost. The rest is deleted.
   mutating func takeLowest(_ lowest: String, of view: QueueView, _ attempt: Attempt) -> [QueueAction] {
     self.phase = .inspecting(attempt, name: lowest)
-    let rest = view.matches.filter { $0 != lowest }.flatMap { name in
+    let rest = self.matches(in: view).filter { $0 != lowest }.flatMap { name in
       let extra = QueueNode(name: name, czxid: 0, session: attempt.session)
       return self.litter.delete(extra, connected: self.connectedSession)
     }
@@ -105,7 +111,7 @@ extension QueueMachine {
       return [.warnAboutWrap, .order(attempt: attempt.number, names: names, session: attempt.session)]
     }
     guard let index = view.ownIndex else { return self.restart() }
-    if self.rules.sweepsStrangers, let lowest = view.matches.first, lowest != node.name {
+    if self.rules.sweepsStrangers, let lowest = self.matches(in: view).first, lowest != node.name {
       return [self.forgetWatches()] + self.takeLowest(lowest, of: view, attempt)
     }
     guard index > 0 else { return self.ripen(attempt, node, termIsLive: termIsLive) }

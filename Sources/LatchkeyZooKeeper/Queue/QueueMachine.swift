@@ -377,7 +377,7 @@ package struct QueueMachine: Sendable {
       switch result {
       case .success(let view):
         // If there is none it never happened: once more, under the same identifier.
-        guard let lowest = view.matches.first else { return self.enter(attempt) }
+        guard let lowest = self.matches(in: view).first else { return self.enter(attempt) }
         return self.takeLowest(lowest, of: view, attempt)
       case .failure(.noNode): return self.enter(attempt)
       case .failure(.inDoubt): return self.doubt(attempt)

@@ -7,16 +7,23 @@ enum QueueQuestion {
   ///
   /// Servers that refuse to answer because of their load are asked again.
   ///
-  /// - Parameter deadline: Until when there must be an answer.
+  /// Nodes with the mark are not counted. A try asks when nobody in this process has a node in the queue, so they are left over, and
+  /// only the queue cleans them up: it must see them in a list of its own.
+  ///
+  /// - Parameters:
+  ///   - mark: What the names of this client's nodes begin with.
+  ///   - deadline: Until when there must be an answer.
   /// - Returns: How many there are, 0 also if the directory does not exist, and the first of them.
   static func contenders(
     of name: LockName,
     in directory: String,
+    besides mark: String,
     session: ZKSession,
     until deadline: ContinuousClock.Instant
   ) async throws(LockError) -> (count: Int, first: String?) {
-    switch await askDespiteLoad(until: deadline, { await self.ask(directory, session, until: deadline) }) {
-    case .success(let scan): return (scan.count, scan.first)
+    switch await askDespiteLoad(until: deadline, { await self.ask(directory, mark, session, until: deadline) }) {
+    case .success(let scan):
+      return (scan.count - scan.matches.count, scan.first.flatMap { scan.matches.contains($0) ? nil : $0 })
     case .failure(let error) where error.code == .noNode: return (0, nil)
     case .failure(let error): throw LockError(name, error)
     }
@@ -24,11 +31,12 @@ enum QueueQuestion {
 
   private static func ask(
     _ directory: String,
+    _ mark: String,
     _ session: ZKSession,
     until deadline: ContinuousClock.Instant
   ) async -> Result<ContenderScan, ZooKeeperError> {
     let question = SingleAnswer<Result<ContenderScan, ZooKeeperError>>()
-    session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) { result in
+    session.scan(directory: directory, own: nil, uuidPrefix: mark, markers: .locks, sync: true) { result in
       question.answer(result)
     }
     return await withDeadline(deadline) {

@@ -260,6 +260,28 @@ struct QueueExplorationTests {
     #expect(machine.newcomers == 0)
   }
 
+  @Test("recovery leaves a node alone that is being deleted: the delete may reach it after the grant")
+  func recoveryBesideDelete() throws {
+    var machine = QueueMachine(session: 1) { "\($0)" }
+    let (lower, upper) = ("_c_1-lock-0000000001", "_c_1-lock-0000000002")
+    let extra = QueueNode(name: upper, czxid: 0, session: 1)
+    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    _ = machine.handle(.suspended, termIsLive: true)
+    _ = machine.handle(.entered(attempt: 1, create: .failure(.inDoubt), view: .failure(.inDoubt)), termIsLive: true)
+    _ = machine.handle(.connected(session: 1), termIsLive: true)
+    // The create was carried out twice. The look at the lower node and the delete of the upper one are refused for now.
+    let both = QueueView(first: lower, count: 2, matches: [lower, upper], ours: [lower, upper])
+    #expect(machine.handle(.listed(attempt: 1, .success(both)), termIsLive: true).contains(.delete(extra)))
+    _ = machine.handle(.deleted(extra, .failure(.throttled)), termIsLive: true)
+    _ = machine.handle(.inspected(attempt: 1, .failure(.throttled)), termIsLive: true)
+    _ = machine.handle(.pauseOver(.attempt(1)), termIsLive: true)
+    // Somebody deletes the lower one by hand.
+    let one = QueueView(first: upper, count: 1, matches: [upper], ours: [upper])
+    let next = machine.handle(.listed(attempt: 1, .success(one)), termIsLive: true)
+    #expect(next == [.enter(attempt: 1, identifier: "1", session: 1)])
+    #expect(machine.handle(.pauseOver(.delete(extra)), termIsLive: true) == [.delete(extra)])
+  }
+
   @Test("a watch on one's own node that was lost with the connection is set again")
   func ownWatchLost() throws {
     var machine = QueueMachine(session: 1) { "\($0)" }

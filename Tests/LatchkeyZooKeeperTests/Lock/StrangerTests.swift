@@ -20,6 +20,46 @@ struct StrangerTests {
     }
   }
 
+  @Test("one with the mark of the locks is deleted when nobody waits for the lock and it is only tried")
+  func orphanBeforeTries() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers) { client in
+      let name = try uniqueName()
+      try await client.lock(name).acquire().release()
+      try await client.create("/\(name)", prefix: Self.prefix(client.locks))
+      try await waitUntil(within: .seconds(20)) {
+        guard let lease = try await client.lock(name).tryAcquire() else { return false }
+        try await lease.release()
+        return true
+      }
+      try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 0 }
+    }
+  }
+
+  @Test("what a wait leaves that was given up makes no lock busy for the try that follows")
+  func tryAfterCancelledWait() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers) { client in
+      let name = try uniqueName()
+      let lock = client.lock(name)
+      try await lock.acquire().release()
+      for _ in 0..<20 {
+        let wait = Task { try await lock.acquire(within: .seconds(10)).release() }
+        // Its create is on its way now, most often.
+        while !client.locks.withQueue(name, "/\(name)", { $0.state.withLock { $0.machine.attempt != nil } }) {
+          await Task.yield()
+        }
+        wait.cancel()
+        _ = await wait.result
+        guard let lease = try await lock.tryAcquire() else {
+          Issue.record("the try found the lock busy")
+          continue
+        }
+        try await lease.release()
+      }
+    }
+  }
+
   @Test("one with the mark of the locks in another session is left alone")
   func otherSession() async throws {
     let servers = try await TestServers.shared.value
