@@ -11,7 +11,8 @@ extension Mutation {
     case .tokensPerSession, .tokensRepeat, .tokensRestartWhenUnused, .tokensRestartWithServer, .noTokens,
       .inventsTokens, .untypedTokens:
       4
-    case .triesAreReentrant, .triesFailAfterOthers, .triesSayBusyWhenBroken, .timedOutSaysNothing, .timedOutHidesHolder:
+    case .triesAreReentrant, .triesFailAfterOthers, .triesSayBusyWhenBroken, .timedOutSaysNothing, .timedOutHidesHolder,
+      .silenceIsTimedOut:
       5
     case .ignoresEarlyCancellation, .ignoresCancellation, .cancellationIsBackendFailure, .cancelledLeaveNodes,
       .cancelledOfflineLeaveNodes, .crossedGrantIsDropped:
@@ -58,6 +59,7 @@ extension Mutation {
     case .triesSayBusyWhenBroken: ["tryAcquire throws"]
     case .timedOutSaysNothing: ["timedOut says"]
     case .timedOutHidesHolder: ["timedOut names"]
+    case .silenceIsTimedOut: ["acquire with a budget on a free"]
     case .ignoresEarlyCancellation: ["a task that is cancelled before"]
     case .ignoresCancellation: ["a cancelled waiter gets", "cancelled waiters do not change"]
     case .cancellationIsBackendFailure: ["a cancelled waiter gets", "withLock turns"]

@@ -14,6 +14,7 @@ enum Mutation: String, Sendable, CaseIterable, CustomTestStringConvertible {
     untypedTokens
   // Busy, broken, late
   case triesAreReentrant, triesFailAfterOthers, triesSayBusyWhenBroken, timedOutSaysNothing, timedOutHidesHolder
+  case silenceIsTimedOut
   // Cancellation
   case ignoresEarlyCancellation, ignoresCancellation, cancellationIsBackendFailure, cancelledLeaveNodes
   case cancelledOfflineLeaveNodes, crossedGrantIsDropped

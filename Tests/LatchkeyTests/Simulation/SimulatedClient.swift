@@ -9,6 +9,8 @@ final class SimulatedClient: LockProvider {
     var session: UInt64?
     var term = LeaseTerm(deadline: .now)
     var leases: [UInt64: SimulatedLease] = [:]
+    /// Locks of which the server has said last that somebody stands ahead.
+    var taken: Set<LockName> = []
     /// The deadline that a client would have that forgets what it has told.
     var latestDeadline = ContinuousClock.now
     var isClosed = false
@@ -80,6 +82,16 @@ final class SimulatedClient: LockProvider {
   func holds(_ name: LockName) -> Bool {
     self.link.withLock { link in link.leases.values.contains { $0.name == name } }
   }
+
+  /// Notes what the server has said to the call that is first in the client's line.
+  func note(_ place: SimulatedServer.Place, of name: LockName) {
+    self.link.withLock { link in
+      if case .behind = place { link.taken.insert(name) } else { link.taken.remove(name) }
+    }
+  }
+
+  /// Whether somebody is known to hold the lock.
+  func knowsHolder(_ name: LockName) -> Bool { self.holds(name) || self.link.withLock { $0.taken.contains(name) } }
 
   /// Deletes the node of a request: at once, or in the background as soon as the server can be reached.
   ///

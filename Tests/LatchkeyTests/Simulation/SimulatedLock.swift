@@ -57,6 +57,7 @@ struct SimulatedLock: FencedLock {
             : try await self.client.send(.acquire) { [request] in
               $0.enter(self.name, session, request, onlyIfFree: onlyIfFree)
             }
+          self.client.note(reply, of: self.name)
           switch reply {
           case .granted(let token) where term.isLive:
             if !wait.isCancelled { return self.lease(request, token, term, place) }
@@ -68,7 +69,7 @@ struct SimulatedLock: FencedLock {
           if self.mutation == .retriesUnderNewName { request = Self.newRequest() }
         }
       }
-      guard let error = wait.end(self.name) else {
+      guard let error = wait.end(self.name, isTaken: self.client.knowsHolder(self.name)) else {
         await Self.pause()
         continue
       }
@@ -99,13 +100,13 @@ struct SimulatedLock: FencedLock {
     defer { self.client.server.countInLine(self.name, -1) }
     while self.mutation == .lineIsShuffled || wait.isDeaf {
       if let place = try await line.tryAcquire() { return place }
-      if let error = wait.end(self.name) { throw error }
+      if let error = wait.end(self.name, isTaken: self.client.knowsHolder(self.name)) { throw error }
       for _ in 0..<Int.random(in: 1...3) { await Self.pause() }
     }
     do throws(LockError) {
       return try await line.acquire(within: wait.remaining)
     } catch {
-      throw wait.translate(error)
+      throw wait.translate(error, isTaken: self.client.knowsHolder(self.name))
     }
   }
 

@@ -37,26 +37,31 @@ struct SimulatedWait: Sendable {
   }
 
   /// The error that the wait ends with now, if it does.
-  func end(_ name: LockName) -> LockError? {
+  ///
+  /// - Parameter isTaken: Whether somebody is known to hold the lock.
+  func end(_ name: LockName, isTaken: Bool) -> LockError? {
     if self.isCancelled {
       return self.mutation == .cancellationIsBackendFailure
         ? LockError(.backendFailure, name: name, message: "the wait was interrupted") : .cancelled(name)
     }
     guard let deadline = self.deadline, deadline <= .now else { return nil }
-    return self.timedOut(name)
+    return self.timedOut(name, isTaken: isTaken)
   }
 
   /// The error of a wait in the client's own line, as that of the whole call.
-  func translate(_ error: LockError) -> LockError {
+  func translate(_ error: LockError, isTaken: Bool) -> LockError {
     guard let name = error.name else { return error }
     switch error.code {
-    case .timedOut: return self.timedOut(name, place: error.wait?.place)
-    default: return self.end(name) ?? error
+    case .timedOut: return self.timedOut(name, isTaken: isTaken, place: error.wait?.place)
+    default: return self.end(name, isTaken: isTaken) ?? error
     }
   }
 
   /// - Parameter place: The place in the client's own line, for those who come no further.
-  private func timedOut(_ name: LockName, place: Int? = nil) -> LockError {
+  private func timedOut(_ name: LockName, isTaken: Bool, place: Int? = nil) -> LockError {
+    guard isTaken || self.mutation == .silenceIsTimedOut else {
+      return LockError(.unreachable, name: name, message: "the simulated server does not answer")
+    }
     guard self.mutation != .timedOutSaysNothing else { return LockError(.timedOut, message: "timed out") }
     // All clients live in this process.
     let holder = self.mutation == .timedOutHidesHolder ? nil : ContenderDescription.thisProcess(label: nil)
