@@ -38,7 +38,7 @@ struct WatchTests {
       let name = try uniqueName()
       let lease = try await client.lock(name).acquire(within: .seconds(5))
       let queue = client.locks.withQueue(name) { $0 }
-      try await waitUntil(within: .seconds(5)) { queue.state.withLock { $0.ownWatch != nil } }
+      try await waitUntil(within: .seconds(20)) { queue.state.withLock { $0.ownWatch != nil } }
       let left = try #require(
         queue.state.withLock { state -> (KeyWatch, [LockQueue.Step])? in
           guard let watch = state.ownWatch, let grant = state.lease?.grant else { return nil }
@@ -59,7 +59,7 @@ struct WatchTests {
       #expect(!isTold.value)
       // The key is deleted now.
       queue.perform(left.1)
-      try await waitUntil(within: .seconds(5)) { isTold.value }
+      try await waitUntil(within: .seconds(20)) { isTold.value }
       await lease.releaseQuietly()
     }
   }

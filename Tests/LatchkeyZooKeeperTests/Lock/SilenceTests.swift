@@ -88,14 +88,16 @@ struct SilenceTests {
   func answeredOnce() async throws {
     let servers = try await TestServers.shared.value
     try await TestClient.with(servers) { holder in
-      try await Self.withClient(sessionTimeout: .seconds(3), answerTimeout: .milliseconds(500)) { client in
+      try await Self.withClient(sessionTimeout: .seconds(6), answerTimeout: .milliseconds(1500)) { client in
         let lock = client.lock(try uniqueName())
         let lease = try await holder.lock(lock.name).acquire()
         async let granted: Void = lock.withLock { _ in }
-        try await waitUntil(within: .seconds(10)) { try await holder.count("/\(lock.name)") == 2 }
+        try await waitUntil(within: .seconds(10)) {
+          client.locks.withQueue(lock.name, "/\(lock.name)") { queue in queue.state.withLock { $0.sawSomebodyAhead } }
+        }
         await client.cutOff()
         let start = ContinuousClock.now
-        try await waitUntil(within: .seconds(10)) { ContinuousClock.now - start > .seconds(1) }
+        try await waitUntil(within: .seconds(10)) { ContinuousClock.now - start > .seconds(2) }
         await client.heal()
         try await lease.release()
         try await granted
