@@ -265,11 +265,14 @@ final class TransactionQueue: Sendable {
       entry.refusals += 1
       return entry
     }
+    // First: whoever is answered below may ask for it.
+    self.state.withLock { state in
+      state.failures = 0
+      state.trouble = error
+    }
     let wanted = paused.filter { self.isWanted($0, else: error) }
     let refusals = paused.map(\.refusals).max() ?? 0
     let (number, over) = self.state.withLock { state in
-      state.failures = 0
-      state.trouble = error
       let (wanted, over) = state.split(wanted)
       let number = state.nextPause
       state.nextPause += 1
