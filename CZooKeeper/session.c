@@ -191,7 +191,7 @@ struct closing {
   void *ctx;
 };
 
-static void *close_thread(void *argument) {
+static void close_now(void *argument) {
   struct closing closing = *(struct closing *)argument;
   free(argument);
   czk_session *session = closing.session;
@@ -206,7 +206,6 @@ static void *close_thread(void *argument) {
   pthread_mutex_unlock(&session->submit_lock);
   drain(session);
   closing.done(closing.ctx);
-  return NULL;
 }
 
 bool czk_close(czk_session *session, int32_t code, void (*done)(void *ctx), void *ctx) {
@@ -219,12 +218,7 @@ bool czk_close(czk_session *session, int32_t code, void (*done)(void *ctx), void
   struct closing *closing;
   while ((closing = malloc(sizeof(*closing))) == NULL) nanosleep(&pause, NULL);
   *closing = (struct closing){session, done, ctx};
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_t thread;
-  while (pthread_create(&thread, &attributes, close_thread, closing) != 0) nanosleep(&pause, NULL);
-  pthread_attr_destroy(&attributes);
+  while (!czk_detach(close_now, closing)) nanosleep(&pause, NULL);
   return true;
 }
 
