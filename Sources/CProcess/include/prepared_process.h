@@ -15,8 +15,7 @@ struct prepared_process {
 
 /// Makes one. No other thread may start processes meanwhile: they would inherit the descriptors.
 ///
-/// `posix_spawn` returns when the program runs already, so whoever starts a process that somebody else has to end cannot name it
-/// to them in time.
+/// `posix_spawn` returns when the program runs already: too late to name the process to a watchdog that has to end it.
 ///
 /// @param arguments The program, looked up in `PATH` if its name has no slash, and its arguments; ended by NULL.
 /// @param environment The program's environment, ended by NULL.

@@ -7,7 +7,7 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// A process in a group of its own that has not begun to run its program: whoever has to end it can be told of it before.
+/// A process in a group of its own that has not begun to run its program, so that a watchdog can learn its number first.
 ///
 /// If this process ends first, however suddenly, the other one exits and runs nothing.
 struct PreparedProcess: ~Copyable {

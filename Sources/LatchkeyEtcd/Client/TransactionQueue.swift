@@ -265,7 +265,7 @@ final class TransactionQueue: Sendable {
       entry.refusals += 1
       return entry
     }
-    // First: whoever is answered below may ask for it.
+    // Before the entries fail: their callers read the reason here.
     self.state.withLock { state in
       state.failures = 0
       state.trouble = error

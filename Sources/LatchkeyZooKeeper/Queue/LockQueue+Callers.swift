@@ -74,7 +74,7 @@ extension LockQueue {
     return [.answer(departure, answer)] + self.apply(.left(patient: isPatient, isNewcomer: isNewcomer), &state)
   }
 
-  /// What somebody is told whose time is over: that the lock is somebody's only if that is known.
+  /// The answer to a caller whose time is over: `timedOut` only if another holder is known.
   private func answer(afterTime id: Line.ID, _ state: State) -> Answer {
     guard state.lease != nil || state.sawSomebodyAhead else {
       return .unanswered(state.machine.awaitsProof ? .proof : .servers)

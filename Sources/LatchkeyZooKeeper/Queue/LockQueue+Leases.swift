@@ -98,7 +98,7 @@ extension LockQueue {
       return state.nextQuestion
     }
     defer { self.state.withLock { _ = $0.questions.removeValue(forKey: number) } }
-    // Looked at after the question is known to whoever hears of a lost connection.
+    // Check after registering the question: a connection that is lost from now on fails it.
     guard session.isConnected else {
       return .failure(ZooKeeperError(.connectionLoss, operation: "exists", path: path))
     }

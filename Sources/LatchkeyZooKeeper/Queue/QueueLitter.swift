@@ -108,7 +108,7 @@ struct QueueLitter: Sendable {
     return connected == search.session ? [.search(identifier: identifier, session: search.session)] : []
   }
 
-  /// The connection is down: whoever waits for a delete need not wait any longer. Deletes under way stay so until they are
+  /// The connection is down: callers that wait for a delete return now. Deletes under way stay so until they are
   /// answered: the client may send them on its next connection.
   func suspended() -> [QueueAction] {
     guard self.settlesOnSuspension else { return [] }

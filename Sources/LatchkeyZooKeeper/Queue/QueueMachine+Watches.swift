@@ -70,8 +70,8 @@ extension QueueMachine {
     guard self.watchesPredecessor(number, name) || !self.rules.matchesPredecessors,
       case .watching(let attempt, let node, let place) = self.phase, attempt.number == number
     else { return [] }
-    // Nobody can have come between: whoever enters after our list stands behind us. But somebody may have deleted our own node:
-    // we would have heard of that first only if it was watched.
+    // No contender can have come between: one that enters after our list stands behind us. But our own node may have been deleted by
+    // hand, and only a watch would have told us before.
     let isOnlyOne = place.ahead == 1 || !self.rules.listsAgainBehindSeveral
     if isOnlyOne, self.isOwnWatched(node) { return self.ripen(attempt, node, termIsLive: termIsLive) }
     return self.list(attempt, node)

@@ -46,7 +46,7 @@ package struct QueueMachine: Sendable {
     /// A try that comes while an attempt is on its way is not answered by what was asked before: the lock may have been released
     /// since.
     package var asksForNewcomers = true
-    /// Whoever waits for a delete is let go when the connection is lost.
+    /// Callers that wait for a delete return when the connection is lost.
     package var settlesOnSuspension = true
 
     package init() {}
