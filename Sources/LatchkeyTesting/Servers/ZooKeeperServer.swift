@@ -72,7 +72,7 @@ public final class ZooKeeperServer: ProcessServer {
   /// Starts the server again, on the same port with the same data, and waits until it answers.
   ///
   /// A server that still runs is ended in good order first. A member of an ensemble answers only with a majority: use
-  /// ``launch()`` and ``waitUntilReady()`` to start several.
+  /// ``launch(settings:)`` and ``waitUntilReady()`` to start several.
   ///
   /// - Throws: ``ServerError`` with the end of the server's log if it does not answer in time; `CancellationError`.
   public func restart() async throws {
