@@ -33,10 +33,12 @@ private func name(_ text: String) {
   }
 }
 
-/// Who holds a lock, as written into its node: any label is read as it was given, but that it is kept on one line.
+/// Who holds a lock, as written into its node: any label is read as it was given, but that it is kept on one line and ends after
+/// the last scalar that fits into 256 bytes.
 private func description(_ text: String) {
   var line = String.UnicodeScalarView()
   for scalar in text.unicodeScalars { line.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar) }
+  while String(line).utf8.count > 256 { line.removeLast() }
   let parsed = ContenderDescription.parse(ContenderDescription.text(label: text))
   property(
     parsed?.label?.isIdentical(to: String(line)) == true,

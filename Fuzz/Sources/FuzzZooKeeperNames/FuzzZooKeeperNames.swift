@@ -71,9 +71,12 @@ private func ours(_ input: inout FuzzInput) {
   let digits = String(sequence.magnitude)
   let width = sequence < 0 ? 9 : 10
   let number = (sequence < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits
-  let identifier = ContenderIdentity.newIdentifier()
+  let mark = input.integer(UInt64.self)
+  let identifier = ContenderIdentity.newIdentifier(mark: mark)
   let hex = identifier.filter { $0 != "-" }
   let ours = Array((ContenderIdentity.prefix(identifier) + number).utf8)
+  let marked = scan([ours], own: nil, prefix: Array(ContenderIdentity.prefix(mark: mark).utf8), .locks)
+  property(!marked.matches.isEmpty, "\(text(ours)) is not found by its mark \(mark)")
   for name in [ours, Array("\(hex)__lock__\(number)".utf8), Array("lock-\(number)".utf8)] {
     let search = Array(ContenderIdentity.searchPrefix(identifier).utf8)
     let seen = scan([name], own: name, prefix: search, .locks)
