@@ -45,16 +45,10 @@ public final class EtcdLocks: LockProvider {
   let lateWatches: LateWatches
   /// After how many sweeps that find nothing a request without an answer counts as lost: five minutes, and three sweeps at least.
   let sweeps: Int
-  private let registry = Locked(Registry())
-
-  private struct Registry {
-    var queues: [LockName: LockQueue] = [:]
-    var session: EtcdSession?
-    var observer: UInt64?
-    var ticker: EtcdClient.Ticker?
-    /// Idle queues are swept when the table has grown to this size.
-    var sweepAt = 256
-  }
+  /// How this process is shown to others as the holder.
+  let ownDescription: String
+  let contentions: ContentionTable<KeyQueueBackend>
+  private let registrations = Locked<(observer: UInt64?, ticker: EtcdClient.Ticker?)>((nil, nil))
 
   /// Makes the locks of a client.
   ///
@@ -79,17 +73,19 @@ public final class EtcdLocks: LockProvider {
     self.value = value
     self.lateWatches = LateWatches(loop: client.loop)
     self.sweeps = max(3, Int((Duration.seconds(300) / client.configuration.recheckInterval).rounded(.up)))
+    let note = String(decoding: value, as: UTF8.self)
+    self.ownDescription = ContenderDescription.name(note: note, identity: ContenderDescription.thisProcess(label: nil))
+    self.contentions = ContentionTable(shared: nil)
     let observer = client.keeper.addObserver { [weak self] event in self?.observe(event) }
-    let ticker = client.every(client.configuration.recheckInterval) { [weak self] in self?.recheck() }
-    self.registry.withLock { registry in
-      registry.observer = observer
-      registry.ticker = ticker
-      if registry.session == nil { registry.session = client.keeper.session }
+    let ticker = client.every(client.configuration.recheckInterval) { [weak self] in
+      for contention in self?.contentions.all ?? [] { contention.handle(.recheck) }
     }
+    self.registrations.withLock { $0 = (observer, ticker) }
+    self.contentions.update { session in if session == nil { session = client.keeper.session } }
   }
 
   deinit {
-    let (observer, ticker) = self.registry.withLock { ($0.observer, $0.ticker) }
+    let (observer, ticker) = self.registrations.withLock { $0 }
     if let observer { self.client.keeper.removeObserver(observer) }
     ticker?.cancel()
   }
@@ -106,37 +102,20 @@ public final class EtcdLocks: LockProvider {
   /// - Returns: The lock.
   public func fencedLock(_ name: LockName) -> EtcdLock { EtcdLock(name: name, locks: self) }
 
-  /// Gives a step on the queue of a lock to `body`, which returns nil if the queue has been swept meanwhile.
-  func withQueue<R>(_ name: LockName, _ body: (LockQueue) -> R?) -> R {
-    while true {
-      let queue = self.registry.withLock { registry -> LockQueue in
-        if let queue = registry.queues[name] { return queue }
-        if registry.queues.count >= registry.sweepAt {
-          registry.queues = registry.queues.filter { !$0.value.retireIfIdle() }
-          registry.sweepAt = max(256, registry.queues.count * 2)
-        }
-        let queue = LockQueue(name: name, locks: self, session: registry.session)
-        registry.queues[name] = queue
-        return queue
-      }
-      if let result = body(queue) { return result }
-    }
+  /// The contention for a lock, as it is now.
+  func contention(for name: LockName) -> Contention<KeyQueueBackend> {
+    self.contentions.contention(for: name, of: self)
   }
 
   private func observe(_ event: EtcdSessionEvent) {
-    let queues = self.registry.withLock { registry in
+    let contentions = self.contentions.update { session in
       switch event {
-      case .began(let session): registry.session = session
-      case .ended(let session): if registry.session === session { registry.session = nil }
-      case .closed: registry.session = nil
+      case .began(let new): session = new
+      case .ended(let old): if session === old { session = nil }
+      case .closed: session = nil
       }
-      return Array(registry.queues.values)
     }
-    for queue in queues { queue.observe(event) }
-  }
-
-  private func recheck() {
-    for queue in self.registry.withLock({ Array($0.queues.values) }) { queue.recheck() }
+    for contention in contentions { contention.observe(event) }
   }
 }
 #endif

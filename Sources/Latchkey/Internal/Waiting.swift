@@ -14,11 +14,7 @@ package func withDeadline<R: Sendable>(
   guard let deadline else { return await wait() }
   let timer = Task.detached {
     do {
-      // In steps: the runtime traps on a sleep whose nanoseconds do not fit into 64 bits.
-      while ContinuousClock.now < deadline {
-        let step = min(deadline, .now.advanced(by: .seconds(86_400)))
-        try await Task.sleep(until: step, tolerance: .zero, clock: .continuous)
-      }
+      try await sleep(untilExactly: deadline)
     } catch {
       return  // Cancelled below: the wait has ended by itself.
     }
@@ -27,4 +23,13 @@ package func withDeadline<R: Sendable>(
   let result = await wait()
   timer.cancel()
   return result
+}
+
+/// Sleeps until an instant, however far it is. Throws if the task is cancelled.
+package func sleep(untilExactly time: ContinuousClock.Instant) async throws {
+  // In steps: the runtime traps on a sleep whose nanoseconds do not fit into 64 bits.
+  while ContinuousClock.now < time {
+    let step = min(time, .now.advanced(by: .seconds(86_400)))
+    try await Task.sleep(until: step, tolerance: .zero, clock: .continuous)
+  }
 }

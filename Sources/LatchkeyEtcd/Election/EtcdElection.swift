@@ -44,10 +44,9 @@ public struct EtcdElection: LeaderElection {
   public func campaign(value: String, within timeout: Duration?) async throws(LockError) -> Leadership {
     // Each candidate has keys of its own, which say its value from the first moment.
     let locks = EtcdLocks(client: self.client, configuration: self.configuration, value: Array(value.utf8))
-    let lock = locks.fencedLock(self.name)
     var node: QueueNode?
     let lease = try await locks.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
-      let grant = try await lock.grant(within: timeout)
+      let grant = try await locks.contentions.acquire(self.name, of: locks, within: timeout)
       node = grant.node
       return grant.makeLease()
     }

@@ -1,4 +1,6 @@
 #if Etcd
+internal import Latchkey
+
 /// What a queue has left behind and still has to clean up: keys to delete, attempts whose answer is outstanding, and keys
 /// that may come back.
 ///
@@ -42,7 +44,7 @@ struct QueueLitter: Sendable {
   func doubts(_ key: [UInt8]) -> Bool { self.doubtful.contains { $0.node.key == key } }
 
   mutating func delete(_ node: QueueNode) -> [QueueAction] {
-    self.deletes.insert(node).inserted ? [.delete(node)] : []
+    self.deletes.insert(node).inserted ? [.send(.delete(node))] : []
   }
 
   mutating func deleted(_ node: QueueNode, isGone: Bool, wasThere: Bool) -> [QueueAction] {
@@ -52,7 +54,7 @@ struct QueueLitter: Sendable {
     } else {
       self.doubt(node, copies: 0, isRefused: true)
     }
-    return [.releaseSettled(node)]
+    return [.releaseSettled(node, isConfirmed: true)]
   }
 
   /// The first of the session's keys of which nothing is left and nothing can come back.
@@ -143,13 +145,13 @@ struct QueueLitter: Sendable {
     self.deletes.subtract(settled)
     for (number, of) in self.entries where of.session == session { self.entries[number] = nil }
     self.doubtful.removeAll { $0.node.session == session }
-    return settled.map { .releaseSettled($0) }
+    return settled.map { .releaseSettled($0, isConfirmed: true) }
   }
 
   mutating func clear() -> [QueueAction] {
     let settled = self.deletes
     (self.deletes, self.entries, self.doubtful) = ([], [:], [])
-    return settled.map { .releaseSettled($0) }
+    return settled.map { .releaseSettled($0, isConfirmed: true) }
   }
 }
 #endif

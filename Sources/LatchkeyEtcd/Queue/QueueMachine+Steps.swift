@@ -1,4 +1,6 @@
 #if Etcd
+internal import Latchkey
+
 extension QueueMachine {
   var attempt: Attempt? {
     switch self.phase {
@@ -11,15 +13,13 @@ extension QueueMachine {
   var node: QueueNode? {
     switch self.phase {
     case .idle, .needSession, .entering: nil
-    case .watching(_, let node, _), .checking(_, let node, _, _), .ripe(_, let node), .held(_, let node, _): node
+    case .watching(_, let node, _), .checking(_, let node, _, _), .ripe(_, let node), .held(let node, _): node
     }
   }
 
-  var isWanted: Bool { self.patient + self.impatient > 0 }
-
   mutating func startIfWanted() -> [QueueAction] {
     self.phase = .idle
-    return self.isWanted ? self.start() : []
+    return self.demand.isAny ? self.start() : []
   }
 
   mutating func start() -> [QueueAction] {
@@ -32,19 +32,19 @@ extension QueueMachine {
       number: self.nextAttempt,
       session: session,
       slot: self.rules.sparesOccupiedSlots ? self.litter.freeSlot : 0,
-      onlyIfEmpty: self.patient == 0
+      onlyIfEmpty: !self.demand.waits
     )
     self.nextAttempt += 1
-    self.newcomers = 0
+    self.demand.asked()
     self.phase = .entering(attempt)
     return [
-      .enter(attempt: attempt.number, session: session, slot: attempt.slot, onlyIfEmpty: attempt.onlyIfEmpty)
+      .send(.enter(attempt: attempt.number, session: session, slot: attempt.slot, onlyIfEmpty: attempt.onlyIfEmpty))
     ]
   }
 
   /// Our key is gone: begin again, at the end of the queue.
   mutating func restart() -> [QueueAction] {
-    [.forgetWatches] + self.startIfWanted()
+    [.send(.forgetWatches)] + self.startIfWanted()
   }
 
   mutating func sessionOver() -> [QueueAction] {
@@ -56,7 +56,7 @@ extension QueueMachine {
     var attempt = attempt
     attempt.mustRead = false
     self.phase = .checking(attempt, node, view, again: false)
-    return [.check(attempt: attempt.number, node)]
+    return [.send(.check(attempt: attempt.number, node))]
   }
 
   /// A read shows where our key stands.
@@ -68,17 +68,17 @@ extension QueueMachine {
   ) -> [QueueAction] {
     guard let predecessor = view.predecessor else { return self.ripen(attempt, node, termIsLive: termIsLive) }
     var attempt = attempt
-    var actions = self.dismissImpatient(view, node)
-    guard self.isWanted else { return actions }
+    var actions = self.dismissTries(view, node)
+    guard self.demand.isAny else { return actions }
     if attempt.watched != predecessor {
       attempt.watched = predecessor
       attempt.isPredecessorWatched = false
-      actions.append(.watchPredecessor(attempt: attempt.number, key: predecessor, asOf: view.revision))
+      actions.append(.send(.watchPredecessor(attempt: attempt.number, key: predecessor, asOf: view.revision)))
     }
     if !attempt.isOwnWatchAsked {
       attempt.isOwnWatchAsked = true
       // Whenever the place was read: the key stood at its own revision.
-      actions.append(.watchOwn(attempt: attempt.number, node, asOf: max(view.revision, node.revision)))
+      actions.append(.send(.watchOwn(attempt: attempt.number, node, asOf: max(view.revision, node.revision))))
     }
     self.phase = .watching(attempt, node, view)
     return actions
@@ -91,44 +91,32 @@ extension QueueMachine {
       self.phase = .ripe(attempt, node)
       return []
     }
-    let grant = self.nextGrant
-    self.nextGrant += 1
-    self.phase = .held(grant: grant, node, isOwnWatched: attempt.isOwnWatched)
-    return [.grant(grant, node)] + (attempt.isOwnWatchAsked ? [] : [.watchOwnLater(node)])
-  }
-
-  /// The first in line has been given the grant. The shell calls this in the step in which it takes the caller out of line.
-  package mutating func served(patient: Bool) -> [QueueAction] {
-    if patient { self.patient -= 1 } else { self.impatient -= 1 }
-    return self.answerImpatient(QueueView(ahead: 1))
+    self.phase = .held(node, isOwnWatched: attempt.isOwnWatched)
+    return [.grant(node)] + (attempt.isOwnWatchAsked ? [] : [.send(.watchOwnLater(node))])
   }
 
   /// Answers the tries, and gives the key up if no caller is left.
-  mutating func dismissImpatient(_ view: QueueView, _ node: QueueNode) -> [QueueAction] {
-    let answers = self.answerImpatient(view)
-    guard !self.isWanted else { return answers }
+  mutating func dismissTries(_ view: QueueView, _ node: QueueNode) -> [QueueAction] {
+    let answers = self.turnAway(view)
+    guard !self.demand.isAny else { return answers }
     self.phase = .idle
-    return answers + [.forgetWatches] + self.litter.delete(node)
+    return answers + [.send(.forgetWatches)] + self.litter.delete(node)
   }
 
   /// Answers the tries that joined before the attempt to enter was sent; behind a waiting caller, all tries.
   mutating func answerAfterEntry(_ view: QueueView) -> [QueueAction] {
-    guard self.newcomers > 0, self.patient == 0, self.rules.asksForNewcomers else { return self.answerImpatient(view) }
-    let hasEarlier = self.impatient > self.newcomers
-    self.impatient = self.newcomers
-    return hasEarlier ? [.answerEarlierImpatient(view)] : []
+    guard self.demand.needsNewAnswer, self.rules.asksForNewcomers else { return self.turnAway(view) }
+    defer { self.demand.turnedAwayEarlier() }
+    return self.demand.tries ? [.turnAwayEarlier(view)] : []
   }
 
-  mutating func answerImpatient(_ view: QueueView) -> [QueueAction] {
-    self.newcomers = 0
-    guard self.impatient > 0 else { return [] }
-    self.impatient = 0
-    return [.answerImpatient(view)]
+  mutating func turnAway(_ view: QueueView) -> [QueueAction] {
+    defer { self.demand.turnedAway() }
+    return self.demand.hasTries ? [.turnAway(view)] : []
   }
 
-  /// Nobody waits any more: whatever there is of our key goes.
-  mutating func abandonIfUnwanted() -> [QueueAction] {
-    guard !self.isWanted else { return [] }
+  /// No caller is left: whatever there is of our key goes.
+  mutating func abandon() -> [QueueAction] {
     switch self.phase {
     case .idle, .held: return []
     case .needSession:
@@ -140,18 +128,18 @@ extension QueueMachine {
       return []
     case .watching(_, let node, _), .checking(_, let node, _, _), .ripe(_, let node):
       self.phase = .idle
-      return [.forgetWatches] + self.litter.delete(node)
+      return [.send(.forgetWatches)] + self.litter.delete(node)
     }
   }
 
-  mutating func giveUp(_ node: QueueNode, _ error: UInt64) -> [QueueAction] {
+  mutating func giveUp(_ node: QueueNode, _ failure: LockFailure) -> [QueueAction] {
     self.phase = .idle
-    return [.forgetWatches] + self.litter.delete(node) + self.failAll(error)
+    return [.send(.forgetWatches)] + self.litter.delete(node) + self.failAll(failure)
   }
 
-  mutating func failAll(_ error: UInt64) -> [QueueAction] {
-    (self.patient, self.impatient, self.newcomers) = (0, 0, 0)
-    return [.fail(error)]
+  mutating func failAll(_ failure: LockFailure) -> [QueueAction] {
+    self.demand = Demand()
+    return [.fail(failure)]
   }
 }
 #endif

@@ -1,4 +1,6 @@
 #if Etcd
+package import Latchkey
+
 /// How one client stands in the queue of one etcd lock.
 ///
 /// Pure: events in, actions out, no I/O, no clock. At most one key of the client is in the queue at a time, for the first
@@ -8,7 +10,7 @@
 /// The queue is that of etcd's `clientv3/concurrency`: keys below one prefix, in the order of their create revisions. Unlike
 /// there, a waiter watches from now on and reads once more when the watch is set, since a watch from a past revision is
 /// served by the server's catch-up loop, ten times a second; and it watches its own key beside the predecessor's.
-package struct QueueMachine: Sendable {
+package struct QueueMachine: ContentionMachine {
   /// The rules that make the queue safe and live, each for itself: tests break one at a time and see that it is missed.
   package struct Rules: Sendable {
     /// Behind more than one contender, a predecessor that goes makes us read again: it may have given up.
@@ -64,18 +66,14 @@ package struct QueueMachine: Sendable {
     case checking(Attempt, QueueNode, QueueView, again: Bool)
     /// First in the queue, but the session is not proven to live: it will be over soon.
     case ripe(Attempt, QueueNode)
-    case held(grant: UInt64, QueueNode, isOwnWatched: Bool)
+    case held(QueueNode, isOwnWatched: Bool)
   }
 
   var phase = Phase.idle
   var litter: QueueLitter
-  var patient = 0
-  var impatient = 0
-  /// Tries that joined while an attempt to enter was on its way; counted in `impatient` too.
-  var newcomers = 0
+  package var demand = Demand()
   var session: UInt64?
   var nextAttempt: UInt64 = 1
-  var nextGrant: UInt64 = 1
   let rules: Rules
 
   /// - Parameters:
@@ -90,28 +88,29 @@ package struct QueueMachine: Sendable {
 
   /// Whether nothing is wanted, held or left to clean up.
   package var isIdle: Bool {
-    if case .idle = self.phase { return self.litter.isEmpty && self.patient + self.impatient == 0 }
+    if case .idle = self.phase { return self.litter.isEmpty && !self.demand.isAny }
     return false
   }
 
-  /// Whether the lock's state at the servers is unknown: what was asked has not been answered.
-  package var isUnanswered: Bool {
+  package var isFree: Bool { if case .idle = self.phase { true } else { false } }
+
+  /// Whether the lock's state at the servers is known, as far as what was asked has been answered.
+  package var isAnswered: Bool {
     switch self.phase {
-    case .needSession, .entering, .ripe: true
-    case .idle, .watching, .checking, .held: false
+    case .needSession, .entering, .ripe: false
+    case .idle, .watching, .checking, .held: true
     }
   }
 
   /// Where our key stands, as far as it is known.
-  package var view: QueueView? {
+  package var standing: QueueView? {
     switch self.phase {
     case .watching(_, _, let view), .checking(_, _, let view, _): view
     default: nil
     }
   }
 
-  /// Whether an attempt to enter is on its way.
-  package var isEntering: Bool { if case .entering = self.phase { true } else { false } }
+  package static func isQuestion(_ request: QueueRequest) -> Bool { if case .enter = request { true } else { false } }
 
   /// Whether the attempt still waits behind this predecessor.
   package func watches(_ number: UInt64, _ key: [UInt8]) -> Bool {
@@ -121,7 +120,7 @@ package struct QueueMachine: Sendable {
   /// Whether the key is the one that we hold or wait with.
   package func owns(_ node: QueueNode) -> Bool {
     switch self.phase {
-    case .held(_, node, _), .watching(_, node, _), .checking(_, node, _, _), .ripe(_, node): true
+    case .held(node, _), .watching(_, node, _), .checking(_, node, _, _), .ripe(_, node): true
     default: false
     }
   }
@@ -129,23 +128,14 @@ package struct QueueMachine: Sendable {
   // MARK: Events
 
   /// - Parameter termIsLive: Whether the session's deadline lies ahead at this moment: nothing is granted without.
-  package mutating func handle(_ event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
+  package mutating func handle(_ event: QueueEvent, _ termIsLive: Bool) -> [QueueAction] {
     switch event {
-    case .joined(let patient): return self.joined(patient: patient)
-    case .left(let patient, let isNewcomer):
-      if patient { self.patient -= 1 } else { self.impatient -= 1 }
-      if isNewcomer { self.newcomers -= 1 }
-      return self.abandonIfUnwanted()
-    case .released(let grant):
-      guard case .held(grant, let node, _) = self.phase else { return [] }
-      self.phase = .idle
-      return [.forgetWatches] + self.litter.delete(node) + self.startIfWanted()
     case .sessionBegan(let session):
       self.session = session
       if case .needSession = self.phase { return self.startIfWanted() }
       return []
     case .sessionEnded(let session): return self.sessionEnded(session)
-    case .closed(let error): return self.closed(error)
+    case .closed(let failure): return self.closed(failure)
     case .entered(let number, let result, let node, let copies):
       return self.entered(number, result, node, copies: copies, termIsLive: termIsLive)
     case .checked(let number, let result): return self.checked(number, result, termIsLive: termIsLive)
@@ -154,31 +144,33 @@ package struct QueueMachine: Sendable {
     case .predecessorGone(let number, let key): return self.predecessorGone(number, key, termIsLive: termIsLive)
     case .ownWatched(let node, let isGapless): return self.ownWatched(node, isGapless: isGapless)
     case .ownGone(let node): return self.ownGone(node)
-    case .watchRefused(let number, let error):
+    case .watchRefused(let number, let failure):
       guard let attempt = self.attempt, attempt.number == number, let node = self.node else { return [] }
-      return self.giveUp(node, error)
+      return self.giveUp(node, failure)
     case .confirmed(let node, let exists): return exists ? [] : self.ownGone(node)
-    case .deleteDelayed(let node): return self.litter.contains(node) ? [.releaseSettled(node)] : []
+    case .deleteDelayed(let node): return self.litter.contains(node) ? [.releaseSettled(node, isConfirmed: false)] : []
     case .deleted(let node, let isGone, let wasThere):
       return self.litter.deleted(node, isGone: isGone, wasThere: wasThere)
     case .recheck: return self.recheck()
     }
   }
 
-  private mutating func joined(patient: Bool) -> [QueueAction] {
-    if patient { self.patient += 1 } else { self.impatient += 1 }
+  package mutating func demandChanged(_ termIsLive: Bool) -> [QueueAction] {
+    guard self.demand.isAny else { return self.abandon() }
     switch self.phase {
     case .idle: return self.start()
-    case .entering where !patient:
-      self.newcomers += 1
-      return []
     // A key that already waits for others cannot serve a caller that would not wait.
-    case .watching(_, let node, let view) where !patient: return self.dismissImpatient(view, node)
-    case .checking(_, let node, let view, _) where !patient: return self.dismissImpatient(view, node)
+    case .watching(_, let node, let view), .checking(_, let node, let view, _): return self.dismissTries(view, node)
     // Another caller of this process holds it.
-    case .held where !patient: return self.answerImpatient(QueueView(ahead: 1))
-    default: return []
+    case .held: return self.turnAway(QueueView(ahead: 1))
+    case .needSession, .entering, .ripe: return []
     }
+  }
+
+  package mutating func released(_ node: QueueNode, _ termIsLive: Bool) -> [QueueAction] {
+    guard case .held(node, _) = self.phase else { return [] }
+    self.phase = .idle
+    return [.send(.forgetWatches)] + self.litter.delete(node) + self.startIfWanted()
   }
 
   private mutating func sessionEnded(_ session: UInt64) -> [QueueAction] {
@@ -186,21 +178,21 @@ package struct QueueMachine: Sendable {
     let over = self.litter.sessionEnded(session)
     let settled = self.rules.settlesReleasesWithSession ? over : []
     switch self.phase {
-    case .held(let grant, let node, _) where node.session == session:
+    case .held(let node, _) where node.session == session:
       self.phase = .idle
-      return settled + [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
+      return settled + [.send(.forgetWatches), .lose(node)] + self.startIfWanted()
     default:
       guard self.attempt?.session == session else { return settled }
       return settled + self.restart()
     }
   }
 
-  private mutating func closed(_ error: UInt64) -> [QueueAction] {
+  private mutating func closed(_ failure: LockFailure) -> [QueueAction] {
     self.session = nil
     var actions = self.litter.clear()
-    if case .held(let grant, _, _) = self.phase { actions.append(.lose(grant: grant)) }
+    if case .held(let node, _) = self.phase { actions.append(.lose(node)) }
     self.phase = .idle
-    return actions + [.forgetWatches] + self.failAll(error)
+    return actions + [.send(.forgetWatches)] + self.failAll(failure)
   }
 
   private mutating func entered(
@@ -226,12 +218,12 @@ package struct QueueMachine: Sendable {
       return self.answerAfterEntry(view) + self.startIfWanted()
     case .success(.gone): return self.restart()
     case .failure(.sessionOver): return self.sessionOver()
-    case .failure(.rejected(let error)):
+    case .failure(.rejected(let failure)):
       self.phase = .idle
-      return self.failAll(error)
-    case .failure(.failed(let error)):
+      return self.failAll(failure)
+    case .failure(.failed(let failure)):
       self.phase = .idle
-      return (written.map { self.litter.delete($0) } ?? []) + self.failAll(error)
+      return (written.map { self.litter.delete($0) } ?? []) + self.failAll(failure)
     }
   }
 
@@ -251,10 +243,10 @@ package struct QueueMachine: Sendable {
       if again, view.predecessor != nil, view.predecessor == attempt.watched { return self.check(attempt, node, view) }
       let actions = self.placed(attempt, node, view, termIsLive: termIsLive)
       // Our own watch may have been set after this read, and our key deleted in between.
-      if again, self.rules.readsOnceWatched, case .held = self.phase { return actions + [.confirm(node)] }
+      if again, self.rules.readsOnceWatched, case .held = self.phase { return actions + [.send(.confirm(node))] }
       return actions
     case .failure(.sessionOver): return self.sessionOver()
-    case .failure(.rejected(let error)), .failure(.failed(let error)): return self.giveUp(node, error)
+    case .failure(.rejected(let failure)), .failure(.failed(let failure)): return self.giveUp(node, failure)
     }
   }
 
@@ -267,9 +259,9 @@ package struct QueueMachine: Sendable {
   }
 
   private mutating func ownWatched(_ node: QueueNode, isGapless: Bool) -> [QueueAction] {
-    if case .held(let grant, node, _) = self.phase {
-      self.phase = .held(grant: grant, node, isOwnWatched: true)
-      return isGapless ? [] : [.confirm(node)]
+    if case .held(node, _) = self.phase {
+      self.phase = .held(node, isOwnWatched: true)
+      return isGapless ? [] : [.send(.confirm(node))]
     }
     guard self.node == node, let number = self.attempt?.number else { return [] }
     return self.watchSet(number, isGapless: isGapless) { attempt in
@@ -317,9 +309,9 @@ package struct QueueMachine: Sendable {
 
   private mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
     guard self.rules.heedsOwnDeletion, self.owns(node) else { return [] }
-    if case .held(let grant, _, _) = self.phase {
+    if case .held = self.phase {
       self.phase = .idle
-      return [.forgetWatches, .lose(grant: grant)] + self.startIfWanted()
+      return [.send(.forgetWatches), .lose(node)] + self.startIfWanted()
     }
     return self.restart()
   }
@@ -330,7 +322,7 @@ package struct QueueMachine: Sendable {
     switch self.phase {
     // Whether or not the watches are known to be set: that answer may be what was lost.
     case .watching(let attempt, let node, let view): return sweeps + self.check(attempt, node, view)
-    case .held(_, let node, _): return sweeps + [.confirm(node)]
+    case .held(let node, _): return sweeps + [.send(.confirm(node))]
     default: return sweeps
     }
   }

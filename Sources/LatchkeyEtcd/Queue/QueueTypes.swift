@@ -1,4 +1,6 @@
 #if Etcd
+package import Latchkey
+
 /// Our key in a lock's queue.
 package struct QueueNode: Hashable, Sendable {
   package var key: [UInt8]
@@ -67,25 +69,18 @@ package enum QueueCheck: Hashable, Sendable {
 package enum QueueFailure: Error, Hashable, Sendable {
   /// The session is over, and with it all its keys.
   case sessionOver
-  /// The servers rejected the request before they carried out any part of it, and asking again will not help; the shell
-  /// keeps the error that belongs to the number.
-  case rejected(UInt64)
+  /// The servers rejected the request before they carried out any part of it, and asking again will not help.
+  case rejected(LockFailure)
   /// The servers answered with an error, which does not prove that nothing was written.
-  case failed(UInt64)
+  case failed(LockFailure)
 }
 
 /// What happens to the queue of one lock within one client.
 package enum QueueEvent: Sendable {
-  /// A caller asks for the lock; an impatient one does not wait.
-  case joined(patient: Bool)
-  /// A caller is gone: timed out, cancelled. A newcomer is a try that joined while an attempt to enter was on its way.
-  case left(patient: Bool, isNewcomer: Bool = false)
-  /// The holder gives the lock back.
-  case released(grant: UInt64)
   case sessionBegan(UInt64)
   case sessionEnded(UInt64)
   /// No session will come any more.
-  case closed(UInt64)
+  case closed(LockFailure)
   /// The attempt to enter was answered.
   ///
   /// - `node`: the key that it meant to create, with its revision where the servers have shown that it stands; nil if nothing was
@@ -102,7 +97,7 @@ package enum QueueEvent: Sendable {
   case ownWatched(QueueNode, isGapless: Bool)
   case ownGone(QueueNode)
   /// The servers refuse a watch.
-  case watchRefused(attempt: UInt64, error: UInt64)
+  case watchRefused(attempt: UInt64, LockFailure)
   /// Our key was looked for, while we hold the lock.
   case confirmed(QueueNode, exists: Bool)
   /// A delete got no answer at first; it goes on in the background.
@@ -113,8 +108,8 @@ package enum QueueEvent: Sendable {
   case recheck
 }
 
-/// What the queue wants done. Whoever performs an action reports the outcome as an event.
-package enum QueueAction: Hashable, Sendable {
+/// What the queue asks of the servers. Whoever sends a request reports the outcome as an event.
+package enum QueueRequest: Hashable, Sendable {
   /// Create our key and read who is before it, in one transaction; only if the queue is empty, if so asked.
   case enter(attempt: UInt64, session: UInt64, slot: UInt64, onlyIfEmpty: Bool)
   /// Read our key and who is before it.
@@ -127,18 +122,8 @@ package enum QueueAction: Hashable, Sendable {
   /// Watch our own key after a while: a short hold ends before, and then costs no watch.
   case watchOwnLater(QueueNode)
   case forgetWatches
-  /// The lock is ours: the first in line gets it.
-  case grant(UInt64, QueueNode)
-  /// The grant does not stand any more.
-  case lose(grant: UInt64)
-  /// Answer the tries with "busy".
-  case answerImpatient(QueueView)
-  /// Answer the tries with "busy" that joined before the attempt was sent. Its answer may be older than the calls of the others.
-  case answerEarlierImpatient(QueueView)
-  /// Fail all callers in line with the error.
-  case fail(UInt64)
   case delete(QueueNode)
-  /// The delete of this key is done, or continues in the background.
-  case releaseSettled(QueueNode)
 }
+
+package typealias QueueAction = ContentionAction<QueueMachine>
 #endif

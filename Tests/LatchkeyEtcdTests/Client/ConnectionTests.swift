@@ -176,8 +176,8 @@ struct ConnectionTests {
         let name = try LockName("app/orders")
         let lease = try await client.lock(name).acquire(within: .seconds(5))
         let held = lease.held
-        let queue = client.locks.withQueue(name) { $0 }
-        try await waitUntil(within: .seconds(5)) { queue.state.withLock { $0.ownWatch != nil } }
+        let queue = client.locks.contention(for: name)
+        try await waitUntil(within: .seconds(5)) { queue.withLocal { $1.ownWatch != nil } }
         try await root(["role", "revoke-permission", "locks", "--prefix=true", "app/"])
         // The watch is asked for again on the next stream.
         for proxy in client.proxies { await proxy.reset() }

@@ -1,4 +1,6 @@
 #if Etcd
+import Latchkey
+
 @testable import LatchkeyEtcd
 
 /// One client of the model: its machine, and what is under way between it and the server.
@@ -34,13 +36,12 @@ struct ModelClient {
 
   /// A transaction: one goes after the other, or several go together, and one without an answer goes again.
   struct Request {
-    var action: QueueAction
+    var action: QueueRequest
     /// How many copies of it were sent and got no answer.
     var copies = 0
   }
 
   struct Hold {
-    var grant: UInt64
     var node: QueueNode
     /// Whether the deadline has not passed since: a lease that was lost once is never held again.
     var isHeld = true
@@ -61,12 +62,12 @@ struct ModelClient {
   /// The key to be watched if the lock is held for long.
   var late: QueueNode?
   /// Copies of requests that may be carried out later.
-  var ghosts: [QueueAction] = []
+  var ghosts: [QueueRequest] = []
   /// Whether something has happened that only looking again finds out.
   var needsRecheck = false
   var callers: [Bool]
   var waiting: [Bool] = []
-  /// How many of the tries that wait, the latest, came while an attempt to enter was on its way.
+  /// How many of the tries that wait, the latest, came after the last question was asked.
   var newcomers = 0
   /// How many of the tries that wait, the latest, have seen the lock free all the time.
   var undisturbed = 0
@@ -82,6 +83,10 @@ struct ModelClient {
   }
 
   var tries: Int { self.waiting.count { !$0 } }
+
+  var demand: Demand {
+    Demand(waits: self.waiting.contains(true), tries: self.tries > self.newcomers, newTries: self.newcomers > 0)
+  }
 
   func watch(isOwn: Bool) -> Int? { self.watches.firstIndex { $0.isOwn == isOwn } }
 

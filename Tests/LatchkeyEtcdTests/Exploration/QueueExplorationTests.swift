@@ -1,5 +1,6 @@
 #if Etcd
 import Foundation
+import Latchkey
 import LatchkeyTesting
 import Testing
 
@@ -168,20 +169,20 @@ struct QueueExplorationTests {
   )
   func deletedBeforeWatched() {
     var machine = QueueMachine(session: 1)
-    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    machine.demand = Demand(waits: true)
+    _ = machine.demandChanged(true)
     let node = QueueNode(key: [1], slot: 0, revision: 7, session: 1)
     let behind = QueueEntry.entered(node, QueueView(predecessor: [2], isNext: true, ahead: 1))
-    _ = machine.handle(.entered(attempt: 1, .success(behind), node: nil, copies: 0), termIsLive: true)
-    _ = machine.handle(.predecessorWatched(attempt: 1, key: [2], isGapless: false), termIsLive: true)
-    let check = machine.handle(.predecessorGone(attempt: 1, key: [2]), termIsLive: true)
-    #expect(check == [.check(attempt: 1, node)])
+    _ = machine.handle(.entered(attempt: 1, .success(behind), node: nil, copies: 0), true)
+    _ = machine.handle(.predecessorWatched(attempt: 1, key: [2], isGapless: false), true)
+    let check = machine.handle(.predecessorGone(attempt: 1, key: [2]), true)
+    #expect(check == [.send(.check(attempt: 1, node))])
     // The server has looked by now; the key is deleted; then the watch is set, and tells nothing.
-    _ = machine.handle(.ownWatched(node, isGapless: false), termIsLive: true)
-    let granted = machine.handle(.checked(attempt: 1, .success(.standing(QueueView()))), termIsLive: true)
-    #expect(granted == [.grant(1, node), .confirm(node)])
-    _ = machine.served(patient: true)
-    let lost = machine.handle(.confirmed(node, exists: false), termIsLive: true)
-    #expect(lost.contains(.lose(grant: 1)))
+    _ = machine.handle(.ownWatched(node, isGapless: false), true)
+    let granted = machine.handle(.checked(attempt: 1, .success(.standing(QueueView()))), true)
+    #expect(granted == [.grant(node), .send(.confirm(node))])
+    let lost = machine.handle(.confirmed(node, exists: false), true)
+    #expect(lost.contains(.lose(node)))
   }
 
   private static func mistake(

@@ -1,4 +1,5 @@
 #if Etcd
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyEtcd
@@ -6,15 +7,49 @@ import LatchkeyTesting
 /// What the clients and the server do.
 extension QueueModel {
   func feed(_ event: QueueEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
-    let actions = state.clients[index].machine.handle(event, termIsLive: state.clients[index].hasLiveTerm)
+    try self.step(index, &state) { $0.handle(event, $1) }
+  }
+
+  /// Callers have come or gone.
+  func changeDemand(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    try self.step(index, &state) { $0.demandChanged($1) }
+  }
+
+  func step(
+    _ index: Int,
+    _ state: inout State,
+    _ step: (inout QueueMachine, Bool) -> [QueueAction]
+  ) throws(BrokenPromise) {
+    state.clients[index].machine.demand = state.clients[index].demand
+    let actions = step(&state.clients[index].machine, state.clients[index].hasLiveTerm)
     for action in actions { try self.perform(action, index, &state) }
   }
 
   private func perform(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
+    case .send(let request): try self.send(request, index, &state)
+    case .grant(let node): try self.grant(node, index, &state)
+    case .lose(let node):
+      if state.clients[index].hold?.node == node { state.clients[index].hold = nil }
+    case .turnAway: try self.answerTries(state.clients[index].tries, index, &state)
+    case .turnAwayEarlier:
+      try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
+    case .fail(let failure):
+      guard failure == Self.failure else {
+        throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
+      }
+      state.clients[index].waiting = []
+      (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
+    case .failTries: throw BrokenPromise("\(Self.name(index)) has tries fail alone")
+    case .releaseSettled(let node, _): state.clients[index].releasing.remove(node)
+    }
+  }
+
+  private func send(_ request: QueueRequest, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    if QueueMachine.isQuestion(request) { state.clients[index].newcomers = 0 }
+    switch request {
     case .enter, .check, .confirm, .delete:
-      if case .enter = action { state.clients[index].newcomers = 0 }
-      state.clients[index].requests.append(ModelClient.Request(action: action))
+      state.clients[index].requests.append(ModelClient.Request(action: request))
     case .watchPredecessor(let attempt, let key, let asOf):
       try self.watch(ModelClient.Watch(key: key, node: nil, attempt: attempt, asOf: asOf), index, &state)
     case .watchOwn(let attempt, let node, let asOf):
@@ -27,19 +62,6 @@ extension QueueModel {
       guard left?.key == node.key else { return state.clients[index].late = node }
       try self.watchOwn(node, index, &state)
     case .forgetWatches: self.park(index, &state)
-    case .grant(let grant, let node): try self.grant(grant, node, index, &state)
-    case .lose(let grant):
-      if state.clients[index].hold?.grant == grant { state.clients[index].hold = nil }
-    case .answerImpatient: try self.answerTries(state.clients[index].tries, index, &state)
-    case .answerEarlierImpatient:
-      try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
-    case .fail(let error):
-      guard error == Self.failure else {
-        throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
-      }
-      state.clients[index].waiting = []
-      (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
-    case .releaseSettled(let node): state.clients[index].releasing.remove(node)
     }
   }
 
@@ -61,20 +83,21 @@ extension QueueModel {
     try self.feed(.deleteDelayed(node), index, &state)
   }
 
-  private func grant(_ grant: UInt64, _ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  private func grant(_ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     let name = Self.name(index)
     let client = state.clients[index]
-    guard let patient = client.waiting.first else { throw BrokenPromise("\(name) is granted for nobody") }
+    guard !client.waiting.isEmpty else { throw BrokenPromise("\(name) is granted for nobody") }
     guard client.hasLiveTerm else { throw BrokenPromise("\(name) is granted the lock after its deadline") }
     guard node.revision > state.lastToken || state.deletedByHand.contains(node.revision) else {
       throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
     }
     state.lastToken = max(state.lastToken, node.revision)
-    state.clients[index].hold = ModelClient.Hold(grant: grant, node: node)
+    state.clients[index].hold = ModelClient.Hold(node: node)
     state.clients[index].waiting.removeFirst()
     self.noteHolders(&state)
     state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
-    for action in state.clients[index].machine.served(patient: patient) { try self.perform(action, index, &state) }
+    // Another caller of the client holds the lock.
+    try self.answerTries(state.clients[index].tries, index, &state)
   }
 
   /// The client's deadline has passed: the session is over for it, whatever the server thinks.
@@ -153,7 +176,7 @@ extension QueueModel {
   // MARK: The server
 
   /// - Parameter copies: How many copies of the request were sent before and got no answer.
-  func carryOut(_ action: QueueAction, _ index: Int, copies: Int, _ state: inout State) -> QueueEvent? {
+  func carryOut(_ action: QueueRequest, _ index: Int, copies: Int, _ state: inout State) -> QueueEvent? {
     switch action {
     case .enter(let attempt, let session, let slot, let onlyIfEmpty):
       guard let node = self.node(of: action, index) else { return nil }
@@ -172,7 +195,7 @@ extension QueueModel {
   }
 
   /// The key that an entry is about, whatever its revision.
-  func node(of action: QueueAction, _ index: Int) -> QueueNode? {
+  func node(of action: QueueRequest, _ index: Int) -> QueueNode? {
     guard case .enter(_, let session, let slot, _) = action else { return nil }
     let key = [UInt8(index), UInt8(session), UInt8(slot)]
     return QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session)
@@ -215,7 +238,7 @@ extension QueueModel {
   }
 }
 
-extension QueueAction {
+extension QueueRequest {
   /// Whether it changes nothing at the server, so that asking twice is asking once.
   var isRead: Bool {
     switch self {

@@ -73,6 +73,7 @@ private struct ClientDigest {
     for patient in client.callers { self.words.add(patient) }
     self.words.add(client.waiting.count)
     for patient in client.waiting { self.words.add(patient) }
+    self.words.add(client.newcomers)
     self.words.add(client.undisturbed)
     self.add(client.machine)
     self.words.add(client.hold != nil)
@@ -198,9 +199,6 @@ private struct ClientDigest {
   // MARK: The machine
 
   private mutating func add(_ machine: QueueMachine) {
-    self.words.add(machine.patient)
-    self.words.add(machine.impatient)
-    self.words.add(machine.newcomers)
     self.words.add(machine.session != nil)
     if let session = machine.session { self.session(session) }
     self.add(machine.phase)
@@ -245,7 +243,7 @@ private struct ClientDigest {
       self.words.add(6)
       self.add(attempt)
       self.add(node)
-    case .held(_, let node, let isOwnWatched):
+    case .held(let node, let isOwnWatched):
       self.words.add(isOwnWatched ? 7 : 8)
       self.add(node)
     }
@@ -272,7 +270,7 @@ private struct ClientDigest {
     return present.number == attempt
   }
 
-  private mutating func add(_ request: QueueAction) {
+  private mutating func add(_ request: QueueRequest) {
     switch request {
     case .enter(let attempt, let session, let slot, let onlyIfEmpty):
       self.words.add(onlyIfEmpty ? 1 : 2)

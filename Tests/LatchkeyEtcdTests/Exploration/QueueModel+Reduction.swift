@@ -104,7 +104,7 @@ extension ModelClient {
   }
 }
 
-extension QueueAction {
+extension QueueRequest {
   /// The key that is read or deleted, if that is all that is done.
   fileprivate var node: QueueNode? {
     switch self {

@@ -81,7 +81,7 @@ extension QueueModel {
     "\(Self.name(Int(key[0])))'s key \(key[2]) of session \(key[1])"
   }
 
-  private func describe(_ action: QueueAction?) -> String {
+  private func describe(_ action: QueueRequest?) -> String {
     switch action {
     case .enter(_, let session, let slot, let onlyIfEmpty):
       "entry with key \(slot) of session \(session)\(onlyIfEmpty ? ", if nobody is there" : "")"

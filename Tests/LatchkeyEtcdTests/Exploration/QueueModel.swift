@@ -1,4 +1,5 @@
 #if Etcd
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyEtcd
@@ -78,8 +79,8 @@ struct QueueModel: ExplorationModel {
   var sharesFlights = false
   /// Whether others of the process contend for nested names.
   var hasNestedNeighbours = false
-  /// The number of the error that stands for an entry which the server has failed.
-  static let failure: UInt64 = 77
+  /// Stands for an entry which the server has failed.
+  static let failure = LockFailure(LockError(.backendFailure, name: .modelled, message: "the entry failed"))
   /// For each client, who asks: whether each caller is patient.
   let callers: [[Bool]]
   let budget: Int
@@ -200,21 +201,21 @@ struct QueueModel: ExplorationModel {
       state.clients[index].waiting.append(patient)
       if !patient {
         state.clients[index].undisturbed += 1
-        if state.clients[index].machine.isEntering { state.clients[index].newcomers += 1 }
+        if !state.clients[index].machine.isFree { state.clients[index].newcomers += 1 }
         self.noteHolders(&state)
       }
-      try self.feed(.joined(patient: patient), index, &state)
+      try self.changeDemand(index, &state)
     case .cancel(let index):
       let patient = state.clients[index].waiting.removeLast()
       let isNewcomer = !patient && state.clients[index].newcomers > 0
       if isNewcomer { state.clients[index].newcomers -= 1 }
       if !patient { state.clients[index].undisturbed = max(0, state.clients[index].undisturbed - 1) }
-      try self.feed(.left(patient: patient, isNewcomer: isNewcomer), index, &state)
+      try self.changeDemand(index, &state)
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
       state.clients[index].releasing.insert(hold.node)
-      try self.feed(.released(grant: hold.grant), index, &state)
+      try self.step(index, &state) { $0.released(hold.node, $1) }
     case .serve(let index):
       let request = state.clients[index].requests.removeFirst()
       let answer = self.carryOut(request.action, index, copies: request.copies, &state)

@@ -1,4 +1,5 @@
 #if Etcd
+import Latchkey
 import Testing
 
 @testable import LatchkeyEtcd
@@ -7,10 +8,14 @@ import Testing
 struct LitterTests {
   private static let node = QueueNode(key: [1], slot: 0, revision: QueueNode.anyRevision, session: 1)
 
+  private static let failure = LockFailure(LockError(.backendFailure, name: .modelled, message: "no"))
+
   private static func machine(sweeps: Int = 3) -> QueueMachine {
     var machine = QueueMachine(session: 1, sweeps: sweeps)
-    _ = machine.handle(.joined(patient: true), termIsLive: true)
-    _ = machine.handle(.left(patient: true), termIsLive: true)
+    machine.demand = Demand(waits: true)
+    _ = machine.demandChanged(true)
+    machine.demand = Demand()
+    _ = machine.demandChanged(true)
     return machine
   }
 
@@ -19,12 +24,12 @@ struct LitterTests {
     _ result: Result<QueueEntry, QueueFailure>,
     copies: Int = 0
   ) -> [QueueAction] {
-    machine.handle(.entered(attempt: 1, result, node: self.node, copies: copies), termIsLive: true)
+    machine.handle(.entered(attempt: 1, result, node: self.node, copies: copies), true)
   }
 
   private static func sweep(_ machine: inout QueueMachine, finds: Bool) {
-    #expect(machine.handle(.recheck, termIsLive: true) == [.delete(self.node)])
-    _ = machine.handle(.deleted(self.node, isGone: true, wasThere: finds), termIsLive: true)
+    #expect(machine.handle(.recheck, true) == [.send(.delete(self.node))])
+    _ = machine.handle(.deleted(self.node, isGone: true, wasThere: finds), true)
   }
 
   @Test("is in doubt until as many sweeps were in vain as prove that no copy is on its way")
@@ -52,24 +57,25 @@ struct LitterTests {
   @Test("is deleted after an error answer, unless that proves that nothing was written")
   func errorAnswer() {
     var failed = Self.machine()
-    #expect(Self.answer(&failed, .failure(.failed(1))) == [.delete(Self.node)])
+    #expect(Self.answer(&failed, .failure(.failed(Self.failure))) == [.send(.delete(Self.node))])
     var rejected = Self.machine()
-    #expect(Self.answer(&rejected, .failure(.rejected(1))).isEmpty)
+    #expect(Self.answer(&rejected, .failure(.rejected(Self.failure))).isEmpty)
     #expect(rejected.isIdle)
     // The same if somebody waits.
     var waiting = QueueMachine(session: 1)
-    _ = waiting.handle(.joined(patient: true), termIsLive: true)
-    #expect(Self.answer(&waiting, .failure(.failed(1))) == [.delete(Self.node), .fail(1)])
+    waiting.demand = Demand(waits: true)
+    _ = waiting.demandChanged(true)
+    #expect(Self.answer(&waiting, .failure(.failed(Self.failure))) == [.send(.delete(Self.node)), .fail(Self.failure)])
   }
 
   @Test("is deleted again and again if the servers refuse it")
   func refusedDelete() {
     var machine = Self.machine(sweeps: 1)
-    _ = Self.answer(&machine, .failure(.failed(1)))
-    _ = machine.handle(.deleted(Self.node, isGone: false, wasThere: false), termIsLive: true)
+    _ = Self.answer(&machine, .failure(.failed(Self.failure)))
+    _ = machine.handle(.deleted(Self.node, isGone: false, wasThere: false), true)
     for _ in 0..<3 {
-      #expect(machine.handle(.recheck, termIsLive: true) == [.delete(Self.node)])
-      _ = machine.handle(.deleted(Self.node, isGone: false, wasThere: false), termIsLive: true)
+      #expect(machine.handle(.recheck, true) == [.send(.delete(Self.node))])
+      _ = machine.handle(.deleted(Self.node, isGone: false, wasThere: false), true)
     }
     Self.sweep(&machine, finds: true)
     #expect(machine.isIdle)

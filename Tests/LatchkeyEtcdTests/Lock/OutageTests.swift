@@ -71,8 +71,8 @@ struct OutageTests {
           let name = try uniqueName()
           let holder = try await first.lock(name).acquire(within: .seconds(5))
           let waiter = Task { try await second.lock(name).acquire(within: nil).release() }
-          let queue = second.locks.withQueue(name) { $0 }
-          try await waitUntil(within: .seconds(5)) { queue.state.withLock { $0.machine.view != nil } }
+          let queue = second.locks.contention(for: name)
+          try await waitUntil(within: .seconds(5)) { queue.withLocal { machine, _ in machine.standing != nil } }
           try server.pause()
           try await Task.sleep(for: .seconds(1))
           try server.resume()
@@ -112,11 +112,11 @@ struct OutageTests {
         await client.proxies[0].reset()
         let waiter = Task { try await client.lock(name).acquire(within: .seconds(60)).release() }
         try await waitUntil(within: .seconds(10)) { client.client.transactions.isStalled }
-        let queue = client.locks.withQueue(name) { $0 }
+        let queue = client.locks.contention(for: name)
         try server.launch()
         try await server.waitUntilReady()
         try await waiter.value
-        try await waitUntil(within: .seconds(10)) { queue.state.withLock { $0.machine.isIdle } }
+        try await waitUntil(within: .seconds(10)) { queue.withLocal { machine, _ in machine.isIdle } }
       }
     }
   }
@@ -137,8 +137,8 @@ struct OutageTests {
         try await lease.release()
         #expect(try await client.keys("\(name)/").isEmpty)
         let waiter = Task { try await client.lock(name).acquire(within: .seconds(60)).release() }
-        let queue = client.locks.withQueue(name) { $0 }
-        try await waitUntil(within: .seconds(10)) { queue.state.withLock { $0.machine.isUnanswered } }
+        let queue = client.locks.contention(for: name)
+        try await waitUntil(within: .seconds(10)) { queue.withLocal { machine, _ in !machine.isAnswered } }
         _ = try await Etcdctl.run(["del", "--prefix", "filler"], endpoint: server.endpoint)
         let revision = try await client.client.connections.call(
           EtcdMethods.range,

@@ -1,8 +1,8 @@
 #if Etcd
-import Latchkey
 import LatchkeyTesting
 import Testing
 
+@testable import Latchkey
 @testable import LatchkeyEtcd
 
 @Suite("The watches of an etcd lock", .serialized, .timeLimit(.minutes(3)))
@@ -37,18 +37,18 @@ struct WatchTests {
     try await TestClient.with(try await TestServers.shared.value, sessionTimeout: .seconds(30)) { client in
       let name = try uniqueName()
       let lease = try await client.lock(name).acquire(within: .seconds(5))
-      let queue = client.locks.withQueue(name) { $0 }
-      try await waitUntil(within: .seconds(20)) { queue.state.withLock { $0.ownWatch != nil } }
+      let queue = client.locks.contention(for: name)
+      try await waitUntil(within: .seconds(20)) { queue.withLocal { $1.ownWatch != nil } }
       let left = try #require(
-        queue.state.withLock { state -> (KeyWatch, [LockQueue.Step])? in
-          guard let watch = state.ownWatch, let grant = state.lease?.grant else { return nil }
-          state.lease = nil
-          return (watch, queue.apply(.released(grant: grant), &state))
+        queue.state.withLock { state -> (KeyWatch, Contention<KeyQueueBackend>.Work)? in
+          guard let watch = state.local.ownWatch, let node = state.leases.keys.first else { return nil }
+          state.leases = [:]
+          return (watch, queue.run(&state) { $0.released(node, $1) })
         }
       )
       // What another thread may do meanwhile.
       let isTold = Shared(false)
-      queue.state.withLock { $0.ownWatch?.parking = nil }
+      queue.withLocal { $1.ownWatch?.parking = nil }
       let resumption = client.client.watches.resume(left.0.id, asOf: 0) { event in
         if case .happened = event { isTold.change { $0 = true } }
       }

@@ -3,7 +3,7 @@ internal import Latchkey
 internal import Logging
 
 /// The watches of a queue: on the predecessor, and on our own key.
-extension LockQueue {
+extension Contention where Backend == KeyQueueBackend {
   func watchPredecessor(_ attempt: UInt64, _ key: [UInt8], asOf revision: Int64) {
     self.watch(key, \.predecessorWatch, asOf: revision, while: { $0.watches(attempt, key) }) { event in
       switch event {
@@ -31,7 +31,7 @@ extension LockQueue {
   /// (``recheck()``, every `recheckInterval`), which reads the key whether or not it is watched. Told once for a lease: a watch that
   /// was refused is not asked for again.
   private func warnOfUnwatched(_ node: QueueNode, _ error: EtcdError) {
-    guard error.code != .closed, self.state.withLock({ $0.lease?.node == node }) else { return }
+    guard error.code != .closed, self.holds(node) else { return }
     self.logger.warning(
       "the key of a lease cannot be watched: that somebody deletes it is noticed by a slow re-check only",
       metadata: .lock(self.name, self.backend).and(["error": "\(error)"])
@@ -40,64 +40,63 @@ extension LockQueue {
 
   func watchOwnLater(_ node: QueueNode) {
     // One that is set already costs nothing.
-    if self.state.withLock({ $0.ownWatch?.key == node.key }) {
+    if self.withLocal({ $1.ownWatch?.key == node.key }) {
       return self.watchOwn(node, asOf: node.revision, attempt: nil)
     }
-    let late = self.lateWatches.add { self.watchOwn(node, asOf: node.revision, attempt: nil) }
-    let isStale = self.state.withLock { state -> Bool in
-      guard state.machine.owns(node) else { return true }
-      state.lateWatch = late
+    let late = self.shell.lateWatches.add { self.watchOwn(node, asOf: node.revision, attempt: nil) }
+    let isStale = self.withLocal { machine, local -> Bool in
+      guard machine.owns(node) else { return true }
+      local.lateWatch = late
       return false
     }
-    if isStale { self.lateWatches.remove(late) }
+    if isStale { self.shell.lateWatches.remove(late) }
   }
 
   /// Takes a watch that was left into use, or has another set.
   private func watch(
     _ key: [UInt8],
-    _ which: any WritableKeyPath<State, KeyWatch?> & Sendable,
+    _ which: any WritableKeyPath<KeyQueueBackend.Local, KeyWatch?> & Sendable,
     asOf revision: Int64,
     while isWanted: (QueueMachine) -> Bool,
     _ handler: @escaping @Sendable (Watches.Event) -> Void
   ) {
     // The handler is put in place under the lock under which it is taken away: nobody finds it between the two.
-    let left = self.state.withLock { state -> Watches.Resumption in
-      guard let watch = state[keyPath: which], watch.key == key, isWanted(state.machine) else { return .gone }
-      let left = self.client.watches.resume(watch.id, asOf: revision, handler)
-      if case .resumed = left { state[keyPath: which]?.parking = nil }
+    let left = self.withLocal { machine, local -> Watches.Resumption in
+      guard let watch = local[keyPath: which], watch.key == key, isWanted(machine) else { return .gone }
+      let left = self.shell.client.watches.resume(watch.id, asOf: revision, handler)
+      if case .resumed = left { local[keyPath: which]?.parking = nil }
       return left
     }
     if case .resumed(let news) = left {
       if let news { handler(news) }
       return
     }
-    let id = self.client.watches.add(.deletion(key), asOf: revision, handler)
-    let stale = self.state.withLock { state -> WatchTable.ID? in
-      guard isWanted(state.machine) else { return id }
-      defer { state[keyPath: which] = KeyWatch(key: key, id: id) }
-      return state[keyPath: which]?.id
+    let id = self.shell.client.watches.add(.deletion(key), asOf: revision, handler)
+    let stale = self.withLocal { machine, local -> WatchTable.ID? in
+      guard isWanted(machine) else { return id }
+      defer { local[keyPath: which] = KeyWatch(key: key, id: id) }
+      return local[keyPath: which]?.id
     }
-    if let stale { self.client.watches.remove(stale) }
+    if let stale { self.shell.client.watches.remove(stale) }
   }
 
   /// Gives a watch that was left up in a moment, if it has not come into use again by then.
   func giveUpLater(_ watch: KeyWatch) {
-    _ = self.lateWatches.add {
-      let isUnused = self.state.withLock { state -> Bool in
-        for which in [\State.predecessorWatch, \State.ownWatch] where state[keyPath: which]?.id == watch.id {
-          guard state[keyPath: which]?.parking == watch.parking else { return false }
-          state[keyPath: which] = nil
+    _ = self.shell.lateWatches.add {
+      let isUnused = self.withLocal { _, local -> Bool in
+        for which in [\KeyQueueBackend.Local.predecessorWatch, \.ownWatch] where local[keyPath: which]?.id == watch.id {
+          guard local[keyPath: which]?.parking == watch.parking else { return false }
+          local[keyPath: which] = nil
           return true
         }
         return false
       }
-      if isUnused { self.client.watches.remove(watch.id) }
+      if isUnused { self.shell.client.watches.remove(watch.id) }
     }
   }
 
   private func refused(_ attempt: UInt64, _ error: EtcdError) {
-    let number = self.state.withLock { $0.keep(LockError(self.name, error)) }
-    self.handle(.watchRefused(attempt: attempt, error: number))
+    self.handle(.watchRefused(attempt: attempt, LockFailure(LockError(self.name, error))))
   }
 }
 #endif

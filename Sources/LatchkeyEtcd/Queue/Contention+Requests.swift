@@ -3,12 +3,12 @@ internal import EtcdAPI
 internal import Latchkey
 internal import Logging
 
-extension LockQueue {
+extension Contention where Backend == KeyQueueBackend {
   private typealias Entry = TransactionQueue.Entry
 
   /// Does what the machine asks for; the outcome comes back as an event. Transactions are left to the caller to send.
-  func request(_ action: QueueAction, _ session: EtcdSession?, _ transactions: inout [TransactionQueue.Entry]) {
-    switch action {
+  func send(_ request: QueueRequest, _ session: EtcdSession?, _ transactions: inout [TransactionQueue.Entry]) {
+    switch request {
     case .enter(let attempt, let generation, let slot, let onlyIfEmpty):
       guard let session, session.generation == generation else {
         return self.handle(.entered(attempt: attempt, .failure(.sessionOver), node: nil, copies: 0))
@@ -28,30 +28,30 @@ extension LockQueue {
     case .watchOwn(let attempt, let node, let revision): self.watchOwn(node, asOf: revision, attempt: attempt)
     case .watchOwnLater(let node): self.watchOwnLater(node)
     case .delete(let node): transactions.append(self.delete(node))
-    case .grant, .lose, .answerImpatient, .answerEarlierImpatient, .fail, .releaseSettled, .forgetWatches:
-      preconditionFailure("settled under the lock")
+    case .forgetWatches: preconditionFailure("done under the lock")
     }
   }
 
   // MARK: Entering
 
   private func enter(_ attempt: UInt64, _ slot: UInt64, _ session: EtcdSession, onlyIfEmpty: Bool) -> Entry {
-    let key = LockKeys.own(self.prefix, lease: session.lease, owner: self.owner, slot: slot)
+    let key = LockKeys.own(self.shell.prefix, lease: session.lease, owner: self.shell.owner, slot: slot)
     let isNew = EtcdCompare.created(key, at: 0)
     let request = EtcdTxnRequest(
-      if: onlyIfEmpty ? [isNew, .noKey(withPrefix: self.prefix)] : [isNew],
+      if: onlyIfEmpty ? [isNew, .noKey(withPrefix: self.shell.prefix)] : [isNew],
       // Newest first: ours, and the one before.
       then: [
-        .put(key, self.value, lease: session.lease), .range(.prefix(self.prefix, .newest, limit: 2, withValue: true)),
+        .put(key, self.shell.value, lease: session.lease),
+        .range(.prefix(self.shell.prefix, .newest, limit: 2, withValue: true)),
       ],
-      else: [.range(.key(key)), .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true))]
+      else: [.range(.key(key)), .range(.prefix(self.shell.prefix, .oldest, limit: 1, withValue: true))]
     )
-    var entry = Entry(request, .creates, below: self.prefix, session: session.generation) { reply in
+    var entry = Entry(request, .creates, below: self.shell.prefix, session: session.generation) { reply in
       self.answered(attempt, key, slot, session, reply) {
-        self.client.transactions.submit([self.enter(attempt, slot, session, onlyIfEmpty: false)])
+        self.shell.client.transactions.submit([self.enter(attempt, slot, session, onlyIfEmpty: false)])
       }
     }
-    entry.isWanted = { self.state.withLock { $0.machine.attempt?.number == attempt } }
+    entry.isWanted = { self.withLocal { machine, _ in machine.attempt?.number == attempt } }
     return entry
   }
 
@@ -72,7 +72,7 @@ extension LockQueue {
     switch reply.result {
     case .success(let success): response = success
     case .failure(let error):
-      if error.code == .leaseNotFound { self.client.keeper.leaseGone(session) }
+      if error.code == .leaseNotFound { self.shell.client.keeper.leaseGone(session) }
       return done(.failure(self.failure(error)), nil, reply.copies)
     }
     guard let revision = Self.revision(of: key, in: response) else {
@@ -87,7 +87,7 @@ extension LockQueue {
     let others = newest.filter { $0.keyBytes != key }
     guard
       response.succeeded, others.count < newest.count,
-      others.allSatisfy({ LockKeys.isContender($0.keyBytes, prefix: self.prefix) })
+      others.allSatisfy({ LockKeys.isContender($0.keyBytes, prefix: self.shell.prefix) })
     else {
       // It was created by an earlier request, and others may have come since; or nested names are in the way.
       let check = self.check(node) { result in
@@ -97,11 +97,11 @@ extension LockQueue {
         case .failure(let error):
           // Whatever the error: the key was seen.
           let failure = self.failure(error)
-          if case .rejected(let number) = failure { return done(.failure(.failed(number)), node, copies) }
+          if case .rejected(let error) = failure { return done(.failure(.failed(error)), node, copies) }
           done(.failure(failure), node, copies)
         }
       }
-      return self.client.transactions.submit([check])
+      return self.shell.client.transactions.submit([check])
     }
     let count = Int(response.read(1).count)
     let view = QueueView(
@@ -134,7 +134,7 @@ extension LockQueue {
     _ done: @escaping @Sendable (Result<QueueEntry, EtcdError>) -> Void
   ) {
     let first = response.read(1).kvs.first
-    guard let first, LockKeys.isContender(first.keyBytes, prefix: self.prefix) else {
+    guard let first, LockKeys.isContender(first.keyBytes, prefix: self.shell.prefix) else {
       return self.list(session) { result in
         switch result {
         case .success((let contenders, _)) where contenders.isEmpty: retry()
@@ -161,22 +161,22 @@ extension LockQueue {
     isLocal: Bool = true,
     _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void
   ) -> Entry {
-    let known = max(node.revision, self.client.watches.newestRevision)
+    let known = max(node.revision, self.shell.client.watches.newestRevision)
     let request = EtcdTxnRequest(
       then: [
         .range(.key(node.key)),
-        .range(.prefix(self.prefix, .newest, limit: Self.placesRead, createdBefore: node.revision)),
-        .range(.prefix(self.prefix, .oldest, limit: 1, withValue: true)),
+        .range(.prefix(self.shell.prefix, .newest, limit: Self.placesRead, createdBefore: node.revision)),
+        .range(.prefix(self.shell.prefix, .oldest, limit: 1, withValue: true)),
       ].map { isLocal ? $0.local : $0 }
     )
-    return Entry(request, .reads, below: self.prefix, session: node.session) { reply in
+    return Entry(request, .reads, below: self.shell.prefix, session: node.session) { reply in
       switch reply.result {
       case .failure(let error): done(.failure(error))
       case .success(let response):
         let read = response.read(0).header.revision
         let revision = reply.date(read)
         guard !isLocal || read >= known else {
-          return self.client.transactions.submit([self.check(node, isLocal: false, done)])
+          return self.shell.client.transactions.submit([self.check(node, isLocal: false, done)])
         }
         guard response.read(0).kvs.first?.createRevision == node.revision else { return done(.success(.gone)) }
         guard let predecessor = response.read(1).kvs.first else {
@@ -184,7 +184,7 @@ extension LockQueue {
         }
         guard
           let first = response.read(2).kvs.first,
-          [predecessor, first].allSatisfy({ LockKeys.isContender($0.keyBytes, prefix: self.prefix) })
+          [predecessor, first].allSatisfy({ LockKeys.isContender($0.keyBytes, prefix: self.shell.prefix) })
         else { return self.checkAmongNested(node, done) }
         let isNext = first.key == predecessor.key
         let view = QueueView(
@@ -203,7 +203,7 @@ extension LockQueue {
   /// The same by a list of everything below the prefix: names of other locks begin with ours.
   private func checkAmongNested(_ node: QueueNode, _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void)
   {
-    guard let session = self.state.withLock({ $0.session }), session.generation == node.session else {
+    guard let session = self.withLocal({ $1.session }), session.generation == node.session else {
       return done(.failure(.sessionOver))
     }
     self.list(session) { result in
@@ -224,8 +224,8 @@ extension LockQueue {
     _ session: EtcdSession,
     _ done: @escaping @Sendable (Result<([QueueNode], Int64), EtcdError>) -> Void
   ) {
-    let request = EtcdTxnRequest(then: [.range(.prefix(self.prefix, .oldest))])
-    let entry = Entry(request, .reads, below: self.prefix, session: session.generation) { reply in
+    let request = EtcdTxnRequest(then: [.range(.prefix(self.shell.prefix, .oldest))])
+    let entry = Entry(request, .reads, below: self.shell.prefix, session: session.generation) { reply in
       done(
         reply.result.map { response in
           let read = response.read(0)
@@ -236,20 +236,20 @@ extension LockQueue {
         }
       )
     }
-    self.client.transactions.submit([entry])
+    self.shell.client.transactions.submit([entry])
   }
 
   private func contenders(_ read: EtcdRangeResponse) -> [EtcdKeyValue] {
-    read.kvs.filter { LockKeys.isContender($0.keyBytes, prefix: self.prefix) }
+    read.kvs.filter { LockKeys.isContender($0.keyBytes, prefix: self.shell.prefix) }
   }
 
   /// Whether a key of ours stands.
   func look(for node: QueueNode, _ done: @escaping @Sendable (Result<Bool, EtcdError>) -> Void) {
     let request = EtcdTxnRequest(then: [.range(.key(node.key))])
-    let entry = Entry(request, .reads, below: self.prefix, session: node.session) { reply in
+    let entry = Entry(request, .reads, below: self.shell.prefix, session: node.session) { reply in
       done(reply.result.map { $0.read(0).kvs.first?.createRevision == node.revision })
     }
-    self.client.transactions.submit([entry])
+    self.shell.client.transactions.submit([entry])
   }
 
   // MARK: Deleting
@@ -260,23 +260,23 @@ extension LockQueue {
       if: isGuarded ? [.created(node.key, at: node.revision)] : [],
       then: [.delete(node.key)]
     )
-    var entry = Entry(request, .deletes, below: self.prefix, session: node.session) { reply in
+    var entry = Entry(request, .deletes, below: self.shell.prefix, session: node.session) { reply in
       switch reply.result {
       case .success(let response):
         let wasThere = response.responses.first.map { $0.responseDeleteRange.deleted > 0 } ?? false
         // A first answer that finds nothing to delete is a loss; what was sent before may have been carried out.
         let outcome = response.succeeded || reply.copies > 0 ? nil : self.goneBeforeRelease
-        self.deleted(node, .deleted(node, isGone: true, wasThere: wasThere), outcome: outcome)
+        self.handle(.deleted(node, isGone: true, wasThere: wasThere), settling: node, as: outcome)
       case .failure(let error) where error.code == .leaseNotFound || error.code == .closed:
         self.handle(.deleted(node, isGone: true, wasThere: false))
       case .failure(let error):
-        self.client.logger.warning(
+        self.shell.client.logger.warning(
           "a lock's key could not be deleted; it stands in the way until the session ends",
           metadata: .lock(self.name, self.backend)
             .and(["etcd.key": "\(LockKeys.text(node.key))", "error": "\(error)"])
         )
         let outcome: ReleaseOutcome = .success(PendingRelease(reason: "\(error)"))
-        self.deleted(node, .deleted(node, isGone: false, wasThere: false), outcome: outcome)
+        self.handle(.deleted(node, isGone: false, wasThere: false), settling: node, as: outcome)
       }
     }
     entry.onDelay = { self.handle(.deleteDelayed(node)) }
@@ -285,12 +285,22 @@ extension LockQueue {
 
   // MARK: Results
 
+  /// What the first answer to a delete means that finds nothing to delete.
+  private var goneBeforeRelease: ReleaseOutcome {
+    .failure(
+      .lost(
+        self.name,
+        because: "its key was gone when it was released: deleted by hand, or by a server that revoked its lease"
+      )
+    )
+  }
+
   func failure(_ error: EtcdError) -> QueueFailure {
     switch error.code {
     case .leaseNotFound, .closed: return .sessionOver
     default:
-      let number = self.state.withLock { $0.keep(LockError(self.name, error)) }
-      return error.provesRejection || error.isUnsent ? .rejected(number) : .failed(number)
+      let failure = LockFailure(LockError(self.name, error))
+      return error.provesRejection || error.isUnsent ? .rejected(failure) : .failed(failure)
     }
   }
 

@@ -1,0 +1,73 @@
+/// The callers of this process that want one lock, in the order in which they came. Some wait; tries do not.
+struct CallerLine<Answer: Sendable>: Sendable {
+  typealias Line = WaitLine<Answer>
+  typealias ID = Line.ID
+
+  private var line = Line()
+  private var tries: Set<ID> = []
+  /// The tries that joined after the last question was asked.
+  private var newTries: Set<ID> = []
+  /// Those that may run out of time.
+  private var timed: Set<ID> = []
+  /// Those for whom the servers have not answered anything yet, and until when they wait for that.
+  private(set) var unanswered: [ID: ContinuousClock.Instant] = [:]
+
+  var isEmpty: Bool { self.line.isEmpty }
+  var count: Int { self.line.count }
+  var hasDeadline: Bool { !self.timed.isEmpty }
+
+  var demand: Demand {
+    Demand(
+      waits: self.line.count > self.tries.count,
+      tries: self.tries.count > self.newTries.count,
+      newTries: !self.newTries.isEmpty
+    )
+  }
+
+  func isTry(_ id: ID) -> Bool { self.tries.contains(id) }
+
+  func countAhead(of id: ID) -> Int { self.line.countAhead(of: id) }
+
+  var head: ID? { mutating get { self.line.head } }
+
+  /// - Parameters:
+  ///   - isNew: Whether what has been asked already tells a try nothing.
+  ///   - firstAnswer: Until when the servers must have answered anything at all.
+  mutating func join(isTry: Bool, isNew: Bool, hasDeadline: Bool, firstAnswer: ContinuousClock.Instant?) -> ID {
+    let id = self.line.join()
+    if isTry {
+      self.tries.insert(id)
+      if isNew { self.newTries.insert(id) }
+    }
+    if hasDeadline { self.timed.insert(id) }
+    if let firstAnswer { self.unanswered[id] = firstAnswer }
+    return id
+  }
+
+  mutating func suspend(_ id: ID, _ continuation: Line.Continuation) -> Answer? {
+    self.line.suspend(id, continuation)
+  }
+
+  mutating func leave(_ id: ID, with answer: Answer) -> Line.Departure {
+    let departure = self.line.leave(id, with: answer)
+    guard departure.isDelivered else { return departure }
+    if self.tries.remove(id) != nil { self.newTries.remove(id) }
+    self.timed.remove(id)
+    self.unanswered[id] = nil
+    return departure
+  }
+
+  mutating func leaveAll(with answer: Answer) -> [Line.Continuation] {
+    (self.tries, self.newTries, self.timed, self.unanswered) = ([], [], [], [:])
+    return self.line.leaveAll(with: answer)
+  }
+
+  /// The tries to be answered.
+  func tries(sparingNew: Bool) -> Set<ID> { sparingNew ? self.tries.subtracting(self.newTries) : self.tries }
+
+  /// A question is asked: its answer will be newer than every call so far.
+  mutating func asked() { self.newTries = [] }
+
+  /// The servers have answered.
+  mutating func answered() { if !self.unanswered.isEmpty { self.unanswered = [:] } }
+}

@@ -1,0 +1,286 @@
+package import Logging
+
+/// One process as a contender for one lock: the callers in line, the machine that decides, the leases that were granted.
+///
+/// Events come from callers and, for answers, from whichever threads bring them. Each is handled under one lock. What it asks for is
+/// done after the lock: first what callers are answered, then what the backend is asked for.
+package final class Contention<Backend: ContentionBackend>: TermLeaseOwner {
+  package typealias Machine = Backend.Machine
+  package typealias Node = Machine.Claim
+  package typealias ClaimLease = TermLease<Contention<Backend>>
+  typealias Line = CallerLine<Answer>
+
+  enum Answer: Sendable {
+    case granted(ClaimLease)
+    case busy(LockError.Wait)
+    /// Time ran out; nil if another holder is known.
+    case timedOut(LockError.Wait, Backend.Silence?)
+    case cancelled
+    case failed(LockError)
+  }
+
+  struct State: Sendable {
+    var machine: Machine
+    var local: Backend.Local
+    var callers = Line()
+    var leases: [Machine.Claim: ClaimLease] = [:]
+    var releases: [Machine.Claim: CheckedContinuation<ReleaseOutcome, Never>] = [:]
+    var isAnswerTimerSet = false
+    /// Keeps the source of the backend's events alive while there is anything to do.
+    var keepAlive: Backend.Source?
+    /// Fails callers that join while it is set.
+    var refusal: LockError?
+    var isRetired = false
+  }
+
+  /// What is left to do after the lock.
+  struct Work: Sendable {
+    var steps: [Step] = []
+    var jobs: [Backend.Job] = []
+  }
+
+  enum Step: Sendable {
+    case answer(Line.Line.Departure, Answer)
+    case begin(ClaimLease, (@Sendable (ClaimLease) -> Void)?)
+    case lose(ClaimLease)
+    case settle(CheckedContinuation<ReleaseOutcome, Never>, ReleaseOutcome)
+  }
+
+  package let shell: Backend
+  let state: Locked<State>
+
+  package init(_ shell: Backend, machine: Machine, local: Backend.Local) {
+    self.shell = shell
+    self.state = Locked(State(machine: machine, local: local))
+  }
+
+  package var name: LockName { self.shell.name }
+  package var backend: LockBackend { self.shell.backend }
+  package var logger: Logger { self.shell.logger }
+
+  // MARK: For the backend
+
+  package func handle(_ event: Machine.Event) {
+    self.perform(self.state.withLock { state in self.run(&state) { $0.handle(event, $1) } })
+  }
+
+  /// Handles the event that a look at the state gives, if it gives one.
+  package func handle(_ event: (Machine, inout Backend.Local) -> Machine.Event?) {
+    let work = self.state.withLock { state -> Work in
+      guard let event = event(state.machine, &state.local) else { return Work() }
+      return self.run(&state) { $0.handle(event, $1) }
+    }
+    self.perform(work)
+  }
+
+  /// Handles the answer to a request that frees a claim.
+  ///
+  /// - Parameter outcome: What the answer means for a caller that still waits for its first one; nil to let the machine say.
+  package func handle(_ event: Machine.Event, settling claim: Machine.Claim, as outcome: ReleaseOutcome?) {
+    let work = self.state.withLock { state -> Work in
+      let continuation = outcome == nil ? nil : state.releases.removeValue(forKey: claim)
+      var work = self.run(&state) { $0.handle(event, $1) }
+      if let continuation, let outcome { work.steps.append(.settle(continuation, outcome)) }
+      return work
+    }
+    self.perform(work)
+  }
+
+  /// Looks at the machine, and at what the backend keeps, or changes that.
+  package func withLocal<R>(_ body: (Machine, inout Backend.Local) -> R) -> R {
+    self.state.withLock { body($0.machine, &$0.local) }
+  }
+
+  /// Whether a lease of a claim is held.
+  package func holds(_ claim: Machine.Claim) -> Bool { self.state.withLock { $0.leases[claim] != nil } }
+
+  package var leases: [ClaimLease] { self.state.withLock { Array($0.leases.values) } }
+
+  /// What callers would be told of the present holder.
+  package var knownWait: LockError.Wait { self.state.withLock { self.known(at: $0.machine.standing, $0) } }
+
+  /// Fails all callers in line, and those that join from now on; nil lets callers join again.
+  package func refuse(_ refusal: LockError?) {
+    let work = self.state.withLock { state -> Work in
+      state.refusal = refusal
+      guard let refusal else { return Work() }
+      let steps = self.failAll(refusal, &state)
+      var work = self.run(&state) { $0.demandChanged($1) }
+      work.steps = steps + work.steps
+      return work
+    }
+    self.perform(work)
+  }
+
+  /// Called by the table, under its lock: true if the contention is done with for good.
+  func retireIfIdle() -> Bool {
+    self.state.withLock { state in
+      guard
+        state.machine.isIdle, state.callers.isEmpty, state.leases.isEmpty, self.shell.mayRetire(state.local)
+      else { return false }
+      state.isRetired = true
+      return true
+    }
+  }
+
+  // MARK: Steps
+
+  /// Takes a step of the machine and does, still under the lock, what concerns callers and leases.
+  func run(
+    _ state: inout State,
+    _ step: (inout Machine, Machine.Context) -> [ContentionAction<Machine>]
+  ) -> Work {
+    state.machine.demand = state.callers.demand
+    var work = Work()
+    var requests: [Machine.Request] = []
+    for action in step(&state.machine, self.shell.context(state.local)) {
+      if case .send(let request) = action {
+        if Machine.isQuestion(request) { state.callers.asked() }
+        requests.append(request)
+      } else {
+        self.resolve(action, &state, &work.steps)
+      }
+    }
+    if state.machine.isAnswered { state.callers.answered() }
+    work.jobs = self.shell.jobs(
+      for: requests,
+      state.machine,
+      &state.local,
+      hasDeadline: state.callers.hasDeadline
+    )
+    if state.leases.isEmpty, state.machine.isIdle { state.keepAlive = nil }
+    return work
+  }
+
+  private func resolve(_ action: ContentionAction<Machine>, _ state: inout State, _ steps: inout [Step]) {
+    switch action {
+    case .send: break
+    case .grant(let claim): self.grant(claim, &state, &steps)
+    case .lose(let claim):
+      if let lease = state.leases.removeValue(forKey: claim) { steps.append(.lose(lease)) }
+    case .turnAway(let standing): self.turnAway(at: standing, sparingNew: false, &state, &steps)
+    case .turnAwayEarlier(let standing): self.turnAway(at: standing, sparingNew: true, &state, &steps)
+    case .failTries(let failure):
+      for id in state.callers.tries(sparingNew: false) { self.answer(id, .failed(failure.error), &state, &steps) }
+    case .fail(let failure): steps += self.failAll(failure.error, &state)
+    case .releaseSettled(let claim, let isConfirmed):
+      guard let continuation = state.releases.removeValue(forKey: claim) else { return }
+      steps.append(.settle(continuation, .success(isConfirmed ? nil : Self.unconfirmed)))
+    }
+  }
+
+  private func grant(_ claim: Machine.Claim, _ state: inout State, _ steps: inout [Step]) {
+    guard let head = state.callers.head else { preconditionFailure("a grant without a caller in line") }
+    let terms = self.shell.terms(of: claim, &state.local)
+    let lease = ClaimLease(
+      owner: self,
+      node: claim,
+      grant: terms.number,
+      token: terms.token,
+      term: terms.term
+    )
+    state.leases[claim] = lease
+    steps.append(.begin(lease, terms.begin))
+    self.answer(head, .granted(lease), &state, &steps)
+    // Another caller of this process holds the lock now.
+    self.turnAway(at: nil, sparingNew: false, &state, &steps)
+  }
+
+  private func turnAway(
+    at standing: Machine.Standing?,
+    sparingNew: Bool,
+    _ state: inout State,
+    _ steps: inout [Step]
+  ) {
+    let tries = state.callers.tries(sparingNew: sparingNew)
+    guard !tries.isEmpty else { return }
+    let answer = Answer.busy(self.known(at: standing, state))
+    for id in tries { self.answer(id, answer, &state, &steps) }
+  }
+
+  private func answer(_ id: Line.ID, _ answer: Answer, _ state: inout State, _ steps: inout [Step]) {
+    steps.append(.answer(state.callers.leave(id, with: answer), answer))
+  }
+
+  private func failAll(_ error: LockError, _ state: inout State) -> [Step] {
+    let answer = Answer.failed(error)
+    return state.callers.leaveAll(with: answer).map { .answer(.resume($0), answer) }
+  }
+
+  /// What is known of the lock's holder, and of our place.
+  func known(at standing: Machine.Standing?, _ state: State) -> LockError.Wait {
+    // Another caller of this process holds it.
+    guard state.leases.isEmpty else { return LockError.Wait(holder: self.shell.ownDescription, place: 1) }
+    return self.shell.wait(at: standing, state.local)
+  }
+
+  func perform(_ work: Work) {
+    for step in work.steps {
+      switch step {
+      case .answer(let departure, let answer): departure.resume(with: answer)
+      case .begin(let lease, let begin):
+        begin?(lease)
+        lease.watchTerm()
+        // A caller that was answered before it suspended may have released the lease before it was watched.
+        if !lease.isHeld(lease.grant) { self.shell.forget(lease) }
+      case .lose(let lease): lease.lose(because: self.shell.lossOfClaim)
+      case .settle(let continuation, let outcome): continuation.resume(returning: outcome)
+      }
+    }
+    if !work.jobs.isEmpty { self.shell.perform(work.jobs, for: self) }
+  }
+
+  // MARK: TermLeaseOwner
+
+  /// A release that continues in the background.
+  private static var unconfirmed: PendingRelease { PendingRelease(reason: "the servers have not confirmed it") }
+
+  /// Frees the claim. Returns when that is done, or when nobody can say when it will be: the servers do not answer, or the lease's
+  /// term has ended.
+  package func release(_ lease: ClaimLease) async throws(LockError) -> PendingRelease? {
+    self.shell.forget(lease)
+    var handler: UInt64?
+    let outcome: ReleaseOutcome = await withCheckedContinuation { continuation in
+      let work = self.state.withLock { state -> Work in
+        guard state.leases[lease.node] === lease else {
+          return Work(steps: [.settle(continuation, .success(nil))])
+        }
+        state.releases[lease.node] = continuation
+        return self.giveBack(lease, &state)
+      }
+      self.perform(work)
+      handler = lease.term.onEnd { _ in self.settleRelease(of: lease.node) }
+    }
+    if let handler { lease.term.removeHandler(handler) }
+    return try outcome.get()
+  }
+
+  private func settleRelease(of claim: Machine.Claim) {
+    let continuation = self.state.withLock { $0.releases.removeValue(forKey: claim) }
+    continuation?.resume(returning: .success(Self.unconfirmed))
+  }
+
+  package func releaseInBackground(_ lease: ClaimLease) { self.giveBack(lease) }
+
+  /// - Returns: False if the lease has been given back before.
+  @discardableResult
+  package func giveBack(_ lease: ClaimLease) -> Bool {
+    self.shell.forget(lease)
+    let work = self.state.withLock { state -> Work? in
+      guard state.leases[lease.node] === lease else { return nil }
+      return self.giveBack(lease, &state)
+    }
+    if let work { self.perform(work) }
+    return work != nil
+  }
+
+  private func giveBack(_ lease: ClaimLease, _ state: inout State) -> Work {
+    self.shell.willRelease(lease, &state.local)
+    state.leases[lease.node] = nil
+    return self.run(&state) { $0.released(lease.node, $1) }
+  }
+
+  package func extend(_ lease: ClaimLease) async throws(LockError) { try await self.shell.extend(lease, of: self) }
+
+  package func termEnded(_ lease: ClaimLease) { self.shell.termEnded(lease, of: self) }
+}
