@@ -1,3 +1,4 @@
+import Foundation
 import InMemoryLogging
 import Latchkey
 import LatchkeyTesting
@@ -10,19 +11,43 @@ import Testing
 struct ResolutionTests {
   /// A name server under the control of the test.
   private final class Names: Sendable {
-    private let state = Locked((answer: Result<[String], HostResolver.Failure>.success(["127.0.0.1"]), questions: 0))
+    private struct State {
+      /// By host; `""` stands for every other host. nil: no answer yet.
+      var answers: [String: Result<[String], HostResolver.Failure>?] = ["": .success(["127.0.0.1"])]
+      var questions = 0
+      var open: [String] = []
+    }
+
+    private let state = Locked(State())
 
     var questions: Int { self.state.withLock { $0.questions } }
 
-    func set(_ answer: Result<[String], HostResolver.Failure>) {
-      self.state.withLock { $0.answer = answer }
+    /// The hosts that are being asked for and not answered, each as often as it is asked for.
+    var open: [String] { self.state.withLock { $0.open } }
+
+    func set(_ answer: Result<[String], HostResolver.Failure>?, for host: String = "") {
+      self.state.withLock { $0.answers[host] = .some(answer) }
+    }
+
+    /// Answers every question, so that no thread is left behind.
+    func end() {
+      self.state.withLock { $0.answers = ["": ResolutionTests.unknown] }
     }
 
     var resolver: HostResolver {
-      HostResolver { _ in
+      HostResolver { host in
         self.state.withLock { state in
           state.questions += 1
-          return state.answer
+          state.open.append(host)
+        }
+        while true {
+          let answer = self.state.withLock { state -> Result<[String], HostResolver.Failure>? in
+            guard let answer = state.answers[host] ?? state.answers[""] ?? nil else { return nil }
+            if let index = state.open.firstIndex(of: host) { state.open.remove(at: index) }
+            return answer
+          }
+          if let answer { return answer }
+          Thread.sleep(forTimeInterval: 0.005)
         }
       }
     }
@@ -46,6 +71,11 @@ struct ResolutionTests {
     try await ZooKeeperClient.withClient(.init(connectString: proxy.connectString)) { client in
       _ = try await client.get("/zookeeper")
     }
+    // The loopback interface comes first on every system.
+    let withInterface = proxy.connectString.replacing("[::1]", with: "[::1%1]")
+    try await ZooKeeperClient.withClient(.init(connectString: withInterface)) { client in
+      _ = try await client.get("/zookeeper")
+    }
     // Beside a server of another family, too: both are tried.
     var configuration = ZooKeeperClient.Configuration(servers: ["127.0.0.1:1", proxy.connectString])
     configuration.allowsStandaloneServers = true
@@ -66,6 +96,54 @@ struct ResolutionTests {
     // Nothing listens there.
     names.set(.success(["127.0.0.2"]))
     #expect(try await eventually { client.state.withLock { $0.session } != nil })
+    names.set(.success(["127.0.0.1"]))
+    let session = try await client.waitForSession(within: .seconds(20))
+    #expect(session.generation == 1)
+    await client.close()
+    try await run
+  }
+
+  @Test("a name server that does not answer keeps no server from being used whose address is known")
+  func silentBesideAddress() async throws {
+    let server = try await SharedServer.value
+    let names = Names()
+    names.set(nil)
+    defer { names.end() }
+    var configuration = self.configuration("slow.test:2181,127.0.0.1:\(server.port)", names)
+    configuration.allowsStandaloneServers = true
+    try await ZooKeeperClient.withClient(configuration) { client in
+      _ = try await client.get("/zookeeper")
+      #expect(names.open == ["slow.test"] && names.questions == 1)
+    }
+  }
+
+  @Test("a name that is answered does not wait for one that is not")
+  func silentBesideName() async throws {
+    let server = try await SharedServer.value
+    let names = Names()
+    names.set(nil, for: "slow.test")
+    defer { names.end() }
+    var configuration = self.configuration("slow.test:2181,zk.test:\(server.port)", names)
+    configuration.allowsStandaloneServers = true
+    try await ZooKeeperClient.withClient(configuration) { client in
+      _ = try await client.get("/zookeeper")
+      #expect(names.open == ["slow.test"])
+    }
+  }
+
+  @Test("an address that comes late is tried by the session that could not wait for it")
+  func comesLate() async throws {
+    let server = try await SharedServer.value
+    let names = Names()
+    names.set(nil)
+    defer { names.end() }
+    // Nothing listens on port 1.
+    var configuration = self.configuration("127.0.0.1:1,slow.test:\(server.port)", names)
+    configuration.allowsStandaloneServers = true
+    let client = try ZooKeeperClient(configuration)
+    async let run: Void = client.run()
+    #expect(try await eventually { client.state.withLock { $0.session } != nil })
+    #expect(names.open == ["slow.test"])
     names.set(.success(["127.0.0.1"]))
     let session = try await client.waitForSession(within: .seconds(20))
     #expect(session.generation == 1)
@@ -116,6 +194,18 @@ struct ResolutionTests {
     #expect(
       error?.message.contains("cannot resolve zk.test: Name or service not known") == true,
       "\(String(describing: error))"
+    )
+    names.set(nil, for: "slow.test")
+    defer { names.end() }
+    configuration.servers.append("slow.test:2181")
+    let second = await #expect(throws: ZooKeeperError.self) {
+      try await ZooKeeperClient.withClient(configuration) { _ in }
+    }
+    #expect(
+      second?.message.contains(
+        "cannot resolve zk.test: Name or service not known; the name server has not answered for slow.test"
+      ) == true,
+      "\(String(describing: second))"
     )
   }
 }

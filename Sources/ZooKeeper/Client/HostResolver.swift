@@ -11,6 +11,8 @@ package struct HostResolver: Sendable {
   /// Why a name has no address, in words.
   package struct Failure: Error, Hashable, Sendable {
     package var reason: String
+    /// Whether the name server could not be asked, so that it says nothing of the name.
+    var isPassing = false
 
     package init(_ reason: String) {
       self.reason = reason
@@ -26,10 +28,28 @@ package struct HostResolver: Sendable {
 
   /// The operating system's resolver.
   package static let system = HostResolver { host in
-    let first = Self.ask(host, flags: AI_ADDRCONFIG)
-    // Some systems refuse the flag where a network is missing.
-    if case .failure = first { return Self.ask(host, flags: 0) }
+    Self.lookUp(host) { Self.ask(host, flags: $0 ? AI_ADDRCONFIG : 0) }
+  }
+
+  /// Decides how a name is asked for.
+  ///
+  /// - Parameter ask: Asks, only for addresses of families that this machine has a network of (`AI_ADDRCONFIG`), or for all.
+  static func lookUp(
+    _ host: String,
+    _ ask: (_ reachableOnly: Bool) -> Result<[String], Failure>
+  ) -> Result<[String], Failure> {
+    // The loopback interface is no network to the system: it would leave out `::1` where nothing else has IPv6.
+    if Self.isThisMachine(host) { return ask(false) }
+    let first = ask(true)
+    // Some systems refuse the flag where a network is missing. A name server that has not answered would take as long once more.
+    if case .failure(let failure) = first, !failure.isPassing { return ask(false) }
     return first
+  }
+
+  private static func isThisMachine(_ host: String) -> Bool {
+    let name = (host.last == "." ? host.dropLast() : host[...]).lowercased()
+    let known = ["localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback"]
+    return known.contains(name) || name.hasSuffix(".localhost")
   }
 
   private static func ask(_ host: String, flags: Int32) -> Result<[String], Failure> {
@@ -42,7 +62,9 @@ package struct HostResolver: Sendable {
     let code = getaddrinfo(host, nil, &hints, &list)
     defer { if let list { freeaddrinfo(list) } }
     guard code == 0 else {
-      return .failure(Failure(code == EAI_SYSTEM ? String(systemError: errno) : String(cString: gai_strerror(code))))
+      var failure = Failure(code == EAI_SYSTEM ? String(systemError: errno) : String(cString: gai_strerror(code)))
+      failure.isPassing = code == EAI_AGAIN
+      return .failure(failure)
     }
     var found: [String] = []
     var next = list

@@ -32,9 +32,9 @@ extension ZooKeeperClient {
       if state.openFailure == nil {
         state.addresses.expire(now: notBefore)
       } else {
-        notBefore = max(notBefore + .milliseconds(500), state.addresses.nextLookup ?? notBefore)
+        notBefore += .milliseconds(500)
       }
-      state.pendingOpen = (generation, notBefore, isLookedUp: false)
+      state.pendingOpen = (generation, notBefore)
       if let timer = state.timer { effects.steps.append { timer.poke() } }
     case .close:
       if let session = state.session { effects.steps.append { session.close() } }
@@ -104,7 +104,8 @@ extension ZooKeeperClient {
       )
     }
     guard code == .authFailed else {
-      return ZooKeeperError(code, operation: "connect", detail: state.openFailure)
+      let reason = state.openFailure ?? (state.hasConnected ? nil : state.addresses.failure)
+      return ZooKeeperError(code, operation: "connect", detail: reason)
     }
     let schemes = state.credentials.map(\.scheme).joined(separator: ", ")
     return ZooKeeperError(

@@ -18,7 +18,8 @@ extension ZooKeeperClient {
       // What is due next depends on how that went.
       return .zero
     }
-    if !work.names.isEmpty { self.lookUp(work.names) }
+    for name in work.names { self.lookUp(name) }
+    if let hosts = work.hosts { session?.setServers(hosts) }
     var wake = work.wake
     if let next = session?.tick() { wake = min(wake ?? next, next) }
     return wake.map { max(.zero, ContinuousClock.now.duration(to: $0)) }
@@ -27,63 +28,57 @@ extension ZooKeeperClient {
   private struct Work {
     var open: UInt64?
     var names: [String] = []
+    /// What the present session's servers are known to be while it looks for one.
+    var hosts: String?
     var wake: ContinuousClock.Instant?
   }
 
   private static func work(of state: inout State, now: ContinuousClock.Instant) -> Work {
     var work = Work()
     if let pending = state.pendingOpen {
-      if pending.notBefore > now {
-        work.wake = pending.notBefore
-      } else if pending.isLookedUp || state.addresses.names.isEmpty {
+      let readyAt = state.addresses.readyAt.map { max($0, pending.notBefore) }
+      if let readyAt, readyAt <= now {
         state.pendingOpen = nil
         work.open = pending.generation
-      } else if !state.addresses.isLookingUp {
-        work.names = state.addresses.names
+        return work
       }
-    } else if state.session != nil, state.machine.phase == .suspended || state.machine.phase == .connecting,
-      let next = state.addresses.nextLookup
-    {
+      work.wake = readyAt
+    } else if state.session != nil, state.machine.phase == .suspended || state.machine.phase == .connecting {
       // Servers may have got other addresses, which is why they cannot be found.
-      if next > now { work.wake = next } else { work.names = state.addresses.names }
+      work.hosts = state.addresses.hosts
+    } else {
+      return work
     }
-    if !work.names.isEmpty { state.addresses.begin() }
+    work.names = state.addresses.begin(now: now)
+    if let next = state.addresses.nextLookup { work.wake = min(work.wake ?? next, next) }
     return work
   }
 
-  private func lookUp(_ names: [String]) {
+  private func lookUp(_ name: String) {
     let resolver = self.configuration.resolver
     // Not on the timer thread, which must send heartbeats meanwhile.
     let isStarted = detach { [weak self] in
-      var findings: ServerAddresses.Findings = [:]
-      for name in names { findings[name] = resolver.addresses(name) }
-      self?.lookedUp(findings)
+      let finding = resolver.addresses(name)
+      self?.lookedUp(name, finding)
     }
     guard !isStarted else { return }
     let failure = HostResolver.Failure("the system has no thread to ask the name server with")
-    self.lookedUp(Dictionary(uniqueKeysWithValues: names.map { ($0, .failure(failure)) }))
+    self.lookedUp(name, .failure(failure))
   }
 
-  private func lookedUp(_ findings: ServerAddresses.Findings) {
-    let (warning, session, hosts, timer) = self.state.withLock {
-      state -> (String?, ZKSession?, String, TimerThread?) in
-      let warns = state.addresses.finished(findings, now: .now)
-      state.pendingOpen?.isLookedUp = true
-      return (warns ? state.addresses.failure : nil, state.session, state.addresses.hosts, state.timer)
+  private func lookedUp(_ name: String, _ finding: ServerAddresses.Finding) {
+    let (warning, timer) = self.state.withLock { state in
+      (state.addresses.finished(name, finding, now: .now), state.timer)
     }
     if let warning {
       self.configuration.logger.warning("ZooKeeper servers' names", metadata: ["error": "\(warning)"])
     }
-    session?.setServers(hosts)
+    // What is known now is for the timer thread to use.
     timer?.poke()
   }
 
   private func open(_ generation: UInt64) {
-    let (hosts, failure) = self.state.withLock { ($0.addresses.hosts, $0.addresses.failure) }
-    guard !hosts.isEmpty else {
-      self.openFailed(generation, failure ?? "no server has an address")
-      return
-    }
+    let hosts = self.state.withLock { $0.addresses.hosts }
     let options = ZKSession.Options(
       hosts: hosts,
       chroot: self.configuration.chroot,

@@ -15,8 +15,8 @@ public final class ZooKeeperClient: Sendable {
     var hasConnected = false
     /// Why the last attempt to open a session failed.
     var openFailure: String?
-    /// A session to be opened by the timer thread, not before the instant, and once host names have been looked up.
-    var pendingOpen: (generation: UInt64, notBefore: ContinuousClock.Instant, isLookedUp: Bool)?
+    /// A session to be opened by the timer thread, not before the instant, and once enough host names are known.
+    var pendingOpen: (generation: UInt64, notBefore: ContinuousClock.Instant)?
     var addresses: ServerAddresses
     var hasSaidNotRunning = false
     var hasSaidEnsembleUnknown = false

@@ -55,7 +55,7 @@ package struct SessionMachine: Sendable {
     return self.open.insert(generation).inserted
   }
 
-  /// A session could not be opened (no host name could be resolved): the caller tries again later if it is told to.
+  /// A session could not be opened (the system has no thread or socket to give): the caller tries again later if it is told to.
   package mutating func openFailed(_ generation: UInt64) -> [Action] {
     self.open.remove(generation)
     if self.phase == .closing { return self.finishIfDone() }
