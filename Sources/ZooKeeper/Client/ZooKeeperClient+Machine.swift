@@ -98,8 +98,8 @@ extension ZooKeeperClient {
         operation: "connect",
         detail: """
           \(self.serverList) are several servers, but the one that answered is a stand-alone server: servers that are not one \
-          ensemble each grant the same lock. List all members as server.N in every server's configuration, or name one server, or \
-          set allowsStandaloneServers if nothing depends on it
+          ensemble each grant the same lock. List all members as server.N in every server's configuration, or name one server. \
+          (The library's option allowsStandaloneServers is for programs in which nothing depends on a lock.)
           """
       )
     }
