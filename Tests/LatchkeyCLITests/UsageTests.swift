@@ -153,4 +153,17 @@ struct UsageTests {
       #expect(!outcome.errorText.contains("hunter2"))
     }
   }
+
+  @Test("a configuration that no lock can be had with is wrong usage, though only the servers know it")
+  func configuration() async throws {
+    let url = try await SharedZooKeeper.url("usage/configuration")
+    let twice = url.replacing("zookeeper://", with: "zookeeper://127.0.0.1:1,")
+    for (url, words) in [("\(url)?chroot=/nowhere", "the chroot \"/nowhere\" does not exist"), (twice, "stand-alone")] {
+      for command in [["run", "--try", url, "--", "true"], ["inspect", url]] {
+        let outcome = await (try Latchkey(command)).outcome()
+        #expect(outcome.status == 64, "\(command[0]): \(outcome.errorText)")
+        #expect(outcome.errors.count == 1 && outcome.errorText.contains(words), "\(outcome.errorText)")
+      }
+    }
+  }
 }

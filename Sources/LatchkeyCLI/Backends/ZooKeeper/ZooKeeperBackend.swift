@@ -43,7 +43,7 @@ struct ZooKeeperBackend: Backend {
     case .cancelled: CancellationError()
     case .invalidConfiguration, .notSupported: LockError(.invalidConfiguration, message: what)
     case .authFailed, .noAuth: ConnectFailure.notAuthorized(what)
-    case .noNode: LockError(.backendFailure, message: "\(what); make the chroot's node first")
+    case .noNode: LockError(.invalidConfiguration, message: "\(what); make the chroot's node first, or correct the URL")
     default: ConnectFailure.unreachable(what)
     }
   }
