@@ -39,7 +39,7 @@ public struct LockURL: Hashable, Sendable {
 
   /// One server.
   public struct Host: Hashable, Sendable, CustomStringConvertible {
-    /// A host name or an address; an IPv6 address without its brackets.
+    /// A host name or an address; an IPv6 address without its brackets, and with its interface, if it has one, as in `fe80::1%eth0`.
     public var name: String
     /// The port, the scheme's default if the URL gives none.
     public var port: Int
@@ -168,7 +168,9 @@ extension LockURL: CustomStringConvertible, CustomReflectable {
   private func text(credentials: String) -> String {
     var text = self.scheme.rawValue + ":"
     if !self.scheme.isInProcess {
-      text += "//" + credentials + self.hosts.map(\.description).joined(separator: ",") + "/"
+      // Only in front of an interface.
+      let hosts = self.hosts.map { $0.description.replacing("%", with: "%25") }
+      text += "//" + credentials + hosts.joined(separator: ",") + "/"
     }
     text += PercentCoding.encode(self.name.rawValue)
     var query: [String] = []

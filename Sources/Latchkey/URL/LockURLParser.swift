@@ -109,6 +109,7 @@ struct LockURLParser {
   }
 
   private static let slashes = "//".unicodeScalars
+  private static let escapedPercent = "25".unicodeScalars
 
   private static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
     ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
@@ -136,26 +137,25 @@ struct LockURLParser {
 
   private func host(_ text: Text, defaultPort: Int) throws(LockError) -> LockURL.Host {
     guard !text.isEmpty else { throw self.error("a host in the list is empty") }
-    let name: Text
+    let name: String
     let rest: Text
     if text.first == "[" {
       guard let close = text.firstIndex(of: "]") else { throw self.error("the \"]\" of an IPv6 address is missing") }
-      name = text[text.index(after: text.startIndex)..<close]
+      name = try self.address(text[text.index(after: text.startIndex)..<close])
       rest = text[text.index(after: close)...]
-      let isAddress = name.contains(":") && name.allSatisfy { $0.properties.isASCIIHexDigit || $0 == ":" || $0 == "." }
-      guard isAddress else { throw self.error("what stands in brackets is no IPv6 address") }
     } else {
-      name = text.prefix { $0 != ":" }
-      rest = text[name.endIndex...]
+      let word = text.prefix { $0 != ":" }
+      name = String(word)
+      rest = text[word.endIndex...]
       guard rest.filter({ $0 == ":" }).count <= 1 else {
         throw self.error("an IPv6 address must stand in brackets, as in [::1]:\(defaultPort)")
       }
       guard !name.isEmpty else { throw self.error("a host in the list is empty") }
-      guard name.allSatisfy(LockURL.isInHostName) else {
+      guard word.allSatisfy(LockURL.isInHostName) else {
         throw self.error("a host holds a character that no host name has; user and password stand before an \"@\"")
       }
     }
-    guard !rest.isEmpty else { return LockURL.Host(name: String(name), port: defaultPort) }
+    guard !rest.isEmpty else { return LockURL.Host(name: name, port: defaultPort) }
     guard rest.first == ":" else { throw self.error("only \":port\" may follow an address in brackets") }
     let digits = rest.dropFirst()
     guard digits.count <= 5, digits.allSatisfy(Self.isDigit), let port = Int(String(digits)),
@@ -165,7 +165,22 @@ struct LockURLParser {
         "what stands behind the \":\" of a host is no port, a number from 1 to 65535; user and password stand before an \"@\""
       )
     }
-    return LockURL.Host(name: String(name), port: port)
+    return LockURL.Host(name: name, port: port)
+  }
+
+  /// Reads what stands in brackets. An interface may follow the address: after `%25`, as RFC 6874 has it, or after a plain `%`, as
+  /// everything but a URL has it.
+  private func address(_ text: Text) throws(LockError) -> String {
+    let bare = text.prefix { $0 != "%" }
+    let isAddress = bare.contains(":") && bare.allSatisfy { $0.properties.isASCIIHexDigit || $0 == ":" || $0 == "." }
+    guard isAddress else { throw self.error("what stands in brackets is no IPv6 address") }
+    guard bare.endIndex != text.endIndex else { return String(bare) }
+    var zone = text[bare.endIndex...].dropFirst()
+    if zone.starts(with: Self.escapedPercent), zone.count > 2 { zone = zone.dropFirst(2) }
+    guard !zone.isEmpty, zone.allSatisfy(LockURL.isInHostName) else {
+      throw self.error("what stands behind the \"%\" of an IPv6 address is no interface, as in [fe80::1%25eth0]")
+    }
+    return "\(String(bare))%\(String(zone))"
   }
 
   // MARK: Query

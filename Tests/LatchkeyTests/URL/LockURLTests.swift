@@ -42,6 +42,17 @@ struct LockURLTests {
     #expect(url.hosts[2].name == "::1")
   }
 
+  @Test("reads the interface of an IPv6 address, written for a URL or plainly")
+  func interfaces() throws {
+    let url = try LockURL(
+      "zookeeper://[fe80::1%25eth0]:2182,[fe80::2%eth0],[fe80::3%251],[fe80::4%25],[fe80::5%25251]/orders"
+    )
+    #expect(url.hosts.map(\.name) == ["fe80::1%eth0", "fe80::2%eth0", "fe80::3%1", "fe80::4%25", "fe80::5%251"])
+    #expect(url.hosts[0].description == "[fe80::1%eth0]:2182" && url.hosts[0].isAddress)
+    #expect(url.description.hasPrefix("zookeeper://[fe80::1%25eth0]:2182,[fe80::2%25eth0]:2181,"))
+    #expect(try LockURL(url.description) == url)
+  }
+
   @Test("reads user and password, percent-decoded")
   func credentials() throws {
     let both = try LockURL("redis://us%65r:p%40ss%2Fword%3A@h:6380/orders?db=1")
@@ -132,6 +143,8 @@ struct LockURLTests {
       ("zookeeper://h:+1/orders", "is no port"), ("zookeeper://::1/orders", "must stand in brackets"),
       ("user:secret", "scheme is unknown"),
       ("zookeeper://[::1/orders", "\"]\""), ("zookeeper://[host]/orders", "no IPv6 address"),
+      ("zookeeper://[eth0%25::1]/orders", "no IPv6 address"), ("zookeeper://[fe80::1%]/orders", "no interface"),
+      ("zookeeper://[fe80::1%25eth%30]/orders", "no interface"), ("zookeeper://[fe80::1%a:b]/orders", "no interface"),
       ("zookeeper://[::1]2181/orders", "only \":port\""), ("zookeeper://a b/orders", "holds a character"),
       ("zookeeper://h,h:2181/orders", "number 1 and 2 are the same"), ("redis://a,b/orders", "write redlock://"),
       ("zookeeper://h/" + String(repeating: "a", count: 3_000), "3000 bytes long, more than 512"),
