@@ -178,7 +178,10 @@ bool czk_is_broken(czk_session *session) { return atomic_load(&session->broken);
 
 bool czk_set_servers(czk_session *session, const char *hosts) {
   if (czk_begin(session) != 0) return false;
-  // A connected client may leave its server for a new one, beneath the requests that are open there.
+  // A connected client may leave its server for a new one, beneath the requests that are open there. It may become connected
+  // between the look and the call, but then it has nothing open save what waited for a connection: other requests wait for the
+  // lock. It is told of the next CONNECTED, which means a loss if it had been told of this one; and what waited is answered
+  // with a loss, too, since the first answer that does not match what the C client waits for breaks the connection.
   bool is_connected = zoo_state(session->zh) == ZOO_CONNECTED_STATE;
   bool is_set = !is_connected && czk_without_warnings(zoo_set_servers, session->zh, hosts) == ZOK;
   pthread_mutex_unlock(&session->submit_lock);
