@@ -173,6 +173,42 @@ struct OutageTests {
     await servers.members[0].stop()
   }
 
+  @Test("what was proven with a longer session timeout grants nothing when a restart has shortened it")
+  func shortenedTimeout() async throws {
+    let servers = try await TestServers.startOne()
+    let server = servers.members[0]
+    let shortened = Duration.seconds(3)
+    try await TestClient.with(servers, sessionTimeout: .seconds(30)) { holder in
+      try await TestClient.with(servers, sessionTimeout: .seconds(30)) { waiter in
+        let name = try uniqueName()
+        let lease = try await holder.lock(name).acquire()
+        let waiting = Task {
+          try await waiter.lock(name).withLock(within: .seconds(60)) { ($0.deadline, ContinuousClock.now) }
+        }
+        try await waitUntil(within: .seconds(10)) { try await holder.count("/\(name)") == 2 }
+        let session = try waiter.sessionID
+        for proxy in waiter.proxies { try await proxy.refuse() }
+        await server.kill()
+        let killed = ContinuousClock.now
+        try server.launch(settings: ["maxSessionTimeout": "3000"])
+        try await server.waitUntilReady()
+        // The waiter's last proof is older than the new timeout, and its turn has come when it is connected again.
+        try await waitUntil(within: .seconds(20)) { ContinuousClock.now - killed > shortened }
+        await lease.releaseQuietly()
+        try await waitUntil(within: .seconds(20)) { try await holder.count("/\(name)") == 1 }
+        let opened = ContinuousClock.now
+        for proxy in waiter.proxies { try await proxy.refuse(false) }
+        let (deadline, granted) = try await waiting.value
+        #expect(try waiter.sessionID == session)
+        let proven = try #require(deadline)
+        #expect(proven > opened && proven <= granted + shortened)
+        // Two heartbeats, one a sixth of the timeout after the answer to the other.
+        #expect(granted - opened >= shortened / 6)
+      }
+    }
+    await server.stop()
+  }
+
   @Test("killing one of three servers loses neither the lease nor the waiters")
   func oneOfThree() async throws {
     let servers = try await TestServers.startThree()
