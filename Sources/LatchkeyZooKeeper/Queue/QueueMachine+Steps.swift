@@ -71,7 +71,8 @@ extension QueueMachine {
   /// The nodes of an attempt that a list shows, without those that are being deleted: a delete that the servers have refused for
   /// now would reach the node after it had been granted.
   func matches(in view: QueueView) -> [String] {
-    view.matches.filter { !self.litter.holds($0) }
+    guard self.rules.leavesDoomedNodes else { return view.matches }
+    return view.matches.filter { !self.litter.holds($0) }
   }
 
   /// Goes on with the lowest node of an attempt, once it is known to be ours; there can be several if a create was carried out

@@ -36,6 +36,8 @@ package struct QueueMachine: Sendable {
     package var ownWatchEndsWithConnection = true
     /// Events about a predecessor count for the predecessor that they name.
     package var matchesPredecessors = true
+    /// Recovery does not go on with a node that is being deleted.
+    package var leavesDoomedNodes = true
     /// Recovery waits until its server has caught up with the leader.
     package var syncsRecovery = true
     /// Nodes of ours that no attempt knows are deleted when a list shows them, and of two nodes of one attempt the lower is

@@ -109,6 +109,17 @@ struct QueueExplorationTests {
     mistake("recovery takes a node without asking whose it is", after: .cut, leadsTo: "not greater than the last") {
       $0.shell.checksOwnership = false
     },
+    mistake(
+      "recovery goes on with a node that is being deleted",
+      clients: 1,
+      after: .delay,
+      .refuse,
+      .cut,
+      .deleteByHand,
+      leadsTo: "has deleted itself",
+      given: { $0.checksHeldNodes = true },
+      change: { $0.rules.leavesDoomedNodes = false }
+    ),
     mistake("a watch on a node that is gone is believed to be set", leadsTo: "nothing more happens") {
       $0.shell.reportsMissingNodes = false
     },

@@ -19,6 +19,9 @@ extension QueueModel {
         }
         continue
       }
+      if self.checksHeldNodes, client.isSessionAlive, state.server.place(of: hold.node.name) == nil {
+        throw BrokenPromise("\(Self.name(index)) holds the lock with a node that it has deleted itself")
+      }
       if let holder { throw BrokenPromise("\(Self.name(holder)) and \(Self.name(index)) hold the lock at once") }
       holder = index
     }

@@ -87,6 +87,9 @@ struct QueueModel: ExplorationModel {
 
   var rules = QueueMachine.Rules()
   var shell = Shell()
+  /// Whether it is a mistake already if a client deletes the node that it holds, though nobody else holds the lock yet: with one client
+  /// nobody else can.
+  var checksHeldNodes = false
   /// For each client, who asks: whether each caller is patient.
   let callers: [[Bool]]
   let budget: Int
