@@ -151,6 +151,33 @@ struct ResolutionTests {
     try await run
   }
 
+  @Test("an address that comes while the session is connected is used when the connection is lost")
+  func comesWhileConnected() async throws {
+    let server = try await SharedServer.value
+    let proxy = try await FaultProxy.start(to: .init(port: server.port), framing: .zooKeeper)
+    let names = Names()
+    names.set(nil)
+    defer { names.end() }
+    var configuration = self.configuration("127.0.0.1:\(proxy.port),slow.test:\(server.port)", names)
+    configuration.sessionTimeout = .seconds(20)
+    configuration.allowsStandaloneServers = true
+    try await ZooKeeperClient.withClient(configuration) { client in
+      let session = try #require(client.currentSession)
+      names.set(.success(["127.0.0.1"]), for: "slow.test")
+      #expect(try await eventually { client.state.withLock { $0.addresses.hosts }.contains(":\(server.port)") })
+      // The next question gets no answer any more.
+      names.set(nil, for: "slow.test")
+      try await proxy.refuse()
+      await proxy.reset()
+      // From here on the loss has been noticed.
+      #expect(try await eventually { names.open == ["slow.test"] })
+      let resumed = try await client.waitForSession(within: .seconds(20))
+      #expect(resumed === session)
+      _ = try await client.get("/zookeeper")
+    }
+    await proxy.stop()
+  }
+
   @Test("names that stop resolving cost next to nothing, leave no request hanging, and the session is resumed")
   func vanished() async throws {
     let server = try await SharedServer.value
