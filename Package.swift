@@ -57,9 +57,11 @@ let package = Package(
       publicHeadersPath: "include",
       linkerSettings: [.linkedLibrary("zookeeper_mt")]
     ),
+    .target(name: "LatchkeyPrimitives", swiftSettings: settings),
     .target(
       name: "Latchkey",
       dependencies: [
+        "LatchkeyPrimitives",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -70,7 +72,7 @@ let package = Package(
       name: "ZooKeeper",
       dependencies: [
         "CZooKeeper",
-        "Latchkey",
+        "LatchkeyPrimitives",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -78,7 +80,7 @@ let package = Package(
     ),
     .target(
       name: "LatchkeyZooKeeper",
-      dependencies: ["Latchkey", "ZooKeeper", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["Latchkey", "LatchkeyPrimitives", "ZooKeeper", .product(name: "Logging", package: "swift-log")],
       swiftSettings: settings
     ),
     .target(
@@ -94,6 +96,7 @@ let package = Package(
       dependencies: [
         "Latchkey",
         "LatchkeyEventLoop",
+        "LatchkeyPrimitives",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -115,6 +118,7 @@ let package = Package(
         "EtcdAPI",
         "Latchkey",
         "LatchkeyEventLoop",
+        "LatchkeyPrimitives",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHPACK", package: "swift-nio-http2", condition: .when(traits: ["Etcd"])),
@@ -142,6 +146,7 @@ let package = Package(
       name: "LatchkeyTesting",
       dependencies: [
         "Latchkey",
+        "LatchkeyPrimitives",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHPACK", package: "swift-nio-http2", condition: .when(traits: ["Etcd"])),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -154,6 +159,7 @@ let package = Package(
       dependencies: [
         "CProcess",
         "Latchkey",
+        "LatchkeyPrimitives",
         "LatchkeyTesting",
         .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),
         .target(name: "ZooKeeper", condition: .when(traits: ["ZooKeeper"])),
@@ -168,7 +174,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyTests",
       dependencies: [
-        "Latchkey", "LatchkeyTesting",
+        "Latchkey", "LatchkeyPrimitives", "LatchkeyTesting",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
@@ -180,13 +186,13 @@ let package = Package(
     ),
     .testTarget(
       name: "LatchkeyTestingTests",
-      dependencies: ["Latchkey", "LatchkeyTesting"],
+      dependencies: ["Latchkey", "LatchkeyPrimitives", "LatchkeyTesting"],
       swiftSettings: settings
     ),
     .testTarget(
       name: "ZooKeeperTests",
       dependencies: [
-        "CZooKeeper", "Latchkey", "LatchkeyTesting", "ZooKeeper",
+        "CZooKeeper", "LatchkeyPrimitives", "LatchkeyTesting", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -195,7 +201,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyZooKeeperTests",
       dependencies: [
-        "Latchkey", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        "Latchkey", "LatchkeyPrimitives", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -207,7 +213,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyRedisTests",
       dependencies: [
-        "Latchkey", "LatchkeyEventLoop", "LatchkeyRedis", "LatchkeyTesting",
+        "Latchkey", "LatchkeyEventLoop", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
@@ -228,7 +234,8 @@ let package = Package(
     .testTarget(
       name: "LatchkeyConfigurationTests",
       dependencies: [
-        "Latchkey", "LatchkeyConfiguration", "LatchkeyEtcd", "LatchkeyRedis", "LatchkeyZooKeeper", "ZooKeeper",
+        "Latchkey", "LatchkeyConfiguration", "LatchkeyEtcd", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyZooKeeper",
+        "ZooKeeper",
         .product(name: "Configuration", package: "swift-configuration"),
       ],
       swiftSettings: settings
@@ -236,7 +243,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyEtcdTests",
       dependencies: [
-        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyTesting",
+        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyPrimitives", "LatchkeyTesting",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -251,7 +258,8 @@ let package = Package(
     .testTarget(
       name: "LatchkeyDocumentationTests",
       dependencies: [
-        "Latchkey", "LatchkeyEtcd", "LatchkeyRedis", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        "Latchkey", "LatchkeyEtcd", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting", "LatchkeyZooKeeper",
+        "ZooKeeper",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -261,7 +269,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyCLITests",
       dependencies: [
-        "LatchkeyCLI", "Latchkey", "LatchkeyTesting",
+        "LatchkeyCLI", "Latchkey", "LatchkeyPrimitives", "LatchkeyTesting",
         .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
         .product(name: "Logging", package: "swift-log"),
       ],

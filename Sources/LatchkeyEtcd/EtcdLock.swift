@@ -1,5 +1,6 @@
 #if Etcd
 public import Latchkey
+internal import LatchkeyPrimitives
 
 /// A lock in etcd: keys bound to a lease, in the order of their creation, each waiter watching only its predecessor.
 ///

@@ -1,5 +1,6 @@
 #if Etcd
 public import Latchkey
+internal import LatchkeyPrimitives
 
 /// The locks that one etcd client contends for.
 ///

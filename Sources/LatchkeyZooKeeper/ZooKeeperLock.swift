@@ -1,4 +1,5 @@
 public import Latchkey
+internal import LatchkeyPrimitives
 internal import ZooKeeper
 
 /// A lock in ZooKeeper: ephemeral sequential nodes, each waiter watching only its predecessor.

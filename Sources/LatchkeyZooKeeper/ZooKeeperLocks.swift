@@ -1,5 +1,6 @@
 internal import Logging
 public import Latchkey
+internal import LatchkeyPrimitives
 public import ZooKeeper
 
 /// The locks that one ZooKeeper client contends for.

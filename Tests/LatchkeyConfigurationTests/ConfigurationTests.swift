@@ -2,6 +2,7 @@ import Configuration
 import Latchkey
 import LatchkeyConfiguration
 import LatchkeyEtcd
+import LatchkeyPrimitives
 import LatchkeyRedis
 import LatchkeyZooKeeper
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 

@@ -1,5 +1,5 @@
 import InMemoryLogging
-import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Logging
 import Testing
@@ -131,7 +131,7 @@ struct ConnectionTests {
       }.create.code == .closed
     )
     #expect(!old.term.isLive && !old.isConnected)
-    let term: LeaseTerm? = await answer { old.onLiveTerm($0) }
+    let term: Term? = await answer { old.onLiveTerm($0) }
     #expect(term == nil)
   }
 

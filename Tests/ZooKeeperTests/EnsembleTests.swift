@@ -1,4 +1,4 @@
-import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 
@@ -122,9 +122,9 @@ struct EnsembleTests {
         #expect(try await eventually { !term.isLive })
         // Heartbeats go on being answered.
         try await client.sync()
-        let next = Answer<Bool>()
-        present.onLiveTerm { next.give(.success($0 != nil)) }
-        #expect(try await next.wait(ZooKeeperError(.cancelled, operation: "test")) == false)
+        let next = OneShot<Bool>()
+        present.onLiveTerm { next.resolve($0 != nil) }
+        #expect(await next.wait(cancelled: true) == false)
         #expect(!present.term.isLive)
       }
     }

@@ -1,6 +1,6 @@
 import Foundation
 import InMemoryLogging
-import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Logging
 import Testing

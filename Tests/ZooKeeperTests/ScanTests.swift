@@ -1,5 +1,5 @@
 import CZooKeeper
-import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 

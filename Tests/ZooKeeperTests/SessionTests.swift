@@ -1,4 +1,4 @@
-import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 
@@ -115,11 +115,11 @@ struct SessionTests {
         let deadline = term.deadline
         let told = try #require(ended.withLock { $0 })
         #expect(told >= deadline && told < deadline + .milliseconds(200))
-        let next = Answer<LeaseTerm?>()
-        session.onLiveTerm { next.give(.success($0)) }
+        let next = OneShot<Term?>()
+        session.onLiveTerm { next.resolve($0) }
         try server.resume()
         // Either the session has survived, or it is over and a new one comes.
-        let new = try await next.wait(ZooKeeperError(.cancelled, operation: "test"))
+        let new = await next.wait(cancelled: nil)
         #expect(!term.isLive)
         if let new { #expect(new !== term && new.isLive) }
         #expect(try await client.waitForSession(within: .seconds(20)).isConnected)
@@ -132,11 +132,11 @@ struct SessionTests {
     try await withClient { client, _ in
       let session = try #require(client.currentSession)
       #expect(session.timeout == .seconds(4))
-      let hooked = Answer<Void>()
+      let hooked = OneShot<Void>()
       for interested in [false, true] {
         if interested {
           session.retainInterest()
-          _ = session.onNextHeartbeat { hooked.give(.success(())) }
+          _ = session.onNextHeartbeat { hooked.resolve() }
         }
         let before = session.term.deadline
         #expect(try await eventually { session.term.deadline > before + .milliseconds(600) })
@@ -144,7 +144,7 @@ struct SessionTests {
         let lead = session.term.deadline - ContinuousClock.now
         #expect(lead > .seconds(2) && lead < .seconds(4))
       }
-      try await hooked.wait(ZooKeeperError(.cancelled, operation: "test"))
+      await hooked.wait(cancelled: ())
       session.releaseInterest()
     }
   }
@@ -243,12 +243,12 @@ struct SessionTests {
         let id = try #require(client.currentSession).id
         try await client.create("/e", mode: .ephemeral)
         try server.pause()
-        let interrupted = Answer<Stat?>()
-        try #require(client.currentSession).exists("/none") { interrupted.give($0) }
+        let interrupted = OneShot<Result<Stat?, ZooKeeperError>>()
+        try #require(client.currentSession).exists("/none") { interrupted.resolve($0) }
         await server.kill()
         // A lost answer is no answer.
         await #expect(throws: ZooKeeperError.self) {
-          try await interrupted.wait(ZooKeeperError(.cancelled, operation: "test"))
+          try await interrupted.get(cancelled: ZooKeeperError(.cancelled, operation: "test"))
         }
         #expect(try await eventually { client.currentSession == nil })
         try await server.restart()

@@ -1,3 +1,4 @@
+internal import LatchkeyPrimitives
 public import Logging
 
 /// One grant of a lock of your own: what a ``DistributedLock`` outside this package makes its leases of.
@@ -57,9 +58,9 @@ public final class LeaseGrant: Sendable {
   ) {
     let (term, canBeLost) =
       switch loss {
-      case .never: (LeaseTerm(), false)
-      case .byBackend: (LeaseTerm(), true)
-      case .atDeadline(let deadline): (LeaseTerm(deadline: deadline), true)
+      case .never: (Term(), false)
+      case .byBackend: (Term(), true)
+      case .atDeadline(let deadline): (Term(deadline: deadline), true)
       }
     let owner = Owner(name: name, backend: backend, term: term, extend: extend, logger: logger, release: release)
     self.lease = TermLease(owner: owner, node: (), grant: 1, token: token, term: term, canBeLost: canBeLost)
@@ -120,7 +121,7 @@ extension LeaseGrant {
     init(
       name: LockName,
       backend: LockBackend,
-      term: LeaseTerm,
+      term: Term,
       extend: (@Sendable () async throws(LockError) -> ContinuousClock.Instant)?,
       logger: Logger,
       release: @escaping @Sendable () async throws(LockError) -> Void

@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// The callers of this process that want one lock, in the order in which they came. Some wait; tries do not.
 struct CallerLine<Answer: Sendable>: Sendable {
   typealias Line = WaitLine<Answer>

@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// Places in the line of one contention.
 extension Contention {
   enum Entry {

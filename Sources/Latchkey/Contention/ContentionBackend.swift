@@ -1,3 +1,4 @@
+package import LatchkeyPrimitives
 package import Logging
 
 /// What a granted claim proves: the parts of a lease that only the backend knows.
@@ -5,13 +6,13 @@ package struct ClaimTerms<Lease: Sendable>: Sendable {
   /// Greater than the token of every earlier grant; nil where the backend cannot promise that.
   package var token: FencingToken?
   /// What proves that the claim stands.
-  package var term: LeaseTerm
+  package var term: Term
   /// Tells the lease from all others of its client.
   package var number: UInt64 = 1
   /// Called with the lease before its caller resumes, and after the contention's lock.
   package var begin: (@Sendable (Lease) -> Void)?
 
-  package init(token: FencingToken?, term: LeaseTerm, number: UInt64 = 1, begin: (@Sendable (Lease) -> Void)? = nil) {
+  package init(token: FencingToken?, term: Term, number: UInt64 = 1, begin: (@Sendable (Lease) -> Void)? = nil) {
     self.token = token
     self.term = term
     self.number = number

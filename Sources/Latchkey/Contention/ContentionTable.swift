@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// The contentions of one set of locks, by name, and what a caller does to get a lock.
 package final class ContentionTable<Backend: ContentionBackend>: Sendable {
   private struct State {

@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// The gate before a resource whose writes suspend, such as one behind a connection of this process alone.
 ///
 /// The rule is that of ``FenceGate``. Check and write are one step here too: a task that finds another one's write at work

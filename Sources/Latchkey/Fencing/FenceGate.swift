@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// The gate before a resource: it lets a write through that carries a token at least as great as all before, and refuses the
 /// others.
 ///

@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// The Redis servers that this process has started, empty, by the run id of their first start.
 ///
 /// A server that Redlock sees for the first time has no vote until every lock that it may have forgotten has run out. One that

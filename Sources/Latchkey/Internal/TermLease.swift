@@ -1,3 +1,4 @@
+package import LatchkeyPrimitives
 package import Logging
 
 /// What stands behind leases with a deadline: it granted them, and takes them back.
@@ -53,7 +54,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   package let backend: LockBackend
   package let node: Owner.Node
   package let grant: UInt64
-  package let term: LeaseTerm
+  package let term: Term
   private let mayBeLost: Bool
   package let token: FencingToken?
   private let owner: Owner
@@ -65,7 +66,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     node: Owner.Node,
     grant: UInt64,
     token: FencingToken?,
-    term: LeaseTerm,
+    term: Term,
     canBeLost: Bool = true
   ) {
     self.name = owner.name

@@ -1,3 +1,4 @@
+internal import LatchkeyPrimitives
 internal import Synchronization
 
 /// One in-process lock: a slot that is free or taken, and the line of those who wait.
@@ -61,8 +62,7 @@ final class LocalLockCore: LeaseDriver {
     self.backend = LockBackend(kind: kind.rawValue, instance: instance)
     // In this order: the first core also sets the origin.
     let origin = Self.origin
-    let age = (ContinuousClock.now - origin).components
-    self.base = UInt64(age.seconds) * 1_000_000_000 + UInt64(age.attoseconds / 1_000_000_000)
+    self.base = UInt64((ContinuousClock.now - origin).nanoseconds)
   }
 
   /// Whether a call must be measured, and so takes the way round.

@@ -1,3 +1,4 @@
+internal import LatchkeyPrimitives
 internal import Synchronization
 
 /// The in-process locks by name: what `local:` and `channel:` URLs name.

@@ -1,4 +1,5 @@
 internal import CoreMetrics
+internal import LatchkeyPrimitives
 
 /// The meters of the process, one for each factory and set of dimensions: a factory that knows no meters gets one of
 /// swift-metrics' own, which adds up by itself and would begin at zero each time.

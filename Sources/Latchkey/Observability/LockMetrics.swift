@@ -1,4 +1,5 @@
 internal import CoreMetrics
+internal import LatchkeyPrimitives
 
 /// The metrics of one lock, or of all locks of a backend.
 ///
@@ -32,8 +33,6 @@ struct LockMetrics: Sendable {
 
   private func record(_ label: String, _ duration: Duration, _ outcome: String) {
     let dimensions = self.dimensions + [("outcome", outcome)]
-    let (seconds, attoseconds) = duration.components
-    Timer(label: label, dimensions: dimensions, factory: self.factory)
-      .recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    Timer(label: label, dimensions: dimensions, factory: self.factory).recordNanoseconds(duration.nanoseconds)
   }
 }

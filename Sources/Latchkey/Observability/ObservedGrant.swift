@@ -1,3 +1,4 @@
+internal import LatchkeyPrimitives
 internal import Tracing
 
 /// A grant that somebody watches, from its beginning until it is released or dropped.

@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// What code that runs under a lock is lent: a copyable view of the lease.
 ///
 /// It does not own the grant: it stays valid to ask after the lease has been released or lost, and then answers so.
@@ -42,9 +44,9 @@ public struct HeldLock: Sendable {
   /// noticed, possibly after the next grant: the token protects.
   public var lost: LockError? {
     get async {
-      let ended = SingleAnswer<LockError?>()
+      let ended = OneShot<LockError?>()
       let handler = self.driver.onEnding(of: self.grant) { ending in
-        if case .lost(let loss) = ending { ended.answer(loss) } else { ended.answer(nil) }
+        if case .lost(let loss) = ending { ended.resolve(loss) } else { ended.resolve(nil) }
       }
       let loss = await ended.wait(cancelled: nil)
       if let handler { self.driver.removeEndingHandler(handler, of: self.grant) }

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Shows people on standard error how far a bench has come: a line that is redrawn on a terminal, now and then a plain line
 /// elsewhere.

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// One task of a contention: asks for the lock again and again, and adds one to the counter each time it has it.
 ///

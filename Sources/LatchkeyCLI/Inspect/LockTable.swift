@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// A report on a lock for people: a sentence, then a row for each contender, the holder first.
 struct LockTable: Sendable {
@@ -78,9 +79,9 @@ struct LockTable: Sendable {
 
   /// The two greatest units of a time, as people say it.
   static func time(_ duration: Duration) -> String {
-    let (seconds, rest) = duration.components
+    let seconds = duration.components.seconds
     switch seconds {
-    case ..<1: return "\(seconds * 1000 + rest / 1_000_000_000_000_000) ms"
+    case ..<1: return "\(duration.milliseconds) ms"
     case ..<60: return "\(seconds) s"
     case ..<3600: return Self.pair(seconds / 60, "min", seconds % 60, "s")
     case ..<86_400: return Self.pair(seconds / 3600, "h", seconds % 3600 / 60, "min")

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// What one worker measures. Times are kept in arrays while the clock matters, and put into histograms now and then.
 ///

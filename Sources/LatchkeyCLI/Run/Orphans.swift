@@ -7,6 +7,7 @@ internal import Darwin
 #endif
 
 internal import Dispatch
+internal import LatchkeyPrimitives
 
 /// Reaps orphans if this is the first process, as in a container: processes that lose their parent become its children, and stay
 /// zombies until it has waited for them.

@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 #if canImport(Glibc)
 internal import Glibc
 #else
@@ -35,8 +37,7 @@ struct Watchdog: Sendable {
   init(grace: Duration, folder: String? = nil) throws(SystemError) {
     let pipe = try Pipe()
     defer { close(pipe.reading) }
-    let (whole, rest) = grace.components
-    let seconds = max(0, rest > 0 ? whole + 1 : whole)
+    let seconds = max(0, grace.secondsRoundedUp)
     do {
       self.process = try ChildProcess.spawn(
         ["/bin/sh", "-c", Self.script, "lock-watchdog"],

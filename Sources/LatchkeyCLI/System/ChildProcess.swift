@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 // `environ` is a variable of the C library that nothing in this program changes.
 #if canImport(Glibc)

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// What the libraries log, as sentences of this command: no time, no level, no names of modules.

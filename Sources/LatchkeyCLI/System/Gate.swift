@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Holds tasks back until all have arrived; each then learns whether all of them are ready.
 final class Gate: Sendable {

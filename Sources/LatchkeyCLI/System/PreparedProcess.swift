@@ -1,5 +1,5 @@
 internal import CProcess
-internal import Latchkey
+internal import LatchkeyPrimitives
 
 #if canImport(Glibc)
 internal import Glibc

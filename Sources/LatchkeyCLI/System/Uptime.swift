@@ -18,11 +18,3 @@ enum Uptime {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 }
-
-extension Duration {
-  /// Whole nanoseconds.
-  var nanoseconds: Int64 {
-    let (seconds, attoseconds) = self.components
-    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-  }
-}

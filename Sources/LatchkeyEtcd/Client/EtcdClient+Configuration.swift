@@ -1,4 +1,5 @@
 #if Etcd
+internal import LatchkeyPrimitives
 public import Logging
 
 extension EtcdClient {
@@ -123,10 +124,7 @@ extension EtcdClient {
     }
 
     /// The session timeout as the servers take it.
-    var wholeSeconds: Int64 {
-      let (seconds, rest) = self.sessionTimeout.components
-      return seconds + (rest > 0 ? 1 : 0)
-    }
+    var wholeSeconds: Int64 { self.sessionTimeout.secondsRoundedUp }
   }
 }
 #endif

@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 internal import NIOCore
 internal import NIOPosix

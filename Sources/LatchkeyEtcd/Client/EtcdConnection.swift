@@ -1,6 +1,7 @@
 #if Etcd
 internal import Latchkey
 internal import LatchkeyEventLoop
+internal import LatchkeyPrimitives
 internal import NIOCore
 internal import NIOHPACK
 internal import NIOHTTP2
@@ -205,7 +206,7 @@ final class EtcdConnection: Sendable {
     onResponse: @escaping @Sendable (Response) -> Void
   ) async throws(EtcdError) {
     // How the stream ended; nil if we gave it up.
-    let ended = SingleAnswer<CallStatus?>()
+    let ended = OneShot<CallStatus?>()
     // Not cut short by cancellation: who does not know the stream's number cannot end it.
     let opened: HTTP2StreamID? = await withCheckedContinuation { continuation in
       self.onLoop {
@@ -215,10 +216,10 @@ final class EtcdConnection: Sendable {
             do throws(EtcdError) {
               onResponse(try self.decode(bytes))
             } catch {
-              ended.answer(CallStatus(.internalError, error.message))
+              ended.resolve(CallStatus(.internalError, error.message))
             }
           },
-          onEnd: { ended.answer($0) }
+          onEnd: { ended.resolve($0) }
         )
         var headers = self.headers(method.path, token: token)
         // A member that loses its leader then ends the stream instead of keeping it open and saying nothing.

@@ -1,6 +1,7 @@
 #if Etcd
 internal import EtcdAPI
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// All endpoints must be members of one cluster: two clients that reach different ones do not exclude each other.

@@ -2,6 +2,7 @@
 internal import EtcdAPI
 internal import Latchkey
 internal import LatchkeyEventLoop
+internal import LatchkeyPrimitives
 internal import Logging
 internal import NIOCore
 internal import NIOSSL

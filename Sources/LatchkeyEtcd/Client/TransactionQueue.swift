@@ -2,6 +2,7 @@
 internal import EtcdAPI
 internal import Latchkey
 internal import LatchkeyEventLoop
+internal import LatchkeyPrimitives
 internal import NIOCore
 
 /// Sends the transactions of a client, each until its fate is known.

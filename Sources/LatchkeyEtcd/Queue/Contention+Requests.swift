@@ -1,6 +1,7 @@
 #if Etcd
 internal import EtcdAPI
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 extension Contention where Backend == KeyQueueBackend {

@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// The watches of a queue: on the predecessor, and on our own key.

@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// One grant of an etcd lock: our key, and the term that proves the session behind it.
@@ -199,9 +200,9 @@ final class KeyQueueBackend: ContentionBackend {
   /// to a read proves nothing about the session. Ends with the lease, or when the task is cancelled.
   func extend(_ lease: ClaimLease, of contention: Contention<KeyQueueBackend>) async throws(LockError) {
     let node = lease.node
-    let answer = SingleAnswer<Result<Bool, EtcdError>>()
-    let handler = lease.onEnding(of: lease.grant) { _ in answer.answer(.failure(.sessionOver)) }
-    contention.look(for: node) { answer.answer($0) }
+    let answer = OneShot<Result<Bool, EtcdError>>()
+    let handler = lease.onEnding(of: lease.grant) { _ in answer.resolve(.failure(.sessionOver)) }
+    contention.look(for: node) { answer.resolve($0) }
     let result = await answer.wait(cancelled: .failure(EtcdError(.cancelled, "the call was cancelled")))
     if let handler { lease.removeEndingHandler(handler, of: lease.grant) }
     switch result {

@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import NIOCore
 
 /// Things to do for those who are still there after a while: a lock that is held for a moment only needs no watch.

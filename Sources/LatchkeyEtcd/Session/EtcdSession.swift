@@ -1,17 +1,18 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// A lease of the cluster and the term that it is proven to live for. All locks of a client rest on one.
 final class EtcdSession: Sendable {
   /// The client's own number for it; the next session has a higher one.
   let generation: UInt64
   let lease: Int64
-  let term: LeaseTerm
+  let term: Term
 
   init(generation: UInt64, lease: Int64, deadline: ContinuousClock.Instant) {
     self.generation = generation
     self.lease = lease
-    self.term = LeaseTerm(deadline: deadline)
+    self.term = Term(deadline: deadline)
   }
 }
 

@@ -2,6 +2,7 @@
 internal import EtcdAPI
 internal import Latchkey
 internal import LatchkeyEventLoop
+internal import LatchkeyPrimitives
 internal import Logging
 internal import NIOCore
 
@@ -312,7 +313,7 @@ final class SessionKeeper: Sendable {
       "the session is over",
       metadata: ["etcd.lease": "\(String(UInt64(bitPattern: lease), radix: 16))", "reason": "\(reason)"]
     )
-    session.term.end(.told(reason))
+    session.term.end(.reported(reason))
     for observer in observers { observer(.ended(session)) }
   }
 

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// The shell of one ``BallotMachine``: one owner's requests to the servers, and what they answered.

@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyEventLoop
+internal import LatchkeyPrimitives
 internal import NIOCore
 
 extension ConnectionCore {

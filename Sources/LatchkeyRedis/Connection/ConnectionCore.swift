@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyEventLoop
+internal import LatchkeyPrimitives
 internal import Logging
 internal import NIOCore
 internal import NIOPosix

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// A connection to one Redis server, that is made again whenever it is lost: as much of a client as locks need.
 ///
@@ -82,9 +83,9 @@ public final class RedisConnection: RedisExecutor {
   ///
   /// - Throws: ``RedisError``: why there is none.
   package func firstAttempt() async throws(RedisError) {
-    let answer = SingleAnswer<Result<Void, RedisError>>()
-    self.core.whenReady { answer.answer($0) }
-    try await answer.wait(cancelled: .failure(.cancelledWait)).get()
+    let answer = OneShot<Result<Void, RedisError>>()
+    self.core.whenReady { answer.resolve($0) }
+    try await answer.get(cancelled: .cancelledWait)
   }
 
   /// Sends one command and returns its reply.
@@ -95,9 +96,9 @@ public final class RedisConnection: RedisExecutor {
   /// - Returns: The reply, which is no error.
   /// - Throws: ``RedisError``, within the configured timeouts.
   public func send(_ command: RedisCommand) async throws(RedisError) -> RedisValue {
-    let answer = SingleAnswer<Result<RedisValue, RedisError>>()
-    self.core.send(command) { result, _ in answer.answer(result) }
-    return try await answer.wait(cancelled: .failure(.cancelledWait)).get()
+    let answer = OneShot<Result<RedisValue, RedisError>>()
+    self.core.send(command) { result, _ in answer.resolve(result) }
+    return try await answer.get(cancelled: .cancelledWait)
   }
 
   /// Sends one command; its place among all commands, on the wire and at the server, is taken when this returns.
@@ -130,11 +131,11 @@ public final class RedisConnection: RedisExecutor {
   /// - Throws: ``RedisError``.
   public func subscribe(to channel: String) async throws(RedisError) -> AsyncStream<String> {
     let (stream, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1024))
-    let answer = SingleAnswer<Result<Void, RedisError>>()
+    let answer = OneShot<Result<Void, RedisError>>()
     let subscription = self.hub.subscribe(
       to: channel,
       SubscriptionHub.Reader(
-        confirmed: { answer.answer($0) },
+        confirmed: { answer.resolve($0) },
         message: { continuation.yield($0) },
         ended: { continuation.finish() }
       )
@@ -142,7 +143,7 @@ public final class RedisConnection: RedisExecutor {
     // Also when nobody takes the stream, which then ends with its last reference.
     continuation.onTermination = { _ in subscription.cancel() }
     do throws(RedisError) {
-      try await answer.wait(cancelled: .failure(.cancelledWait)).get()
+      try await answer.get(cancelled: .cancelledWait)
     } catch {
       continuation.finish()
       throw error

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// Logs what servers refuse in the background: renewals, and releases whose callers have gone on. Every lock meets the same refusal,
@@ -48,8 +49,5 @@ final class RefusalLog: Sendable {
 
 extension Duration {
   /// Whole seconds, rounded up, for people.
-  var roundedUp: String {
-    let (seconds, attoseconds) = self.components
-    return "\(attoseconds > 0 ? seconds + 1 : seconds) s"
-  }
+  var roundedUp: String { "\(self.secondsRoundedUp) s" }
 }

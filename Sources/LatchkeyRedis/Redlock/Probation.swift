@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Whether one server of a quorum is believed: the shell of a ``ProbationMachine``.
 final class Probation: Sendable {

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Which run of a server each seat of a quorum has answered from last: two seats with one run are one server, however different
 /// the names are under which it is asked.

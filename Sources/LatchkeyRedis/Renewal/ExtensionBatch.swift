@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Synchronization
 
 /// Extends leases at all servers, as many in one request as the servers take.

@@ -18,12 +18,3 @@ package enum LeaseTime {
   /// The shortest TTL that leaves any time after a round trip.
   package static let shortest = Duration.milliseconds(10)
 }
-
-extension Duration {
-  /// The whole milliseconds in it, and never more than it is.
-  var milliseconds: Int64 {
-    let (seconds, attoseconds) = self.components
-    let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-    return overflow ? (seconds < 0 ? .min : .max) : milliseconds + attoseconds / 1_000_000_000_000_000
-  }
-}

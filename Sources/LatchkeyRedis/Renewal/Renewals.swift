@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// The shell of a ``RenewalMachine``: watches all leases of a client, whichever locks they are of.
@@ -13,7 +14,7 @@ final class Renewals: Sendable {
     var machine: RenewalMachine
     var leases: [UInt64: Watched] = [:]
     /// Those who wait for the extension of a lease.
-    var waiting: [UInt64: [SingleAnswer<Extension>]] = [:]
+    var waiting: [UInt64: [OneShot<Extension>]] = [:]
   }
 
   /// How an extension that a caller waits for came out.
@@ -44,17 +45,17 @@ final class Renewals: Sendable {
 
   /// A lease has ended: it is not extended any more.
   func forget(_ lease: RedisLease) {
-    let waiting = self.state.withLock { state -> [SingleAnswer<Extension>] in
+    let waiting = self.state.withLock { state -> [OneShot<Extension>] in
       _ = state.machine.handle(.ended(lease: lease.grant), at: .now)
       state.leases[lease.grant] = nil
       return state.waiting.removeValue(forKey: lease.grant) ?? []
     }
-    for answer in waiting { answer.answer(Extension(answer: .lost)) }
+    for answer in waiting { answer.resolve(Extension(answer: .lost)) }
   }
 
   /// Extends a lease now.
   func extend(_ lease: RedisLease) async -> Extension {
-    let answer = SingleAnswer<Extension>()
+    let answer = OneShot<Extension>()
     let actions = self.state.withLock { state -> [RenewalAction] in
       let actions = state.machine.handle(.wanted(lease: lease.grant), at: .now)
       if !actions.isEmpty { state.waiting[lease.grant, default: []].append(answer) }
@@ -83,7 +84,9 @@ final class Renewals: Sendable {
         guard let term = self.lease(lease)?.term, !term.advance(to: deadline) else { continue }
         term.expire()
       case .lose(let lease):
-        self.lease(lease)?.term.end(.told("its key is gone or somebody else's: deleted by hand, evicted, or forgotten"))
+        self.lease(lease)?.term.end(
+          .reported("its key is gone or somebody else's: deleted by hand, evicted, or forgotten")
+        )
       case .expire(let lease):
         self.lease(lease)?.term.expire()
       case .wake(let instant):
@@ -95,7 +98,7 @@ final class Renewals: Sendable {
   private func lease(_ id: UInt64) -> RedisLease? { self.state.withLock { $0.leases[id]?.lease } }
 
   /// - Parameter waiting: Who waits for the outcome of this request, and of no other.
-  private func send(_ extensions: [RenewalAction.Extension], for waiting: SingleAnswer<Extension>? = nil) {
+  private func send(_ extensions: [RenewalAction.Extension], for waiting: OneShot<Extension>? = nil) {
     let items = self.state.withLock { state in
       extensions.compactMap { extended in
         state.leases[extended.lease].map { watched in
@@ -117,7 +120,7 @@ final class Renewals: Sendable {
         state.waiting[item.lease]?.removeAll { $0 === waiting }
         if state.waiting[item.lease]?.isEmpty ?? false { state.waiting[item.lease] = nil }
       }
-      waiting.answer(Extension(answer: answer, error: error))
+      waiting.resolve(Extension(answer: answer, error: error))
     }
   }
 

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// One grant, known by the number of the attempt that got it.
@@ -317,7 +318,7 @@ final class LockTurns: Sendable {
       node: attempt,
       grant: self.servers.nextGrant(),
       token: grant.token,
-      term: LeaseTerm(deadline: grant.deadline)
+      term: Term(deadline: grant.deadline)
     )
     state.lease = lease
     state.grant = nil

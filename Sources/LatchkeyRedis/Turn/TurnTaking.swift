@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// The turns of all locks of a client, by name, and what a caller does to get one.
 final class TurnTaking: Sendable {
@@ -83,11 +84,11 @@ final class TurnTaking: Sendable {
       }
     }
     let answers = everybody.map { turns in
-      let answer = SingleAnswer<Void>()
-      turns.whenClear { answer.answer(()) }
+      let answer = OneShot<Void>()
+      turns.whenClear { answer.resolve() }
       return answer
     }
-    let alarm = self.servers.clock.set(after: Self.patience) { for answer in answers { answer.answer(()) } }
+    let alarm = self.servers.clock.set(after: Self.patience) { for answer in answers { answer.resolve() } }
     // In a task of its own, since the one that shuts down may be cancelled.
     await Task { for answer in answers { await answer.wait(cancelled: ()) } }.value
     self.servers.clock.cancel(alarm)

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension LockConformance {
   static let cancellationChecks = [
@@ -38,7 +39,7 @@ extension LockConformance {
       let holder = try await trial.holder(try await trial.lock())
       let lock = try await trial.lock()
       let hasRun = OneShot<Void>()
-      let waiting = Task.immediate { try await lock.withLock { _ in hasRun.open() } }
+      let waiting = Task.immediate { try await lock.withLock { _ in hasRun.resolve() } }
       try await Task.sleep(for: trial.subject.settling)
       waiting.cancel()
       trial.step("waiting for a cancelled withLock to end")

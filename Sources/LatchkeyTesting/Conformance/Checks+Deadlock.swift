@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension LockConformance {
   static let deadlockChecks = [
@@ -58,7 +59,7 @@ extension LockConformance {
           try await client.lock(trial.name).withLock { _ in
             try trial.expect(!held.isHeld, "the outer body to have ended", seen: "that it holds the lock")
           }
-          hasEnded.open()
+          hasEnded.resolve()
         }
         try await Task.sleep(for: trial.subject.settling)
         try trial.expect(hasEnded.current == nil, "the task to wait while the body runs", seen: "that it got the lock")

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension LockConformance {
   static let lossChecks = [
@@ -22,7 +23,7 @@ extension LockConformance {
       let held = try await holder.granted()
       let ended = OneShot<Void>()
       let waiting = Task {
-        defer { ended.open() }
+        defer { ended.resolve() }
         return await held.lost
       }
       try await Task.sleep(for: .milliseconds(20))

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension LockConformance {
   static let scopedLockChecks =
@@ -30,7 +31,7 @@ extension LockConformance {
         let isInside = OneShot<Void>()
         let work = Task {
           try await lock.withLock { held in
-            isInside.open()
+            isInside.resolve()
             try trial.expect(
               try await eventually(within: trial.subject.slack) { Task.isCancelled },
               "the body to see the cancellation of its caller",

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension LockConformance {
   static let timeoutChecks = [
@@ -54,7 +55,7 @@ extension LockConformance {
       trial.step("waiting with a budget of \(budget) behind ten who come and go")
       let error = await waiter.error()
       let waited = start.duration(to: .now)
-      isOver.open()
+      isOver.resolve()
       try trial.expect(
         waited < budget + trial.subject.slack,
         "the wait to end after \(budget)",

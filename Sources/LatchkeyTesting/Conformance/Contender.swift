@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// A caller of `acquire` in a task of its own, which holds the lock until it is told to release it.
 final class Contender: Sendable {
@@ -14,17 +15,17 @@ final class Contender: Sendable {
       do throws(LockError) {
         let lease = try await lock.acquire(within: timeout)
         onGrant(lease.held)
-        grant.fulfil(.success(lease.held))
+        grant.resolve(.success(lease.held))
         await gate.value
         do throws(LockError) {
           try await lease.release()
-          released.fulfil(nil)
+          released.resolve(nil)
         } catch {
-          released.fulfil(error)
+          released.resolve(error)
         }
       } catch {
-        grant.fulfil(.failure(error))
-        released.fulfil(nil)
+        grant.resolve(.failure(error))
+        released.resolve(nil)
       }
     }
   }
@@ -52,18 +53,18 @@ final class Contender: Sendable {
 
   /// Releases the lease, or gives up waiting for the gate if there is none.
   func release() async throws(LockError) {
-    self.gate.open()
+    self.gate.resolve()
     if let error = await self.released.value { throw error }
   }
 
   /// Releases as soon as the lock is granted, without waiting for it here.
-  func releaseWhenGranted() { self.gate.open() }
+  func releaseWhenGranted() { self.gate.resolve() }
 
   func cancel() { self.task.cancel() }
 
   /// Stops waiting or holding, whatever it does.
   func giveUp() {
     self.task.cancel()
-    self.gate.open()
+    self.gate.resolve()
   }
 }

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// One run of one check: its clients, its contenders, its lock names, and what it is doing right now.
 final class Trial: Sendable {

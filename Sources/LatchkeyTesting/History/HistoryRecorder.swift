@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Collects what workers do to locks, for ``HistoryReport`` to judge.
 ///

@@ -1,4 +1,5 @@
 public import Latchkey
+internal import LatchkeyPrimitives
 
 /// A value that refuses writes whose fencing token is smaller than one it has seen: what a resource must do so that a holder
 /// that does not know of its loss can do no harm. `FenceGate` of Latchkey is the same for a value kept elsewhere.

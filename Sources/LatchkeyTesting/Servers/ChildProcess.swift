@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 #if canImport(Darwin)
 internal import Darwin

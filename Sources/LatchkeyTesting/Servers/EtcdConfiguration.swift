@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// How throw-away etcd servers are set up. The defaults suit tests: quick elections, and data in memory.
 public struct EtcdConfiguration: Sendable {
   /// The files with which a server shows who it is, and by which it knows its clients (PEM).
@@ -92,8 +94,8 @@ extension EtcdConfiguration {
       "--initial-cluster-state=new",
       // Ports are used again: a member of an earlier cluster must not take this one for its own.
       "--initial-cluster-token=\(members.map(\.peerURL).joined(separator: "+"))",
-      "--heartbeat-interval=\(self.heartbeat.wholeMilliseconds)",
-      "--election-timeout=\(self.electionTimeout.wholeMilliseconds)",
+      "--heartbeat-interval=\(self.heartbeat.milliseconds)",
+      "--election-timeout=\(self.electionTimeout.milliseconds)",
       "--logger=zap",
       "--log-level=warn",
     ]

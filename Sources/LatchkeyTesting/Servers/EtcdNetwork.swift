@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Stands between the members of an ``EtcdCluster``: a proxy in front of each member's peer port.
 ///

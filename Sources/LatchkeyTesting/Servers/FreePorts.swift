@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import NIOCore
+internal import LatchkeyPrimitives
 
 #if canImport(Darwin)
 internal import Darwin

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 #if canImport(Darwin)
 internal import Darwin

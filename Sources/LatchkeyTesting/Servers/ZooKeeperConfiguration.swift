@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// How throw-away ZooKeeper servers are set up. The defaults suit tests: a quick start and short ticks.
 public struct ZooKeeperConfiguration: Sendable {
   /// The server's unit of time. Sessions expire on its multiples, and Latchkey wants session timeouts of at least four.
@@ -71,7 +73,7 @@ extension ZooKeeperConfiguration {
   /// The server's configuration file.
   func file(port: Int, data: String, members: [Member]) -> String {
     var lines = [
-      "tickTime=\(self.tick.wholeMilliseconds)",
+      "tickTime=\(self.tick.milliseconds)",
       "dataDir=\(data)",
       "clientPort=\(port)",
       "clientPortAddress=127.0.0.1",
@@ -81,8 +83,8 @@ extension ZooKeeperConfiguration {
       "initLimit=\(self.ticks(in: .seconds(20), atLeast: 10))",
       "syncLimit=\(self.syncLimit ?? self.ticks(in: .seconds(3), atLeast: 5))",
     ]
-    if let limit = self.minSessionTimeout { lines.append("minSessionTimeout=\(limit.wholeMilliseconds)") }
-    if let limit = self.maxSessionTimeout { lines.append("maxSessionTimeout=\(limit.wholeMilliseconds)") }
+    if let limit = self.minSessionTimeout { lines.append("minSessionTimeout=\(limit.milliseconds)") }
+    if let limit = self.maxSessionTimeout { lines.append("maxSessionTimeout=\(limit.milliseconds)") }
     for member in members {
       lines.append("server.\(member.number)=127.0.0.1:\(member.quorumPort):\(member.electionPort)")
     }
@@ -100,7 +102,7 @@ extension ZooKeeperConfiguration {
     options += [
       "-Dzookeeper.extendedTypesEnabled=true",
       "-Dzookeeper.forceSync=\(self.syncsToDisk ? "yes" : "no")",
-      "-Dznode.container.checkIntervalMs=\(self.containerCheckInterval.wholeMilliseconds)",
+      "-Dznode.container.checkIntervalMs=\(self.containerCheckInterval.milliseconds)",
       "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
       "-Dorg.slf4j.simpleLogger.showDateTime=true",
       "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
@@ -121,12 +123,5 @@ extension ZooKeeperConfiguration {
 
   private func ticks(in time: Duration, atLeast least: Int) -> Int {
     max(least, Int((time / self.tick).rounded(.up)))
-  }
-}
-
-extension Duration {
-  /// The duration in milliseconds, without the rest.
-  var wholeMilliseconds: Int64 {
-    self.components.seconds * 1000 + self.components.attoseconds / 1_000_000_000_000_000
   }
 }

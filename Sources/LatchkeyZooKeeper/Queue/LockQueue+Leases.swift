@@ -1,11 +1,12 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 internal import ZooKeeper
 
 /// What holders ask for.
 extension LockQueue {
   /// The question whether a node still stands.
-  typealias NodeQuestion = SingleAnswer<Result<Stat?, ZooKeeperError>>
+  typealias NodeQuestion = OneShot<Result<Stat?, ZooKeeperError>>
 
   /// Deletes the lease's node. Returns when that is done, or when nobody can say when it will be: the connection is lost, or the
   /// lease's deadline has passed. The delete is then finished in the background.
@@ -88,7 +89,7 @@ extension LockQueue {
   private func ask(
     about node: QueueNode,
     _ session: ZKSession,
-    until term: LeaseTerm
+    until term: Term
   ) async -> Result<Stat?, ZooKeeperError> {
     let path = self.path(node.name)
     let question = NodeQuestion()
@@ -103,10 +104,10 @@ extension LockQueue {
       return .failure(ZooKeeperError(.connectionLoss, operation: "exists", path: path))
     }
     let handler = term.onEnd { _ in
-      question.answer(.failure(ZooKeeperError(.operationTimeout, operation: "exists", path: path)))
+      question.resolve(.failure(ZooKeeperError(.operationTimeout, operation: "exists", path: path)))
     }
     defer { if let handler { term.removeHandler(handler) } }
-    session.exists(path) { question.answer($0) }
+    session.exists(path) { question.resolve($0) }
     return await question.wait(cancelled: .failure(ZooKeeperError(.cancelled, operation: "exists", path: path)))
   }
 }

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 internal import ZooKeeper
 
@@ -271,7 +272,7 @@ final class LockQueue: TermLeaseOwner {
       case .lose(let lease): lease.lose(because: "its node is gone: deleted by hand, or with its session")
       case .settle(let continuation, let outcome): continuation.resume(returning: outcome)
       case .answerQuestion(let question):
-        question.answer(.failure(ZooKeeperError(.connectionLoss, operation: "exists")))
+        question.resolve(.failure(ZooKeeperError(.connectionLoss, operation: "exists")))
       case .removeWatch(let watch): watch.session.removeWatch(watch.id)
       case .cancelHook(let hook): hook.session.cancelHeartbeatHook(hook.id)
       case .prove(let session): session.retainInterest()

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import ZooKeeper
 
 /// The question that a try asks first: who contends for this lock?
@@ -35,12 +36,12 @@ enum QueueQuestion {
     _ session: ZKSession,
     until deadline: ContinuousClock.Instant
   ) async -> Result<ContenderScan, ZooKeeperError> {
-    let question = SingleAnswer<Result<ContenderScan, ZooKeeperError>>()
+    let question = OneShot<Result<ContenderScan, ZooKeeperError>>()
     session.scan(directory: directory, own: nil, uuidPrefix: mark, markers: .locks, sync: true) { result in
-      question.answer(result)
+      question.resolve(result)
     }
     return await withDeadline(deadline) {
-      question.answer(.failure(ZooKeeperError(.operationTimeout, operation: "children", path: directory)))
+      question.resolve(.failure(ZooKeeperError(.operationTimeout, operation: "children", path: directory)))
     } wait: {
       await question.wait(cancelled: .failure(ZooKeeperError(.cancelled, operation: "children", path: directory)))
     }

@@ -1,4 +1,4 @@
-internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 // The shell of the state machine.

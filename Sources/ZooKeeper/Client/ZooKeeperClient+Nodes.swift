@@ -1,4 +1,4 @@
-internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension ZooKeeperClient {
   /// Creates a node.
@@ -147,18 +147,18 @@ extension ZooKeeperClient {
     }
     while true {
       let session = try await self.session(for: "addAuth", nil)
-      let answer = Answer<Stat?>()
+      let answer = OneShot<Result<Stat?, ZooKeeperError>>()
       if session.presentCredentials() {
         // Credentials go before requests: a server that answers one has accepted them, or it would have hung up.
-        session.exists("/") { answer.give($0) }
+        session.exists("/") { answer.resolve($0) }
       } else {
         // Between two connections, which we have not been told yet.
-        answer.give(.failure(ZooKeeperError(.connectionLoss, operation: "addAuth")))
+        answer.resolve(.failure(ZooKeeperError(.connectionLoss, operation: "addAuth")))
         guard (try? await Task.sleep(for: .milliseconds(10))) != nil else {
           throw ZooKeeperError(.cancelled, operation: "addAuth")
         }
       }
-      let outcome = await answer.outcome(ZooKeeperError(.cancelled, operation: "addAuth"))
+      let outcome = await answer.wait(cancelled: .failure(ZooKeeperError(.cancelled, operation: "addAuth")))
       switch outcome.code {
       case .connectionLoss, .operationTimeout, .runtimeInconsistency, .sessionMoved, .sessionExpired, .invalidState:
         continue
@@ -180,10 +180,15 @@ extension ZooKeeperClient {
     _ request: (ZKSession, @escaping @Sendable (Result<Value, ZooKeeperError>) -> Void) -> Void
   ) async throws(ZooKeeperError) -> Value {
     let session = try await self.session(for: operation, path)
-    let answer = Answer<Value>()
-    request(session) { answer.give($0) }
-    return try await answer.wait(
-      ZooKeeperError(.cancelled, operation: operation, path: path, detail: "the request may still be carried out")
+    let answer = OneShot<Result<Value, ZooKeeperError>>()
+    request(session) { answer.resolve($0) }
+    return try await answer.get(
+      cancelled: ZooKeeperError(
+        .cancelled,
+        operation: operation,
+        path: path,
+        detail: "the request may still be carried out"
+      )
     )
   }
 

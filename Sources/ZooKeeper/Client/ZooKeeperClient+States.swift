@@ -1,4 +1,4 @@
-internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension ZooKeeperClient {
   /// The states of the client's session, one after the other: the present one first, `closed` last.

@@ -1,4 +1,4 @@
-internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 // What the timer thread does, and what sessions tell.

@@ -1,4 +1,4 @@
-internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension ZooKeeperClient {
   /// Looks whether a node exists and watches it: for its creation, its deletion, and new data.
@@ -48,11 +48,11 @@ extension ZooKeeperClient {
     _ path: String,
     _ request: (ZKSession, UInt64, @escaping @Sendable (Result<Value, ZooKeeperError>) -> Void) -> Void
   ) async throws(ZooKeeperError) -> (Value, Watch) {
-    let event = SharedAnswer<WatchEvent>()
+    let event = OneShot<WatchEvent?>()
     // Made with the request, so that a cancelled caller drops it.
     var watch: Watch?
     let value = try await self.ask("watch", path) { session, done in
-      let id = session.addWatch(kind, path: path) { event.give($0) }
+      let id = session.addWatch(kind, path: path) { event.resolve($0) }
       watch = Watch(event, path: path, session: session, id: id)
       request(session, id, done)
     }

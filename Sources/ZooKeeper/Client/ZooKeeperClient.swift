@@ -1,4 +1,4 @@
-internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 internal import Synchronization
 
@@ -114,9 +114,9 @@ public final class ZooKeeperClient: Sendable {
     let hasChroot = !self.configuration.chroot.isEmpty
     guard hasChroot || self.configuration.refusesStandaloneServer else { return }
     let stat = await askDespiteLoad(until: deadline) {
-      let answer = Answer<Stat?>()
-      session.exists("/") { answer.give($0) }
-      return await answer.outcome(ZooKeeperError(.cancelled, operation: "connect"))
+      let answer = OneShot<Result<Stat?, ZooKeeperError>>()
+      session.exists("/") { answer.resolve($0) }
+      return await answer.wait(cancelled: .failure(ZooKeeperError(.cancelled, operation: "connect")))
     }
     // What the server is was asked before, so it is known by now, unless the connection was lost.
     if let failure = self.state.withLock({ $0.failure }) { throw failure }

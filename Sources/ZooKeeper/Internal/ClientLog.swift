@@ -1,5 +1,5 @@
 internal import CZooKeeper
-internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Logging
 
 /// Forwards the C client's log, which is one for the whole process, to the logger of the client that was started last, and keeps what

@@ -1,4 +1,5 @@
 internal import CZooKeeper
+internal import LatchkeyPrimitives
 
 /// A thread that calls a closure when it is due, whatever becomes of the cooperative threads.
 final class TimerThread: Sendable {
@@ -46,11 +47,8 @@ final class TimerThread: Sendable {
 
   fileprivate static func tick(_ context: UnsafeMutableRawPointer) -> Int64 {
     guard let delay = Unmanaged<Tick>.fromOpaque(context).takeUnretainedValue().run() else { return -1 }
-    let (seconds, attoseconds) = delay.components
-    // Rounded up, so that what is due at an instant is due when the thread wakes.
-    let nanoseconds = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    guard !nanoseconds.overflow else { return Int64.max / 2 }
-    return max(0, nanoseconds.partialValue &+ attoseconds / 1_000_000_000 &+ 1)
+    // Rounded up, so that what is due at an instant is due when the thread wakes. Half of what fits is 146 years.
+    return max(0, min(delay.nanoseconds, .max / 2) + 1)
   }
 
   fileprivate static func end(_ context: UnsafeMutableRawPointer) {

@@ -1,5 +1,5 @@
 internal import CZooKeeper
-internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// What the names of contenders have before their number.
 package struct ContenderMarkers: Sendable, Hashable {

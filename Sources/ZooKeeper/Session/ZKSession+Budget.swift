@@ -1,4 +1,4 @@
-internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension ZKSession {
   /// What a request that sets a watch has reserved.

@@ -1,5 +1,5 @@
 internal import CZooKeeper
-internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension ZKSession {
   /// The C client says that the session's state has changed.
@@ -55,7 +55,7 @@ extension ZKSession {
     var isProven = false
     var deadline: ContinuousClock.Instant?
     var stuckBytes: Int?
-    var hopeless: [@Sendable (LeaseTerm?) -> Void] = []
+    var hopeless: [@Sendable (Term?) -> Void] = []
   }
 
   private func announce() {

@@ -1,4 +1,5 @@
 internal import CZooKeeper
+internal import LatchkeyPrimitives
 
 // Requests that only the public operations make.
 extension ZKSession {
@@ -32,7 +33,7 @@ extension ZKSession {
             acl,
             aclCount,
             mode.rawValue,
-            mode.ttl?.wholeMilliseconds ?? -1,
+            mode.ttl?.milliseconds ?? -1,
             completionAnswered,
             context
           )

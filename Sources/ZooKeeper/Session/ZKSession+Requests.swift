@@ -1,5 +1,5 @@
 internal import CZooKeeper
-internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension ZKSession {
   /// Makes a request whose answer goes to a closure, called once and never before this returns.

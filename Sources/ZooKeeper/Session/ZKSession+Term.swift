@@ -1,15 +1,15 @@
 internal import CZooKeeper
-package import Latchkey
+package import LatchkeyPrimitives
 internal import Synchronization
 
 extension ZKSession {
   /// The stretch of time for which the session is proven to live. It may be over already: while the session lives, a new one
   /// begins with the next proof, see ``onLiveTerm(_:)``.
-  package var term: LeaseTerm { self.state.withLock { $0.term } }
+  package var term: Term { self.state.withLock { $0.term } }
 
   /// Calls a closure once with a live term: at once if there is one, else when the next proof has come; with nil if the
   /// session is over, or too short for a proof (``isTooShortToProve``).
-  package func onLiveTerm(_ closure: @escaping @Sendable (LeaseTerm?) -> Void) {
+  package func onLiveTerm(_ closure: @escaping @Sendable (Term?) -> Void) {
     while true {
       let term = self.term
       if term.isLive {
@@ -122,9 +122,9 @@ extension ZKSession {
     // The timer thread only looks at the present term.
     old.expire()
     if deadline <= .now { return }
-    let begun = self.state.withLock { state -> (term: LeaseTerm, waiters: [@Sendable (LeaseTerm?) -> Void])? in
+    let begun = self.state.withLock { state -> (term: Term, waiters: [@Sendable (Term?) -> Void])? in
       guard state.end == nil else { return nil }
-      let term = LeaseTerm(deadline: deadline)
+      let term = Term(deadline: deadline)
       state.term = term
       defer { state.termWaiters = [] }
       return (term, state.termWaiters)

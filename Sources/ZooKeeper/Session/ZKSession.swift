@@ -1,5 +1,5 @@
 internal import CZooKeeper
-internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Synchronization
 
 /// One ZooKeeper session: a handle of the C client, the proof of how long it lives, and its watches.
@@ -54,8 +54,8 @@ package final class ZKSession: Sendable {
     var isConnected = false
     var end: ZooKeeperCode?
     var heartbeat: HeartbeatMachine
-    var term: LeaseTerm
-    var termWaiters: [@Sendable (LeaseTerm?) -> Void] = []
+    var term: Term
+    var termWaiters: [@Sendable (Term?) -> Void] = []
     var heartbeatHooks: [UInt64: @Sendable () -> Void] = [:]
     var nextHook: UInt64 = 1
     var watches = WatchRegistry<@Sendable (WatchEvent) -> Void>()
@@ -97,7 +97,7 @@ package final class ZKSession: Sendable {
     self.state = Locked(
       State(
         heartbeat: HeartbeatMachine(openedAt: now, leastTimeout: options.tick * 4),
-        term: LeaseTerm(deadline: now),
+        term: Term(deadline: now),
         budget: PathBudget(limits: options.pathLimits, chrootLength: options.chroot.utf8.count),
         hosts: options.hosts,
         nextAudit: now
@@ -133,7 +133,7 @@ package final class ZKSession: Sendable {
   ///
   /// - Returns: nil, or what the operating system says.
   func start() -> Int32? {
-    let timeout = Int32(clamping: self.options.timeout.wholeMilliseconds)
+    let timeout = Int32(clamping: self.options.timeout.milliseconds)
     // Callbacks find this object by its address: it lives until the last of them has returned, see `close`.
     let context = Unmanaged.passRetained(self)
     self.state.withLock { $0.isStarted = true }
@@ -170,7 +170,7 @@ package final class ZKSession: Sendable {
   /// Ends the session for those who use it: the term, the watches, whoever waits for a live term.
   func end(_ code: ZooKeeperCode) {
     let ended = self.state.withLock {
-      state -> (term: LeaseTerm, watches: [@Sendable (WatchEvent) -> Void], waiters: [@Sendable (LeaseTerm?) -> Void])?
+      state -> (term: Term, watches: [@Sendable (WatchEvent) -> Void], waiters: [@Sendable (Term?) -> Void])?
       in
       guard state.end == nil else { return nil }
       state.end = code
@@ -181,7 +181,7 @@ package final class ZKSession: Sendable {
       return (state.term, state.watches.removeAll(), state.termWaiters)
     }
     guard let ended else { return }
-    ended.term.end(.told("the ZooKeeper session is over: \(code)"))
+    ended.term.end(.reported("the ZooKeeper session is over: \(code)"))
     for handler in ended.watches { handler(.sessionEnded) }
     for waiter in ended.waiters { waiter(nil) }
   }

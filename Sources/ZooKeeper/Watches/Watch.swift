@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// A watch that was set with a read: it tells once that what was read is no longer so.
 ///
 /// Dropping it forgets it on this side; the server keeps its part until the node changes.
@@ -17,11 +19,11 @@ public struct Watch: Sendable {
     }
   }
 
-  private let answer: SharedAnswer<WatchEvent>
+  private let answer: OneShot<WatchEvent?>
   private let path: String
   private let entry: Entry
 
-  init(_ answer: SharedAnswer<WatchEvent>, path: String, session: ZKSession, id: UInt64) {
+  init(_ answer: OneShot<WatchEvent?>, path: String, session: ZKSession, id: UInt64) {
     self.answer = answer
     self.path = path
     self.entry = Entry(session: session, id: id)
@@ -32,7 +34,7 @@ public struct Watch: Sendable {
   /// - Returns: What happened; ``WatchEvent/sessionEnded`` if the session ended first.
   /// - Throws: ``ZooKeeperError`` with code ``ZooKeeperCode/cancelled`` if the task is cancelled.
   public func event() async throws(ZooKeeperError) -> WatchEvent {
-    guard let event = await self.answer.wait() else {
+    guard let event = await self.answer.wait(cancelled: nil) else {
       throw ZooKeeperError(.cancelled, operation: "watch", path: self.path)
     }
     return event

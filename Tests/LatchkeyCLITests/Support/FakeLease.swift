@@ -1,19 +1,20 @@
 import Latchkey
+import LatchkeyPrimitives
 
 /// A lease whose deadline and loss a test decides.
 final class FakeLease: LeaseDriver {
   let name: LockName
   let backend = LockBackend(kind: "fake", instance: "")
-  let term: LeaseTerm
+  let term: Term
 
   init(remaining: Duration) throws {
     self.name = try LockName("orders")
-    self.term = LeaseTerm(deadline: .now.advanced(by: remaining))
+    self.term = Term(deadline: .now.advanced(by: remaining))
   }
 
   var held: HeldLock { HeldLock(driver: self, grant: 1, token: FencingToken(major: 7)) }
 
-  func lose() { self.term.end(.told("the test said so")) }
+  func lose() { self.term.end(.reported("the test said so")) }
 
   func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.term.deadline }
 

@@ -2,6 +2,7 @@ import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyCLI
+import LatchkeyPrimitives
 
 #if canImport(Glibc)
 import Glibc

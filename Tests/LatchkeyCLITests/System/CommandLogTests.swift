@@ -4,6 +4,7 @@ import Logging
 import Testing
 
 @testable import LatchkeyCLI
+import LatchkeyPrimitives
 
 #if canImport(Glibc)
 import Glibc

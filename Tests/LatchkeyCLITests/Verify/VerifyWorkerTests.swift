@@ -4,6 +4,7 @@ import Logging
 import Testing
 
 @testable import LatchkeyCLI
+import LatchkeyPrimitives
 
 #if canImport(Glibc)
 import Glibc
@@ -75,7 +76,7 @@ struct VerifyWorkerTests {
         last += 1
         return FencingToken(major: last)
       }
-      let term = LeaseTerm(deadline: .now.advanced(by: .milliseconds(50)))
+      let term = Term(deadline: .now.advanced(by: .milliseconds(50)))
       let lease = TermLease<MortalLock>(owner: self, node: 0, grant: 1, token: token, term: term)
       lease.watchTerm()
       if self.rings {

@@ -2,6 +2,7 @@
 import Foundation
 import InMemoryLogging
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Logging
 import Testing

@@ -3,6 +3,7 @@ import Latchkey
 import LatchkeyTesting
 import Logging
 import InMemoryLogging
+import LatchkeyPrimitives
 import Testing
 
 @testable import LatchkeyEtcd

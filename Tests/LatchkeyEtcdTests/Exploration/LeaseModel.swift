@@ -191,7 +191,7 @@ struct LeaseModel: ExplorationModel {
     }
   }
 
-  /// As a `LeaseTerm` does it: a deadline that has passed does not move.
+  /// As a `Term` does it: a deadline that has passed does not move.
   private static func advance(to deadline: ContinuousClock.Instant, _ state: inout State) -> Bool {
     guard let old = state.deadline, Self.instant(state.now) < old else { return false }
     state.deadline = max(old, deadline)

@@ -1,6 +1,7 @@
 #if Etcd
 import EtcdAPI
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 

@@ -1,4 +1,5 @@
 #if Etcd
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 

@@ -1,6 +1,7 @@
 #if Etcd
 import Dispatch
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import NIOCore
 import NIOPosix

@@ -1,5 +1,6 @@
 #if Etcd
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 

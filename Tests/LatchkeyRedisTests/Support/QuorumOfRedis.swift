@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 
 /// The servers that suites of locks share: started once, and ended with the test process.

@@ -1,5 +1,6 @@
 import Foundation
 import Latchkey
+import LatchkeyPrimitives
 
 #if canImport(Darwin)
 import Darwin

@@ -1,5 +1,6 @@
 import Foundation
 import Latchkey
+import LatchkeyPrimitives
 
 /// Comes back with its session, at once and every time that its connection ends or is silent for long, until it is told that
 /// the session is over.

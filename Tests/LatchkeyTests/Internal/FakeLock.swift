@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 
 /// A lock that is always free, whose leases rest on a term that the test holds in its hand.
 struct FakeLock: DistributedLock {
@@ -7,11 +8,11 @@ struct FakeLock: DistributedLock {
 
   init(_ name: String = "fake", deadline: Duration = .seconds(60)) throws {
     self.name = try LockName(name)
-    self.driver = FakeDriver(name: self.name, term: LeaseTerm(deadline: .now.advanced(by: deadline)))
+    self.driver = FakeDriver(name: self.name, term: Term(deadline: .now.advanced(by: deadline)))
   }
 
   var backend: LockBackend { self.driver.backend }
-  var term: LeaseTerm { self.driver.term }
+  var term: Term { self.driver.term }
 
   func tryAcquire() async throws(LockError) -> Lease? { self.lease() }
   func acquire(within timeout: Duration?) async throws(LockError) -> Lease { self.lease() }
@@ -30,10 +31,10 @@ final class FakeDriver: LeaseDriver {
 
   let name: LockName
   let backend = LockBackend(kind: "fake", instance: "test")
-  let term: LeaseTerm
+  let term: Term
   private let recorded = Locked(Counts())
 
-  init(name: LockName, term: LeaseTerm) {
+  init(name: LockName, term: Term) {
     self.name = name
     self.term = term
   }

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 
@@ -66,7 +67,7 @@ struct HoldMarkerTests {
         }
       }
     }
-    firstEnded.open()
+    firstEnded.resolve()
     let last = try await next.value
     #expect(try await eventually { first.driver == nil })
     last.cancel()

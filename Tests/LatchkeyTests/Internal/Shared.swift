@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 
 /// A value that several tasks of a test may change.
 final class Shared<Value: Sendable>: Sendable {

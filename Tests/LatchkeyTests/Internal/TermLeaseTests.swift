@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 import Logging
 import Testing
 
@@ -8,7 +9,7 @@ struct TermLeaseTests {
   /// gave the lease back, which then passed for a release in time.
   @Test("a lease that is given back between the end of its term and the telling of it was lost")
   func givenBackTooLate() async throws {
-    let term = LeaseTerm(deadline: .now.advanced(by: .seconds(60)))
+    let term = Term(deadline: .now.advanced(by: .seconds(60)))
     // Without `watchTerm()`: its handler is the thread that has not come to it yet.
     let lease = TermLease<Owner>(owner: Owner(name: try LockName("orders")), node: 0, grant: 1, token: nil, term: term)
     let held = lease.makeLeaseView()
@@ -20,7 +21,7 @@ struct TermLeaseTests {
   /// A holder may ask under a lock of its own, and the handlers of others may want that very lock.
   @Test("asking whether a lease still stands runs nobody's handlers, and yet every answer is final")
   func askingTellsNobody() async throws {
-    let term = LeaseTerm(deadline: .now.advanced(by: .milliseconds(20)))
+    let term = Term(deadline: .now.advanced(by: .milliseconds(20)))
     let owner = Owner(name: try LockName("orders"))
     let asked = TermLease<Owner>(owner: owner, node: 0, grant: 1, token: nil, term: term)
     let other = TermLease<Owner>(owner: owner, node: 1, grant: 2, token: nil, term: term)

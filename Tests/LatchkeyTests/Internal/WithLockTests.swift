@@ -1,5 +1,6 @@
 import Dispatch
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 
@@ -69,7 +70,7 @@ struct WithLockTests {
     let lock = try FakeLock()
     let error = await #expect(throws: LockError.self) {
       try await lock.withLock { _ in
-        lock.term.end(.told("the session expired"))
+        lock.term.end(.reported("the session expired"))
         try await Task.sleep(for: .seconds(3600))
       }
     }
@@ -83,7 +84,7 @@ struct WithLockTests {
     let lock = try FakeLock()
     let failure = await #expect(throws: BodyFailedAfterLoss.self) {
       try await lock.withLock { _ in
-        lock.term.end(.told("gone"))
+        lock.term.end(.reported("gone"))
         throw Own()
       }
     }
@@ -96,7 +97,7 @@ struct WithLockTests {
     let lock = try FakeLock()
     let error = await #expect(throws: LockError.self) {
       try await lock.withLock { held in
-        lock.term.end(.told("the session expired"))
+        lock.term.end(.reported("the session expired"))
         try held.ensureHeld()
       }
     }
@@ -110,7 +111,7 @@ struct WithLockTests {
     let other = LockError.lost(try LockName("other"), because: "it was somebody else's")
     let failure = await #expect(throws: BodyFailedAfterLoss.self) {
       try await lock.withLock { _ in
-        lock.term.end(.told("gone"))
+        lock.term.end(.reported("gone"))
         throw other
       }
     }
@@ -122,7 +123,7 @@ struct WithLockTests {
     let lock = try FakeLock()
     do {
       try await lock.withLock { _ in
-        lock.term.end(.told("gone"))
+        lock.term.end(.reported("gone"))
         throw Own()
       }
       Issue.record("no error")
@@ -157,7 +158,7 @@ struct WithLockTests {
     let lock = try FakeLock()
     let error = await #expect(throws: LockError.self) {
       try await lock.withLock { _ in
-        lock.term.end(.told("gone"))
+        lock.term.end(.reported("gone"))
         return 7
       }
     }
@@ -169,7 +170,7 @@ struct WithLockTests {
   @Test("a lease that was lost before the body starts cancels the body at its start")
   func lostBefore() async throws {
     let lock = try FakeLock()
-    lock.term.end(.told("gone"))
+    lock.term.end(.reported("gone"))
     let error = await #expect(throws: LockError.self) {
       try await lock.withLock { _ in try await Task.sleep(for: .seconds(3600)) }
     }
@@ -182,7 +183,7 @@ struct WithLockTests {
     let isInside = OneShot<Void>()
     let work = Task {
       try await lock.withLock { held in
-        isInside.open()
+        isInside.resolve()
         do {
           try await Task.sleep(for: .seconds(3600))
         } catch {
@@ -210,7 +211,7 @@ struct WithLockTests {
   func releaseOfLost() async throws {
     let lock = try FakeLock()
     let lease = LeaseBox(try await lock.acquire())
-    lock.term.end(.told("gone"))
+    lock.term.end(.reported("gone"))
     let error = await #expect(throws: LockError.self) { try await lease.release() }
     #expect(error?.code == .lockLost)
     #expect(lock.driver.counts == FakeDriver.Counts(released: 1))

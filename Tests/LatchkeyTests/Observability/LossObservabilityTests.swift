@@ -1,5 +1,6 @@
 import CoreMetrics
 import InMemoryTracing
+import LatchkeyPrimitives
 import LatchkeyTesting
 import MetricsTestKit
 import Testing
@@ -24,7 +25,7 @@ struct LossObservabilityTests {
     let lock = try FakeLock("lost")
     let lease = try await self.acquire(lock)
     #expect(lease.held.isHeld)
-    lock.term.end(.told("the test said so"))
+    lock.term.end(.reported("the test said so"))
     #expect(try self.telemetry.count("lock.losses", ("backend", "fake")) == 1)
     #expect(try self.telemetry.durations("lock.hold.duration", ("backend", "fake"), ("outcome", "lost")) == 1)
     #expect(self.telemetry.spans("lock.hold").isEmpty)
@@ -49,7 +50,7 @@ struct LossObservabilityTests {
     let lease = try await self.acquire(lock)
     do {
       try await lease.run(isolation: #isolation) { _ in
-        lock.term.end(.told("the test said so"))
+        lock.term.end(.reported("the test said so"))
         try await Task.sleep(for: .seconds(60))
       }
       Issue.record("the body must be cancelled")

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 
 /// A database in memory with locks as many databases have them: each belongs to the session that took it, and ends when the

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 
 /// A client of the simulated server: one session, kept alive by a heartbeat, shared by all its locks.
@@ -7,7 +8,7 @@ final class SimulatedClient: LockProvider {
     var isCut = false
     var droppedReply: LockReply?
     var session: UInt64?
-    var term = LeaseTerm(deadline: .now)
+    var term = Term(deadline: .now)
     var leases: [UInt64: SimulatedLease] = [:]
     /// Locks of which the server has said last that somebody stands ahead.
     var taken: Set<LockName> = []
@@ -30,7 +31,7 @@ final class SimulatedClient: LockProvider {
     self.server = server
     self.isFenced = isFenced
     self.renew()
-    self.heartbeat.fulfil(
+    self.heartbeat.resolve(
       Task { [weak self] in
         while !Task.isCancelled {
           self?.renew()
@@ -48,7 +49,7 @@ final class SimulatedClient: LockProvider {
   }
 
   /// The session and its term; nil while there is none.
-  var session: (id: UInt64, term: LeaseTerm)? {
+  var session: (id: UInt64, term: Term)? {
     self.link.withLock { link in link.session.map { ($0, link.term) } }
   }
 
@@ -158,14 +159,14 @@ final class SimulatedClient: LockProvider {
         }
         return
       }
-      if self.mutation != .expiryUnnoticed { term.end(.told("the session expired")) }
+      if self.mutation != .expiryUnnoticed { term.end(.reported("the session expired")) }
     }
     if let session { _ = self.server.closeSession(session) }
     guard let opened = self.server.openSession() else { return }
     self.link.withLock { link in
       link.session = opened
       if self.mutation == .expiryUnnoticed, link.term.advance(to: self.deadline(since: sent)) { return }
-      link.term = LeaseTerm(deadline: self.deadline(since: sent))
+      link.term = Term(deadline: self.deadline(since: sent))
     }
   }
 

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 
 /// What the simulated client does for one grant.
@@ -15,11 +16,11 @@ final class SimulatedLease: LeaseDriver {
   let backend: LockBackend
   let request: UInt64
   private let client: SimulatedClient
-  private let term: LeaseTerm
+  private let term: Term
   private let place: LeaseBox?
   private let state = Locked(State())
 
-  init(_ lock: SimulatedLock, _ request: UInt64, _ term: LeaseTerm, _ place: consuming Lease?) {
+  init(_ lock: SimulatedLock, _ request: UInt64, _ term: Term, _ place: consuming Lease?) {
     self.name = lock.name
     self.backend = lock.backend
     self.request = request

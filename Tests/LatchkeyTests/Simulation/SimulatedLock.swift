@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 
 /// A lock at the simulated server.
@@ -119,7 +120,7 @@ struct SimulatedLock: FencedLock {
     return self.lease(request, token, term, nil)
   }
 
-  private func lease(_ request: UInt64, _ token: UInt64, _ term: LeaseTerm, _ place: consuming Lease?) -> Lease {
+  private func lease(_ request: UInt64, _ token: UInt64, _ term: Term, _ place: consuming Lease?) -> Lease {
     let driver = SimulatedLease(self, request, term, place)
     let isFenced = self.client.isFenced ? self.mutation != .noTokens : self.mutation == .inventsTokens
     return Lease(driver: driver, grant: request, token: isFenced ? FencingToken(major: token) : nil)

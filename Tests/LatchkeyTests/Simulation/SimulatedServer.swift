@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyPrimitives
 
 /// A lock server in memory, with sessions that expire: what the conformance suite is itself tested on. Each request is one
 /// step; clients add the network, its faults, and everything that must be got right around them.

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Who held a lock when: some grants in a row from the middle of a run.
 final class Timeline: Sendable {

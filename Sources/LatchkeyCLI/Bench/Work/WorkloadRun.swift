@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Lets one workload run once on one backend.
 struct WorkloadRun: Sendable {

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// A lease whose alarm never fires: it reports its loss only when it is asked. What `--sabotage silent-loss` makes of every
 /// lease.

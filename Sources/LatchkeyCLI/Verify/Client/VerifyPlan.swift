@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// What `--sabotage` makes worse, to show that it would be found out.
 enum Sabotage: String, Codable, CaseIterable, Sendable {

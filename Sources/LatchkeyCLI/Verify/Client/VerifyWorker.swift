@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// One task of a client process: asks for the lock again and again, writes to the resource while it holds it, and reports all
 /// it sees.

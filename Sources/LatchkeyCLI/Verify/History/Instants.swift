@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension ContinuousClock.Instant {
   /// Nanoseconds since the machine's start: the same in all processes, and never set.

@@ -1,3 +1,5 @@
+internal import LatchkeyPrimitives
+
 /// A verification as `--json` prints it. Fields may be added, never renamed.
 struct VerifyReport: Codable, Hashable, Sendable {
   struct Fault: Codable, Hashable, Sendable {

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import LatchkeyTesting
 
 /// The proxies between each client and each server, so that every connection can be harmed by itself.

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// Shows people on standard error how far a verification has come: a line that is redrawn on a terminal, plain lines
 /// elsewhere.

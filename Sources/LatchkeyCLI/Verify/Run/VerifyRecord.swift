@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 /// What all clients write to: takes no write whose token is smaller than one it has seen. Also the place where everything
 /// that clients tell is written down.

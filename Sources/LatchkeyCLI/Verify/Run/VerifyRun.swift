@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import LatchkeyTesting
 
 /// One verification: client processes on servers behind proxies, faults from a schedule, then a check of what was recorded.

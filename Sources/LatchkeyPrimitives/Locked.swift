@@ -44,25 +44,24 @@ package struct Locked<Value>: ~Copyable, Sendable {
 public import Synchronization
 
 /// A value that is only reached while its lock is held: the one lock type inside Latchkey.
-package typealias Locked<Value> = _Locked<Value>
-
-/// Public for the optimiser alone: what is `package` is not specialised in the modules of the backends, where every step of every
-/// lock goes through this.
+///
+/// Inlinable: every step of every lock goes through this, in the modules of the backends, which specialise only what is.
 @frozen
-public struct _Locked<Value>: ~Copyable, Sendable {
+@usableFromInline
+package struct Locked<Value>: ~Copyable, Sendable {
   @usableFromInline
   let mutex: Mutex<Value>
 
   /// Makes a lock around a value.
   @inlinable
-  public init(_ value: consuming sending Value) {
+  package init(_ value: consuming sending Value) {
     self.mutex = Mutex(value)
   }
 
   /// Runs a body that alone has the value.
   @inlinable
   @inline(__always)
-  public borrowing func withLock<R: ~Copyable, E: Error>(
+  package borrowing func withLock<R: ~Copyable, E: Error>(
     _ body: (inout sending Value) throws(E) -> sending R
   ) throws(E) -> sending R {
     try self.mutex.withLock(body)

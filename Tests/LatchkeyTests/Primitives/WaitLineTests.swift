@@ -1,4 +1,4 @@
-import Latchkey
+import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 

@@ -1,22 +1,22 @@
-/// The stretch of time for which a backend is proven not to give a lock to anyone else by itself; one term is shared by all
-/// leases that rest on the same proof (a session, a key's TTL).
+/// The stretch of time for which something is proven to last (a session, a key with a time to live). Everything that rests on
+/// the same proof shares one term.
 ///
-/// A term ends once: at its deadline by clock arithmetic, or when the backend says so. It is never revived: renewal that
-/// comes after the deadline is refused, and whoever was told "over" is never told otherwise later.
+/// A term ends once: at its deadline by clock arithmetic, or when the server reports its end. It is never revived: a renewal
+/// that comes after the deadline is refused, and once the term has answered that it is over it never answers otherwise.
 ///
-/// Asking is arithmetic and calls nobody: a holder may ask under a lock of its own that somebody else's handler wants. Only
-/// ``end(_:)``, ``expire()`` and ``limit(to:)`` call the handlers; they are for the threads of a backend, whose timer calls
-/// ``expire()`` at the deadline.
-package final class LeaseTerm: Sendable {
+/// Asking is arithmetic and calls no handler, so a caller may ask while it holds a mutex that a handler wants. Only ``end(_:)``,
+/// ``expire()`` and ``limit(to:)`` call the handlers; they are for the threads of a client, whose timer calls ``expire()`` at
+/// the deadline.
+package final class Term: Sendable {
   /// Why a term ended.
   package enum End: Sendable, Equatable {
     case deadlinePassed
-    case told(String)
+    case reported(String)
 
     package var reason: String {
       switch self {
       case .deadlinePassed: "its deadline passed before the backend confirmed that the client was alive"
-      case .told(let reason): reason
+      case .reported(let reason): reason
       }
     }
   }
@@ -32,13 +32,13 @@ package final class LeaseTerm: Sendable {
     var ended: End? {
       if let end = self.end { return end }
       if ContinuousClock.now < self.deadline { return nil }
-      return self.obstacle.map { .told("its deadline passed: \($0)") } ?? .deadlinePassed
+      return self.obstacle.map { .reported("its deadline passed: \($0)") } ?? .deadlinePassed
     }
   }
 
   private let state: Locked<State>
 
-  /// Whether the term has no deadline, and only ends when it is told to.
+  /// Whether the term has no deadline, and ends only by ``end(_:)``.
   package let isEndless: Bool
 
   package init(deadline: ContinuousClock.Instant) {
@@ -107,13 +107,13 @@ package final class LeaseTerm: Sendable {
     }
   }
 
-  /// Notes what keeps the deadline from moving, for the reason of the loss if it passes; nil once it has moved again. Ignored
+  /// Notes what keeps the deadline from moving, for the reason of the end if it passes; nil once it has moved again. Ignored
   /// when the term has ended.
   package func note(obstacle: String?) {
     self.state.withLock { state in if state.ended == nil { state.obstacle = obstacle } }
   }
 
-  /// Ends the term: the backend has said that the lock may be somebody else's.
+  /// Ends the term before its deadline: the server has reported that what it stands for is over.
   package func end(_ end: End) {
     let told = self.state.withLock { state in Self.end(&state, end) }
     told?()

@@ -1,18 +1,17 @@
-/// See ``_WaitLine``.
-package typealias WaitLine<Answer: Sendable> = _WaitLine<Answer>
-
 /// Callers that wait in the order in which they came, each suspended until it is answered.
 ///
 /// Pure bookkeeping: nothing is resumed in here. Whoever takes a continuation out of the line must resume it, outside the
 /// lock that guards the line. To leave the line is the right to answer, so everybody is answered exactly once, whichever of
 /// grant, cancellation and time-out comes first.
 ///
-/// Public for the optimiser alone, as ``_Locked`` is.
+/// Inlinable, as ``Locked`` is.
 @frozen
-public struct _WaitLine<Answer: Sendable>: Sendable {
+@usableFromInline
+package struct WaitLine<Answer: Sendable>: Sendable {
   /// Somebody's place in the line.
   @frozen
-  public struct ID: Hashable, Sendable {
+  @usableFromInline
+  package struct ID: Hashable, Sendable {
     @usableFromInline
     let number: UInt64
 
@@ -23,7 +22,8 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   }
 
   /// What resumes somebody who is suspended.
-  public typealias Continuation = CheckedContinuation<Answer, Never>
+  @usableFromInline
+  package typealias Continuation = CheckedContinuation<Answer, Never>
 
   @usableFromInline
   @frozen
@@ -51,19 +51,19 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
 
   /// An empty line.
   @inlinable
-  public init() {}
+  package init() {}
 
   /// Whether nobody waits.
   @inlinable
-  public var isEmpty: Bool { self.places.isEmpty }
+  package var isEmpty: Bool { self.places.isEmpty }
 
   /// How many wait.
   @inlinable
-  public var count: Int { self.places.count }
+  package var count: Int { self.places.count }
 
   /// Takes the last place in the line; `suspend` must follow.
   @inlinable
-  public mutating func join() -> ID {
+  package mutating func join() -> ID {
     let id = ID(number: self.nextNumber)
     self.nextNumber += 1
     if self.order.count % Self.blockSize == 0 { self.blocks.append(0) }
@@ -77,7 +77,7 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   ///
   /// - Returns: The answer, if it came before: the caller then resumes its continuation with it.
   @inlinable
-  public mutating func suspend(_ id: ID, _ continuation: Continuation) -> Answer? {
+  package mutating func suspend(_ id: ID, _ continuation: Continuation) -> Answer? {
     if let answer = self.early.removeValue(forKey: id) { return answer }
     precondition(self.places[id] != nil, "suspended without having joined, or twice")
     self.places[id] = .waiting(continuation)
@@ -86,7 +86,7 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
 
   /// The first in line.
   @inlinable
-  public var head: ID? {
+  package var head: ID? {
     mutating get {
       while self.first < self.order.count {
         let id = self.order[self.first]
@@ -102,7 +102,7 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
 
   /// How many wait before somebody; 0 for somebody who does not wait.
   @inlinable
-  public func countAhead(of id: ID) -> Int {
+  package func countAhead(of id: ID) -> Int {
     guard self.places[id] != nil else { return 0 }
     let position = self.position(of: id)
     let block = position / Self.blockSize
@@ -128,7 +128,8 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
 
   /// How an attempt to answer somebody ended.
   @frozen
-  public enum Departure: Sendable {
+  @usableFromInline
+  package enum Departure: Sendable {
     /// Nobody of that number waits any more: the answer was not used.
     case alreadyGone
     /// The answer is kept until the caller suspends.
@@ -139,7 +140,7 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
 
   /// Takes somebody out of the line with an answer.
   @inlinable
-  public mutating func leave(_ id: ID, with answer: Answer) -> Departure {
+  package mutating func leave(_ id: ID, with answer: Answer) -> Departure {
     guard let place = self.places.removeValue(forKey: id) else { return .alreadyGone }
     self.blocks[self.position(of: id) / Self.blockSize] -= 1
     self.compact()
@@ -156,7 +157,7 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   ///
   /// - Returns: The continuations to resume with the answer.
   @inlinable
-  public mutating func leaveAll(with answer: Answer) -> [Continuation] {
+  package mutating func leaveAll(with answer: Answer) -> [Continuation] {
     var continuations: [Continuation] = []
     while let id = self.head {
       if case .resume(let continuation) = self.leave(id, with: answer) { continuations.append(continuation) }
@@ -177,16 +178,16 @@ public struct _WaitLine<Answer: Sendable>: Sendable {
   }
 }
 
-extension _WaitLine.Departure {
+extension WaitLine.Departure {
   /// Resumes the caller with the answer it left with, if it is suspended.
   @inlinable
-  public func resume(with answer: Answer) {
+  package func resume(with answer: Answer) {
     if case .resume(let continuation) = self { continuation.resume(returning: answer) }
   }
 
   /// Whether the answer reached, or will reach, somebody.
   @inlinable
-  public var isDelivered: Bool {
+  package var isDelivered: Bool {
     if case .alreadyGone = self { false } else { true }
   }
 }

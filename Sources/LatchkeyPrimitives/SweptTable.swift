@@ -1,0 +1,72 @@
+/// What a ``SweptTable`` keeps.
+package protocol Sweepable {
+  /// Takes the value out of use for good, unless something uses it.
+  ///
+  /// Called with the table in hand, so it must neither call others nor ask for the table. Whoever has looked the value up
+  /// before must find it retired, and look it up again: see ``Locked/withValue(for:make:body:)``.
+  ///
+  /// - Returns: Whether the value is out of use; the table then forgets it.
+  func retireIfIdle() -> Bool
+}
+
+/// Values by name, made on first use. Values that nothing uses are dropped now and then, so the table grows with what is in use
+/// and not with the names that were ever asked for.
+package struct SweptTable<Key: Hashable, Value: Sweepable> {
+  private var entries: [Key: Value] = [:]
+  private let minimumSize: Int
+  /// Idle values are dropped when the table has grown to this size: twice as many as were in use last time.
+  private var sweepSize: Int
+
+  /// - Parameter minimumSize: Up to this number of values, idle ones are kept.
+  package init(minimumSize: Int) {
+    self.minimumSize = minimumSize
+    self.sweepSize = minimumSize
+  }
+
+  package var count: Int { self.entries.count }
+
+  package var values: [Value] { Array(self.entries.values) }
+
+  /// The value of a name, if it has one.
+  package subscript(key: Key) -> Value? { self.entries[key] }
+
+  /// Sets the value of a name. First drops what is idle, if the table has grown enough since.
+  package mutating func insert(_ value: Value, for key: Key) {
+    if self.entries.count >= self.sweepSize {
+      self.entries = self.entries.filter { !$0.value.retireIfIdle() }
+      self.sweepSize = max(self.minimumSize, self.entries.count * 2)
+    }
+    self.entries[key] = value
+  }
+
+  /// The value of a name, made if it has none.
+  package mutating func value(for key: Key, make: () -> Value) -> Value {
+    if let value = self[key] { return value }
+    let value = make()
+    self.insert(value, for: key)
+    return value
+  }
+}
+
+extension SweptTable: Sendable where Key: Sendable, Value: Sendable {}
+
+extension Locked {
+  /// Uses the value of a name in a table that other callers may sweep meanwhile.
+  ///
+  /// - Parameters:
+  ///   - key: The name.
+  ///   - make: Makes the value if the name has none; called with the lock held.
+  ///   - body: Uses the value, without the lock; returns nil if the value has been retired since it was looked up, and is then
+  ///     called again with the next one.
+  /// - Returns: What `body` returned.
+  package func withValue<Key: Sendable, Element: Sweepable & Sendable, R>(
+    for key: Key,
+    make: () -> Element,
+    body: (Element) -> R?
+  ) -> R where Value == SweptTable<Key, Element> {
+    while true {
+      let value = self.withLock { $0.value(for: key, make: make) }
+      if let result = body(value) { return result }
+    }
+  }
+}
