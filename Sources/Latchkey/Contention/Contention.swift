@@ -195,8 +195,13 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner {
   ) {
     let tries = state.callers.tries(sparingNew: sparingNew)
     guard !tries.isEmpty else { return }
-    let answer = Answer.busy(self.known(at: standing, state))
-    for id in tries { self.answer(id, answer, &state, &steps) }
+    let known = self.known(at: standing, state)
+    for id in tries {
+      var wait = known
+      // Another caller of this process holds it: who is in line before this one comes before it.
+      if !state.leases.isEmpty, let place = wait.place { wait.place = place + state.callers.countAhead(of: id) }
+      self.answer(id, .busy(wait), &state, &steps)
+    }
   }
 
   private func answer(_ id: Line.ID, _ answer: Answer, _ state: inout State, _ steps: inout [Step]) {

@@ -89,7 +89,8 @@ extension ContentionTable {
     case .granted(let lease): return try await self.wanted(lease)
     case .busy(let wait): throw .late(name, wait, since: start)
     case .timedOut(let wait, let silence):
-      throw shell.unreachable(silence, waited: .now - start) ?? .late(name, wait, since: start)
+      let waited = ContinuousClock.now - start
+      throw shell.unreachable(silence, waited: waited)?.after(waited) ?? .late(name, wait, since: start)
     case .cancelled: throw .cancelled(name)
     case .failed(let error): throw error.after(.now - start)
     }
@@ -108,8 +109,9 @@ extension ContentionTable {
     case .granted(let lease): return .leased(try await self.wanted(lease))
     case .busy(let wait): return .busy(wait)
     case .timedOut(let wait, let silence):
-      guard let error = shell.unreachable(silence, waited: .now - start) else { return .busy(wait) }
-      throw error
+      let waited = ContinuousClock.now - start
+      guard let error = shell.unreachable(silence, waited: waited) else { return .busy(wait) }
+      throw error.after(waited)
     case .cancelled: throw .cancelled(shell.name)
     case .failed(let error): throw error.after(.now - start)
     }

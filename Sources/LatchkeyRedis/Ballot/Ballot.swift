@@ -58,15 +58,15 @@ final class Ballot: Sendable {
   let owner: [UInt8]
   private let keys: LockKeys
   private let servers: LockServers
-  private let turns: LockTurns
+  private let contention: Contention<RedisLockBackend>
   private let state: Locked<State>
 
-  init(attempt: UInt64, keys: LockKeys, servers: LockServers, turns: LockTurns) {
+  init(attempt: UInt64, keys: LockKeys, servers: LockServers, contention: Contention<RedisLockBackend>) {
     self.attempt = attempt
     self.owner = servers.owners.next()
     self.keys = keys
     self.servers = servers
-    self.turns = turns
+    self.contention = contention
     let count = servers.ports.count
     let machine = BallotMachine(nodes: count, timeToLive: servers.settings.timeToLive)
     self.state = Locked(
@@ -79,7 +79,7 @@ final class Ballot: Sendable {
     )
   }
 
-  /// Asks for the lock; the outcome is reported to the turns.
+  /// Asks for the lock; the outcome is reported to the contention.
   func ask() {
     // Taken before anything is sent, and counted from.
     let now = ContinuousClock.now
@@ -96,7 +96,7 @@ final class Ballot: Sendable {
   /// Notes until when the servers keep what was granted, for errors and logs about a release that failed.
   func note(standsUntil: ContinuousClock.Instant) { self.state.withLock { $0.standsUntil = standsUntil } }
 
-  /// Gives back what the servers may hold; the turns are notified when that is settled.
+  /// Gives back what the servers may hold; the contention is notified when that is settled.
   func release() {
     let steps = self.state.withLock { self.apply(.release, &$0, .now) }
     if let timeout = self.servers.settings.answerTimeout { self.setAlarm(after: timeout) }
@@ -194,11 +194,12 @@ final class Ballot: Sendable {
       case .action(.release(let node)): self.sendRelease(node)
       case .action(.retryLater(let node, let delay)):
         self.servers.clock.set(after: delay) { self.handle(.retry(node: node)) }
-      case .action(.settle(let told, let result)): self.turns.settled(self, told: told, self.outcome(of: result))
+      case .action(.settle(let told, let result)):
+        self.contention.settled(self, notified: told, self.outcome(of: result))
       case .action(.decide): preconditionFailure("resolved under the lock")
-      case .tell(let outcome): self.turns.answered(self, outcome)
+      case .tell(let outcome): self.contention.answered(self, outcome)
       case .cancel(let alarm): self.servers.clock.cancel(alarm)
-      case .forget: self.turns.forget(self)
+      case .forget: self.contention.forget(self)
       }
     }
   }
@@ -329,7 +330,7 @@ final class Ballot: Sendable {
         : "a lock could not be given back yet; this is tried again until its TTL ends",
       error: "\(error)",
       remaining: self.standsFor,
-      name: self.turns.name
+      name: self.contention.name
     )
   }
 
@@ -343,7 +344,7 @@ final class Ballot: Sendable {
     guard let error else { return }
     self.servers.settings.logger.warning(
       "a lock was not given back before its client was shut down; others wait until its TTL ends",
-      metadata: Logger.Metadata.lock(self.turns.name, self.turns.backend)
+      metadata: Logger.Metadata.lock(self.contention.name, self.contention.backend)
         .and(["error": "\(error ?? .noAnswer)", "lock.remaining": "\(self.standsFor.roundedUp)"])
     )
   }
@@ -353,7 +354,7 @@ final class Ballot: Sendable {
     case .released: return .success(nil)
     case .lost:
       let reason = "its key was gone when it was released: deleted by hand, evicted, or forgotten by its server"
-      return .failure(.lost(self.turns.name, because: reason))
+      return .failure(.lost(self.contention.name, because: reason))
     case .pending:
       let error = self.state.withLock { $0.releaseError } ?? .noAnswer
       return .success(PendingRelease(reason: "\(error)", standsFor: self.standsFor))

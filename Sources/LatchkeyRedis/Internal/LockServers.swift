@@ -21,7 +21,7 @@ final class LockServers: Sendable {
     var tryTimeout: Duration?
     /// How long a server must have run until it is believed; nil where there is no quorum to protect.
     var probation: Duration?
-    var turns: TurnMachine.Rules
+    var turns: RedisLockMachine.Rules
     var renewal: RenewalMachine.Rules
   }
 
@@ -30,6 +30,8 @@ final class LockServers: Sendable {
   let ports: [any RedisPort]
   let clock = AlarmClock()
   let owners: OwnerIdentity
+  /// How this client is shown to others as the holder.
+  let ownDescription: String
   /// The TTL, as the scripts take it.
   let timeToLiveWord: [UInt8]
   /// The TTL of a counter, as the scripts take it: a day after its last use, and never before its lock.
@@ -52,6 +54,7 @@ final class LockServers: Sendable {
     self.settings = settings
     self.observer = LockObserver(settings.observability, kind: settings.backend.kind)
     self.owners = OwnerIdentity(label: settings.label)
+    self.ownDescription = OwnerIdentity.describe(self.owners.next())
     let milliseconds = settings.timeToLive.milliseconds
     self.timeToLiveWord = Array("\(milliseconds)".utf8)
     self.counterTimeToLiveWord = Array("\(max(86_400_000, milliseconds * 2))".utf8)

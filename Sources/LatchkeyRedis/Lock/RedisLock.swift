@@ -14,22 +14,26 @@ public struct RedisLock: FencedLock {
   /// The name that contenders agree on.
   public let name: LockName
 
-  private let turns: TurnTaking
+  private let locks: RedisLocks
 
-  init(name: LockName, turns: TurnTaking) {
+  init(name: LockName, locks: RedisLocks) {
     self.name = name
-    self.turns = turns
+    self.locks = locks
   }
 
   /// `redis`, and the server with its database and the keys' prefix.
-  public var backend: LockBackend { self.turns.servers.settings.backend }
+  public var backend: LockBackend { self.locks.servers.settings.backend }
 
   /// Takes the lock if nobody has it: one round trip.
   ///
   /// - Returns: The lease, or nil if somebody else holds the lock.
   /// - Throws: `LockError`: `unreachable` if the server cannot be asked, `notAuthorized`, `cancelled`, `closed`,
   ///   `backendFailure` if the key holds something else than a lock, `invalidName` for the name of a counter.
-  public func tryAcquire() async throws(LockError) -> Lease? { try await self.turns.tryAcquire(self.name) }
+  public func tryAcquire() async throws(LockError) -> Lease? {
+    try await self.locks.servers.observer.tryAcquire(self.name) { () async throws(LockError) in
+      try await self.locks.contentions.tryAcquire(self.name, of: self.locks.servers)?.makeLease()
+    }
+  }
 
   /// Waits for the lock.
   ///
@@ -39,6 +43,8 @@ public struct RedisLock: FencedLock {
   /// - Returns: The lease.
   /// - Throws: `LockError`: `timedOut`, and what ``tryAcquire()`` throws.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
-    try await self.turns.acquire(self.name, within: timeout)
+    try await self.locks.servers.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      try await self.locks.contentions.acquire(self.name, of: self.locks.servers, within: timeout).makeLease()
+    }
   }
 }

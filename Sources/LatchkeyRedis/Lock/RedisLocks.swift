@@ -55,7 +55,8 @@ public final class RedisLocks: LockProvider {
     public init() {}
   }
 
-  let turns: TurnTaking
+  let servers: LockServers
+  let contentions = ContentionTable<RedisLockBackend>(shared: 0)
 
   /// Makes the locks of a client.
   ///
@@ -77,29 +78,27 @@ public final class RedisLocks: LockProvider {
     }
     let (port, address) = Self.port(of: executor, named: configuration.server)
     (executor as? RedisConnection)?.limitSilence(to: LeaseTime.patience(timeToLive: configuration.timeToLive))
-    var turns = TurnMachine.Rules()
+    var turns = RedisLockMachine.Rules()
     turns.pollCeiling = configuration.pollCeiling
     var renewal = RenewalMachine.Rules(timeToLive: configuration.timeToLive)
     renewal.renews = configuration.renews
     renewal.longestHold = configuration.longestHold
     let prefix = configuration.prefix.isEmpty ? "" : " \(configuration.prefix)"
-    self.turns = TurnTaking(
-      LockServers(
-        ports: [port],
-        settings: LockServers.Settings(
-          backend: LockBackend(kind: "redis", instance: address + prefix),
-          prefix: configuration.prefix,
-          timeToLive: configuration.timeToLive,
-          label: configuration.label,
-          observability: configuration.observability,
-          logger: configuration.logger ?? Self.logger(of: executor),
-          isFenced: true,
-          answerTimeout: nil,
-          tryTimeout: configuration.answerTimeout,
-          probation: nil,
-          turns: turns,
-          renewal: renewal
-        )
+    self.servers = LockServers(
+      ports: [port],
+      settings: LockServers.Settings(
+        backend: LockBackend(kind: "redis", instance: address + prefix),
+        prefix: configuration.prefix,
+        timeToLive: configuration.timeToLive,
+        label: configuration.label,
+        observability: configuration.observability,
+        logger: configuration.logger ?? Self.logger(of: executor),
+        isFenced: true,
+        answerTimeout: nil,
+        tryTimeout: configuration.answerTimeout,
+        probation: nil,
+        turns: turns,
+        renewal: renewal
       )
     )
   }
@@ -129,14 +128,14 @@ public final class RedisLocks: LockProvider {
   ///
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The lock.
-  public func fencedLock(_ name: LockName) -> RedisLock { RedisLock(name: name, turns: self.turns) }
+  public func fencedLock(_ name: LockName) -> RedisLock { RedisLock(name: name, locks: self) }
 
   /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
   ///
   /// For the end of a program, before its connections are closed; ``run()`` does it too. Holders are notified of the loss. Callers that
   /// wait, or ask before this returns, get `closed`. A server that does not answer is waited for up to a second; the keys that it keeps
   /// stand until their TTL ends, and the log says so.
-  public func releaseAll() async { await self.turns.releaseAll() }
+  public func releaseAll() async { await self.contentions.releaseAll(self.servers.clock) }
 }
 
 extension LeaseTime {

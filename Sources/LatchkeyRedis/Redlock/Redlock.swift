@@ -18,22 +18,26 @@ public struct Redlock: DistributedLock {
   /// The name that contenders agree on.
   public let name: LockName
 
-  private let turns: TurnTaking
+  private let locks: RedlockLocks
 
-  init(name: LockName, turns: TurnTaking) {
+  init(name: LockName, locks: RedlockLocks) {
     self.name = name
-    self.turns = turns
+    self.locks = locks
   }
 
   /// `redlock`, and the servers with the keys' prefix.
-  public var backend: LockBackend { self.turns.servers.settings.backend }
+  public var backend: LockBackend { self.locks.servers.settings.backend }
 
   /// Takes the lock if nobody has it: all servers are asked at once, and a majority must grant it.
   ///
   /// - Returns: The lease, or nil if others hold the lock or the votes were split.
   /// - Throws: `LockError`: `unreachable`, with each server's answer, if too few servers can vote; `notAuthorized`,
   ///   `cancelled`, `closed`, `backendFailure`, `invalidName`, `invalidConfiguration`.
-  public func tryAcquire() async throws(LockError) -> Lease? { try await self.turns.tryAcquire(self.name) }
+  public func tryAcquire() async throws(LockError) -> Lease? {
+    try await self.locks.servers.observer.tryAcquire(self.name) { () async throws(LockError) in
+      try await self.locks.contentions.tryAcquire(self.name, of: self.locks.servers)?.makeLease()
+    }
+  }
 
   /// Waits for the lock.
   ///
@@ -41,6 +45,8 @@ public struct Redlock: DistributedLock {
   /// - Returns: The lease.
   /// - Throws: `LockError`: `timedOut`, with each server's answer, and what ``tryAcquire()`` throws.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
-    try await self.turns.acquire(self.name, within: timeout)
+    try await self.locks.servers.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      try await self.locks.contentions.acquire(self.name, of: self.locks.servers, within: timeout).makeLease()
+    }
   }
 }

@@ -52,7 +52,8 @@ public final class RedlockLocks: LockProvider {
     public init() {}
   }
 
-  let turns: TurnTaking
+  let servers: LockServers
+  let contentions = ContentionTable<RedisLockBackend>(shared: 0)
 
   /// Makes the locks of some servers.
   ///
@@ -71,7 +72,7 @@ public final class RedlockLocks: LockProvider {
     for case let connection as RedisConnection in servers {
       connection.limitSilence(to: LeaseTime.patience(timeToLive: timeToLive))
     }
-    var turns = TurnMachine.Rules()
+    var turns = RedisLockMachine.Rules()
     turns.usesWakeUps = false
     turns.repeatsOwner = false
     // Others come by at intervals of their own and are not heard: a chance for them is as long as most of these, and rare.
@@ -83,26 +84,24 @@ public final class RedlockLocks: LockProvider {
     renewal.renews = configuration.renews
     renewal.longestHold = configuration.longestHold
     let prefix = configuration.prefix.isEmpty ? "" : " \(configuration.prefix)"
-    self.turns = TurnTaking(
-      LockServers(
-        ports: ports.map(\.port),
-        settings: LockServers.Settings(
-          backend: LockBackend(
-            kind: "redlock",
-            instance: ports.map(\.address).sorted().joined(separator: ",") + prefix
-          ),
-          prefix: configuration.prefix,
-          timeToLive: timeToLive,
-          label: configuration.label,
-          observability: configuration.observability,
-          logger: configuration.logger ?? RedisLocks.logger(of: servers[0]),
-          isFenced: false,
-          answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
-          tryTimeout: nil,
-          probation: largest + Self.probationMargin,
-          turns: turns,
-          renewal: renewal
-        )
+    self.servers = LockServers(
+      ports: ports.map(\.port),
+      settings: LockServers.Settings(
+        backend: LockBackend(
+          kind: "redlock",
+          instance: ports.map(\.address).sorted().joined(separator: ",") + prefix
+        ),
+        prefix: configuration.prefix,
+        timeToLive: timeToLive,
+        label: configuration.label,
+        observability: configuration.observability,
+        logger: configuration.logger ?? RedisLocks.logger(of: servers[0]),
+        isFenced: false,
+        answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
+        tryTimeout: nil,
+        probation: largest + Self.probationMargin,
+        turns: turns,
+        renewal: renewal
       )
     )
   }
@@ -151,12 +150,12 @@ public final class RedlockLocks: LockProvider {
   ///
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The lock.
-  public func redlock(_ name: LockName) -> Redlock { Redlock(name: name, turns: self.turns) }
+  public func redlock(_ name: LockName) -> Redlock { Redlock(name: name, locks: self) }
 
   /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
   ///
   /// For the end of a program, before its connections are closed; ``run()`` does it too. Holders are notified of the loss. Callers that
   /// wait, or ask before this returns, get `closed`. A server that does not answer is waited for up to a second; the keys that it keeps
   /// stand until their TTL ends, and the log says so.
-  public func releaseAll() async { await self.turns.releaseAll() }
+  public func releaseAll() async { await self.contentions.releaseAll(self.servers.clock) }
 }

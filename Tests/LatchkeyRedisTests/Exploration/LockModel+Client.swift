@@ -1,3 +1,4 @@
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyRedis
@@ -7,15 +8,43 @@ extension LockModel {
   /// How long a server that was started again has no vote: as long as a key stands, by any clock, and a tick more.
   static let probation = Self.tick * (Self.ticksToLive + 1)
 
-  func feed(_ event: TurnEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
-    for action in state.clients[index].turn.handle(event) { try self.act(action, index, &state) }
+  func feed(_ event: RedisLockEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    try self.step(index, &state) { $0.handle(event) }
+  }
+
+  /// Callers have come or gone.
+  func changeDemand(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    try self.step(index, &state) { $0.demandChanged() }
+  }
+
+  func step(
+    _ index: Int,
+    _ state: inout State,
+    _ step: (inout RedisLockMachine) -> [RedisLockAction]
+  ) throws(BrokenPromise) {
+    state.clients[index].turn.demand = state.clients[index].demand
+    for action in step(&state.clients[index].turn) { try self.perform(action, index, &state) }
     self.tidy(index, &state)
   }
 
-  private func act(_ action: TurnAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  private func perform(_ action: RedisLockAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
-    case .ask(let attempt, let isNew): try self.ask(attempt, isNew: isNew, index, &state)
+    case .send(let request): try self.send(request, index, &state)
     case .grant(let attempt): try self.grant(attempt, index, &state)
+    case .turnAway: try self.answerTries(state.clients[index].tries, index, &state)
+    case .turnAwayEarlier:
+      try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
+    case .failTries:
+      state.clients[index].waiting.removeAll { !$0 }
+      (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
+    case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
+    case .lose, .releaseSettled: throw BrokenPromise("\(Self.name(index)) settles what ballots and renewals settle")
+    }
+  }
+
+  private func send(_ request: RedisLockRequest, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    switch request {
+    case .ask(let attempt, let isNew): try self.ask(attempt, isNew: isNew, index, &state)
     case .release(let attempt):
       state.clients[index].departed.insert(attempt)
       state.clients[index].ballots[attempt]?.isOut = true
@@ -25,13 +54,6 @@ extension LockModel {
     case .unsubscribe:
       state.clients[index].subscription = .none
       state.clients[index].hasWord = false
-    case .answerImpatient: try self.answerTries(state.clients[index].tries, index, &state)
-    case .answerEarlierImpatient:
-      try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
-    case .failImpatient:
-      state.clients[index].waiting.removeAll { !$0 }
-      (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
-    case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
     }
   }
 
@@ -65,7 +87,7 @@ extension LockModel {
 
   private func grant(_ attempt: UInt64, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     let name = Self.name(index)
-    guard let patient = state.clients[index].waiting.first else { throw BrokenPromise("\(name) is granted for nobody") }
+    guard !state.clients[index].waiting.isEmpty else { throw BrokenPromise("\(name) is granted for nobody") }
     guard let ballot = state.clients[index].ballots[attempt] else {
       throw BrokenPromise("\(name) is granted an attempt that is over")
     }
@@ -86,7 +108,8 @@ extension LockModel {
     state.clients[index].waiting.removeFirst()
     self.noteHolders(&state)
     state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
-    for action in state.clients[index].turn.served(patient: patient) { try self.act(action, index, &state) }
+    // Another caller of the client holds the lock.
+    try self.answerTries(state.clients[index].tries, index, &state)
   }
 
   // MARK: Ballots
@@ -106,7 +129,7 @@ extension LockModel {
       case .settle(let told, let result):
         state.clients[index].ballots[attempt]?.isOut = false
         if let ballot = state.clients[index].ballots[attempt] { try self.check(result, of: ballot, index) }
-        try self.feed(.releaseSettled(attempt: attempt, told: told), index, &state)
+        try self.feed(.releaseSettled(attempt: attempt, notified: told), index, &state)
       }
     }
     self.tidy(index, &state)
@@ -146,10 +169,10 @@ extension LockModel {
     _ state: inout State
   ) throws(BrokenPromise) {
     state.clients[index].ballots[attempt]?.isOut = false
-    let answer: TurnAnswer
+    let answer: RedisLockAnswer
     switch decision {
     case .granted: answer = .granted
-    case .late, .unavailable: answer = .unreachable(error: 1)
+    case .late, .unavailable: answer = .unreachable(Self.outage)
     case .busy(let remaining):
       let own = state.clients[index].ballots[attempt]?.ownInTheWay ?? []
       answer = own.isDisjoint(with: state.clients[index].departed) ? .busy(remaining: remaining) : .busyWithOwn
@@ -226,7 +249,7 @@ extension LockModel {
   }
 }
 
-extension TurnMachine {
+extension RedisLockMachine {
   /// Whether it waits for an alarm, or for the word that the lock was released.
   var isResting: Bool {
     if case .resting = self.phase { true } else { false }

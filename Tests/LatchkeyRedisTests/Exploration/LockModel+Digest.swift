@@ -212,14 +212,14 @@ private struct ClientDigest {
   }
 
   /// What the alarm is for: another means nothing when it rings.
-  private mutating func add(alarm: UInt64?, _ turn: TurnMachine) {
+  private mutating func add(alarm: UInt64?, _ turn: RedisLockMachine) {
     self.words.add(alarm != nil)
     guard let alarm else { return }
     self.words.add(turn.phase == .resting(alarm: alarm) || turn.phase == .yielding(alarm: alarm))
     self.words.add(turn.subscription == .idle(alarm: alarm))
   }
 
-  private mutating func add(_ turn: TurnMachine) {
+  private mutating func add(_ turn: RedisLockMachine) {
     self.words.add(self.isOut)
     if self.isOut { return }
     self.attempt(turn.attempt)
@@ -243,12 +243,10 @@ private struct ClientDigest {
     self.words.add(turn.departing != nil)
     if let departing = turn.departing { self.attempt(departing) }
     self.words.add(turn.mustAskAgain)
-    self.words.add(turn.lastOutage != nil)
+    self.words.add(turn.outage != nil)
     self.words.add(turn.handOvers)
     self.words.add(turn.tenureIsOver)
-    self.words.add(turn.patient)
-    self.words.add(turn.impatient)
-    self.words.add(turn.newcomers)
+    self.words.add(self.client.newcomers)
     self.words.add(self.client.undisturbed)
   }
 

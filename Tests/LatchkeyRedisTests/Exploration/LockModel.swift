@@ -1,9 +1,10 @@
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyRedis
 
-/// Clients that contend for one lock at one Redis server or at a quorum of several, each with the real state machines of turns
-/// and ballots, with every message in between in the open, a budget of faults, and time in ticks.
+/// Clients that contend for one lock at one Redis server or at a quorum of several, each with the real state machines of the lock
+/// and of ballots, with every message in between in the open, a budget of faults, and time in ticks.
 ///
 /// A key stands for two ticks by the servers' clocks, which run as fast as the allowance for drift permits: two ticks are a
 /// hundredth less than the TTL. Time may pass at any moment, so any client may be paused for any while, at no cost.
@@ -70,12 +71,15 @@ struct LockModel: ExplorationModel {
     var hasForgotten = false
   }
 
+  /// Stands for what keeps servers from answering.
+  static let outage = LockFailure(LockError(.unreachable, name: .modelled, message: "no answer"))
+
   static let tick = Duration.milliseconds(990)
   static let timeToLive = Duration.seconds(2)
   static let ticksToLive = 2
   private static let origin = ContinuousClock.now
 
-  var turns: TurnMachine.Rules
+  var turns: RedisLockMachine.Rules
   var ballots = BallotMachine.Rules.sound
   var probation = ProbationMachine.Rules.sound
   var shell = Shell()
@@ -111,7 +115,7 @@ struct LockModel: ExplorationModel {
     self.budget = budget
     self.faults = Set(faults)
     self.isTimed = isTimed
-    var turns = TurnMachine.Rules()
+    var turns = RedisLockMachine.Rules()
     turns.usesWakeUps = servers == 1
     turns.repeatsOwner = servers == 1
     self.turns = turns
@@ -244,20 +248,20 @@ struct LockModel: ExplorationModel {
       state.clients[index].waiting.append(patient)
       if !patient {
         state.clients[index].undisturbed += 1
-        if state.clients[index].turn.isAsking { state.clients[index].newcomers += 1 }
+        if !state.clients[index].turn.isFree { state.clients[index].newcomers += 1 }
         self.noteHolders(&state)
       }
-      try self.feed(.joined(patient: patient), index, &state)
+      try self.changeDemand(index, &state)
     case .cancel(let index):
       let patient = state.clients[index].waiting.removeLast()
       let isNewcomer = !patient && state.clients[index].newcomers > 0
       if isNewcomer { state.clients[index].newcomers -= 1 }
       if !patient { state.clients[index].undisturbed = max(0, state.clients[index].undisturbed - 1) }
-      try self.feed(.left(patient: patient, isNewcomer: isNewcomer), index, &state)
+      try self.changeDemand(index, &state)
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
-      try self.feed(.ended(attempt: hold.attempt), index, &state)
+      try self.step(index, &state) { $0.released(hold.attempt) }
     case .serve(let index, let node):
       let request = state.clients[index].requests[node].removeFirst()
       let reply = self.carryOut(request, of: index, at: node, &state)

@@ -1,3 +1,5 @@
+import Latchkey
+
 @testable import LatchkeyRedis
 
 /// One server as a lock sees it: a key with an owner and an expiry, and the counter of tokens.
@@ -63,7 +65,7 @@ struct ModelClient {
     var deletedAt: Set<Int> = []
   }
 
-  var turn: TurnMachine
+  var turn: RedisLockMachine
   /// The present attempt, and those that are being released.
   var ballots: [UInt64: Ballot] = [:]
   var departed: Set<UInt64> = []
@@ -82,21 +84,25 @@ struct ModelClient {
   var probations: [ProbationMachine]
   var callers: [Bool]
   var waiting: [Bool] = []
-  /// How many of the tries that wait, the latest, came while a request was out.
+  /// How many of the tries that wait, the latest, came after the last question was asked.
   var newcomers = 0
   /// How many of the tries that wait, the latest, have seen the lock free all the time.
   var undisturbed = 0
   var hold: Hold?
 
-  init(callers: [Bool], servers: Int, turns: TurnMachine.Rules, probation: ProbationMachine.Rules) {
+  init(callers: [Bool], servers: Int, turns: RedisLockMachine.Rules, probation: ProbationMachine.Rules) {
     self.callers = callers
-    self.turn = TurnMachine(rules: turns)
+    self.turn = RedisLockMachine(rules: turns)
     self.requests = Array(repeating: [], count: servers)
     self.replies = Array(repeating: [], count: servers)
     self.probations = Array(repeating: ProbationMachine(length: LockModel.probation, rules: probation), count: servers)
   }
 
   var tries: Int { self.waiting.count { !$0 } }
+
+  var demand: Demand {
+    Demand(waits: self.waiting.contains(true), tries: self.tries > self.newcomers, newTries: self.newcomers > 0)
+  }
 
   /// Whether the client has something to do with the lock or its remains.
   var isBusy: Bool {

@@ -30,6 +30,17 @@ extension RedisServer {
 }
 
 /// A lock name that no other test uses.
+extension LockName {
+  /// The lock of models, in which names mean nothing.
+  static let modelled: LockName = {
+    do {
+      return try LockName("modelled")
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }()
+}
+
 func uniqueName(_ hint: String = "test") throws -> LockName {
   try LockName("\(hint)/\(String(UInt64.random(in: 0 ... .max), radix: 36))")
 }

@@ -1,11 +1,11 @@
-internal import Latchkey
+package import Latchkey
 
-/// Whose turn it is at one lock within one client: a pure state machine.
+/// When one client asks for one lock, and when it gives it back: a pure state machine.
 ///
-/// Callers wait in a local line; one attempt at a time is made for the first of them. A lock that is held elsewhere is asked for again
-/// when its holder publishes its release, and behind that by a poll, for releases that are not published or not heard. A lock that is
-/// released with callers in line is released and asked for in one flight.
-package struct TurnMachine: Sendable {
+/// One attempt at a time is made, for the first caller in line. A lock that is held elsewhere is asked for again when its holder
+/// publishes its release, and behind that by a poll, for releases that are not published or not heard. A lock that is released with
+/// callers in line is released and asked for in one flight.
+package struct RedisLockMachine: ContentionMachine {
   /// What the machine's promises rest on; a mutant is a changed rule.
   package struct Rules: Sendable {
     /// Holders publish their releases, and we subscribe.
@@ -76,7 +76,7 @@ package struct TurnMachine: Sendable {
   /// How many subscriptions in a row have ended before anything came of them; counted no further than it matters.
   private(set) var brokenSubscriptions = 0
   /// The error of the last answer, if it was one.
-  private(set) var outage: UInt64?
+  package private(set) var outage: LockFailure?
   /// How many answers in a row have not come in time.
   private(set) var silences = 0
   private var pause: Duration?
@@ -85,19 +85,25 @@ package struct TurnMachine: Sendable {
   private var tenureAlarm: UInt64?
   private(set) var tenureIsOver = false
   private var nextAlarm: UInt64 = 1
-  package private(set) var patient = 0
-  package private(set) var impatient = 0
-  /// Tries that joined while a request was out; counted in `impatient` too.
-  package private(set) var newcomers = 0
+  package var demand = Demand()
 
   package init(rules: Rules = Rules()) {
     self.rules = rules
   }
 
-  /// Whether nobody in this process holds the lock or is on the way to it.
+  /// Whether nothing is wanted, held or left to clean up.
   package var isIdle: Bool {
-    self.phase == .idle && self.departing == nil && self.subscription == .none && !self.hasCallers
+    self.phase == .idle && self.departing == nil && self.subscription == .none && !self.demand.isAny
   }
+
+  package var isFree: Bool { self.phase == .idle }
+
+  package var isAnswered: Bool { self.phase != .asking && self.outage == nil }
+
+  /// The server keeps no queue, so nobody has a place in it.
+  package var standing: Never? { nil }
+
+  package static func isQuestion(_ request: RedisLockRequest) -> Bool { if case .ask = request { true } else { false } }
 
   /// Whether an alarm still means something when it goes off.
   func awaits(_ alarm: UInt64) -> Bool {
@@ -108,35 +114,18 @@ package struct TurnMachine: Sendable {
   /// Whether a request is out that has not been answered.
   package var isAsking: Bool { self.phase == .asking }
 
-  /// The error that the last answer was, for those who run out of time.
-  package var lastOutage: UInt64? { self.outage }
+  // MARK: Events
 
-  private var hasCallers: Bool { self.patient + self.impatient > 0 }
-
-  /// A caller was taken out of the line with a grant.
-  package mutating func served(patient: Bool) -> [TurnAction] {
-    if patient { self.patient -= 1 } else { self.impatient -= 1 }
-    return self.turnAwayImpatient()
-  }
-
-  /// Runs one event.
-  ///
-  /// - Returns: What to do, in this order.
-  package mutating func handle(_ event: TurnEvent) -> [TurnAction] {
+  package mutating func handle(_ event: RedisLockEvent, _ context: Void = ()) -> [RedisLockAction] {
     switch event {
-    case .joined(let patient): return self.join(patient)
-    case .left(let patient, let isNewcomer): return self.leave(patient, isNewcomer: isNewcomer)
     case .answered(let attempt, let answer):
       guard attempt == self.attempt, self.phase == .asking else { return [] }
       return self.answered(answer)
-    case .ended(let attempt):
-      guard attempt == self.attempt, self.phase == .held else { return [] }
-      return self.end()
-    case .releaseSettled(let attempt, let told):
+    case .releaseSettled(let attempt, let notified):
       guard attempt == self.departing else { return [] }
       self.departing = nil
       guard self.phase == .leaving else { return [] }
-      return self.continueAfterRelease(told)
+      return self.continueAfterRelease(notified)
     case .woken:
       self.brokenSubscriptions = 0
       return self.wake(isNews: self.rules.remembersWakeUps)
@@ -160,45 +149,42 @@ package struct TurnMachine: Sendable {
     }
   }
 
-  // MARK: Callers
-
-  private mutating func join(_ patient: Bool) -> [TurnAction] {
-    if patient { self.patient += 1 } else { self.impatient += 1 }
+  package mutating func demandChanged(_ context: Void = ()) -> [RedisLockAction] {
+    guard self.demand.isAny else {
+      switch self.phase {
+      case .idle, .held, .asking, .leaving: return []
+      case .resting, .yielding: return self.stop()
+      }
+    }
     switch self.phase {
     case .idle:
       self.beginTenure()
       return self.ask()
-    case .asking:
-      if !patient { self.newcomers += 1 }
-      return []
-    case .leaving: return []
-    case .resting, .yielding, .held: return patient ? [] : self.turnAwayImpatient()
+    case .asking, .leaving: return []
+    case .resting, .yielding, .held: return self.turnAway()
     }
   }
 
-  private mutating func turnAwayImpatient() -> [TurnAction] {
-    self.newcomers = 0
-    guard self.impatient > 0 else { return [] }
-    self.impatient = 0
-    if let outage = self.outage { return [.failImpatient(error: outage)] }
-    return [.answerImpatient]
+  /// The holder gives the lock back, or has lost it.
+  package mutating func released(_ attempt: UInt64, _ context: Void = ()) -> [RedisLockAction] {
+    guard attempt == self.attempt, self.phase == .held else { return [] }
+    return self.end()
   }
 
-  private mutating func leave(_ patient: Bool, isNewcomer: Bool) -> [TurnAction] {
-    if patient { self.patient -= 1 } else { self.impatient -= 1 }
-    if isNewcomer { self.newcomers -= 1 }
-    guard !self.hasCallers else { return [] }
-    switch self.phase {
-    case .idle, .held, .asking, .leaving: return []
-    case .resting, .yielding: return self.stop()
-    }
+  // MARK: Callers
+
+  private mutating func turnAway() -> [RedisLockAction] {
+    defer { self.demand.turnedAway() }
+    guard self.demand.hasTries else { return [] }
+    if let outage = self.outage { return [.failTries(outage)] }
+    return [.turnAway(nil)]
   }
 
   /// No caller wants the lock any more, and we do not hold it as far as we know.
-  private mutating func stop() -> [TurnAction] {
+  private mutating func stop() -> [RedisLockAction] {
     self.phase = .idle
     self.pause = nil
-    var actions: [TurnAction] = []
+    var actions: [RedisLockAction] = []
     if self.isOpen, self.isDoubtful, self.rules.releasesDoubt { actions.append(self.depart()) }
     self.isOpen = false
     return actions + self.retireSubscription()
@@ -206,7 +192,7 @@ package struct TurnMachine: Sendable {
 
   // MARK: Asking
 
-  private mutating func ask() -> [TurnAction] {
+  private mutating func ask() -> [RedisLockAction] {
     let isNew = !self.isOpen
     if isNew {
       self.attempt += 1
@@ -215,15 +201,15 @@ package struct TurnMachine: Sendable {
     }
     self.phase = .asking
     self.mustAskAgain = false
-    self.newcomers = 0
-    return [.ask(attempt: self.attempt, isNew: isNew)]
+    self.demand.asked()
+    return [.send(.ask(attempt: self.attempt, isNew: isNew))]
   }
 
-  private mutating func answered(_ answer: TurnAnswer) -> [TurnAction] {
+  private mutating func answered(_ answer: RedisLockAnswer) -> [RedisLockAction] {
     switch answer {
-    case .unreachable(let error, _): self.outage = error
-    case .notYet(let error, _):
-      self.outage = error
+    case .unreachable(let failure, _): self.outage = failure
+    case .notYet(let failure, _):
+      self.outage = failure
       self.silences = 0
     default:
       self.outage = nil
@@ -234,65 +220,65 @@ package struct TurnMachine: Sendable {
     case .busy(let remaining): return self.busy(remaining)
     case .busyWithOwn:
       self.closeFailed()
-      guard self.hasCallers else { return self.stop() }
+      guard self.demand.isAny else { return self.stop() }
       if self.departing != nil {
         self.phase = .leaving
         return []
       }
       if self.mustAskForNewcomers { return self.askForNewcomers() }
       // The release has failed and is tried again in the background: for as long as the key stands, if need be.
-      let actions = self.rules.turnsTriesAwayFromOwn ? self.turnAwayImpatient() : []
-      guard self.hasCallers else { return actions + self.stop() }
+      let actions = self.rules.turnsTriesAwayFromOwn ? self.turnAway() : []
+      guard self.demand.isAny else { return actions + self.stop() }
       return actions + self.restWithJitter()
     case .unreachable(_, let isSilence):
       self.isDoubtful = true
       self.silences = isSilence ? self.silences + 1 : 0
       self.closeFailed()
-      let actions = self.turnAwayImpatient()
-      guard self.hasCallers else { return actions + self.stop() }
+      let actions = self.turnAway()
+      guard self.demand.isAny else { return actions + self.stop() }
       return actions + (self.silences > 1 ? self.restAfterSilence() : self.restWithJitter())
     case .notYet(_, let remaining):
       self.isDoubtful = true
       self.closeFailed()
-      let actions = self.turnAwayImpatient()
-      guard self.hasCallers else { return actions + self.stop() }
+      let actions = self.turnAway()
+      guard self.demand.isAny else { return actions + self.stop() }
       return actions + self.restUntilExpiry(remaining)
-    case .refused(let error, let inDoubt):
+    case .refused(let failure, let inDoubt):
       self.isDoubtful = self.isDoubtful || inDoubt
       self.closeFailed()
-      let actions: [TurnAction] = self.hasCallers ? [.fail(error: error)] : []
-      (self.patient, self.impatient, self.newcomers) = (0, 0, 0)
+      let actions: [RedisLockAction] = self.demand.isAny ? [.fail(failure)] : []
+      self.demand = Demand()
       return actions + self.stop()
     }
   }
 
-  private mutating func granted() -> [TurnAction] {
+  private mutating func granted() -> [RedisLockAction] {
     self.pause = nil
     self.isOpen = false
-    guard self.hasCallers else {
+    guard self.demand.isAny else {
       self.phase = .idle
       return [self.depart()] + self.retireSubscription()
     }
     self.phase = .held
-    return [.grant(attempt: self.attempt)] + self.retireSubscription()
+    return [.grant(self.attempt)] + self.retireSubscription()
   }
 
-  private mutating func busy(_ remaining: Duration?) -> [TurnAction] {
+  private mutating func busy(_ remaining: Duration?) -> [RedisLockAction] {
     self.closeFailed()
     if self.mustAskForNewcomers { return self.askForNewcomers() }
-    let actions = self.turnAwayImpatient()
-    guard self.hasCallers else { return actions + self.stop() }
+    let actions = self.turnAway()
+    guard self.demand.isAny else { return actions + self.stop() }
     if self.mustAskAgain { return actions + self.ask() }
     guard self.rules.usesWakeUps else { return actions + self.restWithJitter() }
     return actions + self.wantSubscription() + self.restUntilExpiry(remaining)
   }
 
   /// Whether the last answer may be older than some of the tries. Behind a waiting caller, a try is busy in any case.
-  private var mustAskForNewcomers: Bool { self.newcomers > 0 && self.patient == 0 && self.rules.asksForNewcomers }
+  private var mustAskForNewcomers: Bool { self.demand.needsNewAnswer && self.rules.asksForNewcomers }
 
-  private mutating func askForNewcomers() -> [TurnAction] {
-    let answers: [TurnAction] = self.impatient > self.newcomers ? [.answerEarlierImpatient] : []
-    self.impatient = self.newcomers
+  private mutating func askForNewcomers() -> [RedisLockAction] {
+    let answers: [RedisLockAction] = self.demand.tries ? [.turnAwayEarlier(nil)] : []
+    self.demand.turnedAwayEarlier()
     return answers + self.ask()
   }
 
@@ -303,20 +289,20 @@ package struct TurnMachine: Sendable {
 
   // MARK: Pauses
 
-  private mutating func rest(atLeast: Duration, atMost: Duration) -> [TurnAction] {
+  private mutating func rest(atLeast: Duration, atMost: Duration) -> [RedisLockAction] {
     let alarm = self.newAlarm()
     self.phase = .resting(alarm: alarm)
-    return [.rest(alarm: alarm, atLeast: atLeast, atMost: atMost)]
+    return [.send(.rest(alarm: alarm, atLeast: atLeast, atMost: atMost))]
   }
 
   /// A key that expires publishes nothing, so the poll comes when the holder's TTL ends, if not before.
-  private mutating func restUntilExpiry(_ remaining: Duration?) -> [TurnAction] {
+  private mutating func restUntilExpiry(_ remaining: Duration?) -> [RedisLockAction] {
     let bound = min(max(remaining ?? self.rules.pollCeiling, .zero), self.rules.pollCeiling) + .milliseconds(1)
     return self.rest(atLeast: bound, atMost: bound + min(bound / 10, .milliseconds(50)))
   }
 
   /// Decorrelated jitter: each pause is drawn from a range that grows with the last.
-  private mutating func restWithJitter() -> [TurnAction] {
+  private mutating func restWithJitter() -> [RedisLockAction] {
     let last = self.pause ?? self.rules.firstPause
     let most = min(last * 3, self.rules.longestPause)
     self.pause = most
@@ -326,7 +312,7 @@ package struct TurnMachine: Sendable {
   /// A server that leaves one request after another unanswered is slow, and those of many locks make it slower. The pause doubles
   /// up to four times the longest one otherwise, so that its recovery is noticed soon, and no further than the ceiling of the poll,
   /// behind which a release must be noticed.
-  private mutating func restAfterSilence() -> [TurnAction] {
+  private mutating func restAfterSilence() -> [RedisLockAction] {
     let longest = max(self.rules.pollCeiling, self.rules.firstPause)
     let most = min(self.rules.longestPause * (1 << min(self.silences - 1, 2)), longest)
     return self.rest(atLeast: most / 2, atMost: most)
@@ -337,10 +323,10 @@ package struct TurnMachine: Sendable {
     return self.nextAlarm
   }
 
-  private mutating func ring(_ alarm: UInt64) -> [TurnAction] {
+  private mutating func ring(_ alarm: UInt64) -> [RedisLockAction] {
     if self.subscription == .idle(alarm: alarm) {
       self.subscription = .none
-      return [.unsubscribe]
+      return [.send(.unsubscribe)]
     }
     if self.tenureAlarm == alarm {
       self.tenureAlarm = nil
@@ -352,7 +338,7 @@ package struct TurnMachine: Sendable {
     return self.ask()
   }
 
-  private mutating func wake(isNews: Bool) -> [TurnAction] {
+  private mutating func wake(isNews: Bool) -> [RedisLockAction] {
     guard isNews else { return [] }
     switch self.phase {
     case .resting: return self.outage == nil ? self.ask() : []
@@ -365,15 +351,15 @@ package struct TurnMachine: Sendable {
 
   // MARK: The end of a grant
 
-  private mutating func depart() -> TurnAction {
+  private mutating func depart() -> RedisLockAction {
     self.departing = self.attempt
     self.isOpen = false
-    return .release(attempt: self.attempt)
+    return .send(.release(attempt: self.attempt))
   }
 
-  private mutating func end() -> [TurnAction] {
+  private mutating func end() -> [RedisLockAction] {
     let release = self.depart()
-    guard self.hasCallers else {
+    guard self.demand.isAny else {
       self.phase = .idle
       return [release]
     }
@@ -391,37 +377,37 @@ package struct TurnMachine: Sendable {
     self.tenureIsOver = false
   }
 
-  private mutating func watchTenure() -> [TurnAction] {
+  private mutating func watchTenure() -> [RedisLockAction] {
     guard let tenure = self.rules.tenure, self.tenureAlarm == nil else { return [] }
     let alarm = self.newAlarm()
     self.tenureAlarm = alarm
-    return [.rest(alarm: alarm, atLeast: tenure, atMost: tenure)]
+    return [.send(.rest(alarm: alarm, atLeast: tenure, atMost: tenure))]
   }
 
-  private mutating func continueAfterRelease(_ told: Int) -> [TurnAction] {
-    guard self.hasCallers else { return self.stop() }
-    let isTold: Int =
+  private mutating func continueAfterRelease(_ notified: Int) -> [RedisLockAction] {
+    guard self.demand.isAny else { return self.stop() }
+    let own: Int =
       switch self.subscription {
       case .open, .idle: 1
       case .none, .opening: 0
       }
     // Without wake-ups the count says nothing about waiters of other processes.
-    guard told > isTold || !self.rules.usesWakeUps else { return self.ask() }
+    guard notified > own || !self.rules.usesWakeUps else { return self.ask() }
     let alarm = self.newAlarm()
     self.phase = .yielding(alarm: alarm)
     // Other processes come first, so the tries are busy.
-    return self.turnAwayImpatient() + [
-      .rest(alarm: alarm, atLeast: self.rules.courtesy.lowerBound, atMost: self.rules.courtesy.upperBound)
+    return self.turnAway() + [
+      .send(.rest(alarm: alarm, atLeast: self.rules.courtesy.lowerBound, atMost: self.rules.courtesy.upperBound))
     ]
   }
 
   // MARK: Wake-ups
 
-  private mutating func wantSubscription() -> [TurnAction] {
+  private mutating func wantSubscription() -> [RedisLockAction] {
     switch self.subscription {
     case .none:
       self.subscription = .opening
-      return [.subscribe]
+      return [.send(.subscribe)]
     case .idle:
       self.subscription = .open
       return []
@@ -430,10 +416,10 @@ package struct TurnMachine: Sendable {
   }
 
   /// Kept for a while: a client that has waited once will wait again soon, and subscribing costs two round trips.
-  private mutating func retireSubscription() -> [TurnAction] {
+  private mutating func retireSubscription() -> [RedisLockAction] {
     guard self.subscription == .open else { return [] }
     let alarm = self.newAlarm()
     self.subscription = .idle(alarm: alarm)
-    return [.rest(alarm: alarm, atLeast: .seconds(5), atMost: .seconds(6))]
+    return [.send(.rest(alarm: alarm, atLeast: .seconds(5), atMost: .seconds(6)))]
   }
 }

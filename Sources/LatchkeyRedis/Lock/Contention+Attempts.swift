@@ -1,0 +1,196 @@
+internal import Latchkey
+internal import LatchkeyPrimitives
+
+/// What ballots report, and what alarms and subscriptions bring.
+extension Contention where Backend == RedisLockBackend {
+  func answered(_ ballot: Ballot, _ outcome: Ballot.Outcome) {
+    let servers = self.shell.servers
+    let hasFailed = if case .granted = outcome { false } else { servers.ports.count > 1 }
+    if hasFailed {
+      self.withLocal { _, local in local.failed[ballot.attempt] = ballot }
+      // It may have nothing to take back.
+      if ballot.isOver { self.forget(ballot) }
+    }
+    if case .unavailable(let error, true, _, let votingFrom) = outcome, servers.hasBeenReached {
+      servers.warn(of: error, votingFrom: votingFrom)
+    }
+    self.handle { _, local in
+      local.askedAt = nil
+      return .answered(attempt: ballot.attempt, self.answer(outcome, ballot, &local))
+    }
+  }
+
+  private func answer(
+    _ outcome: Ballot.Outcome,
+    _ ballot: Ballot,
+    _ local: inout RedisLockBackend.Local
+  ) -> RedisLockAnswer {
+    switch outcome {
+    case .granted(let grant):
+      local.grant = grant
+      return .granted
+    case .late: return .unreachable(LockFailure(.tooSlow(self.name)))
+    case .busy(let remaining, let holders):
+      local.holders = holders
+      let isOwn = local.departed.values.contains { holders.contains($0.owner) }
+      return isOwn ? .busyWithOwn : .busy(remaining: remaining)
+    case .unavailable(let error, let isTransient, let inDoubt, let votingFrom):
+      let failure = LockFailure(self.unavailable(error, ballot, votingFrom: votingFrom))
+      guard isTransient, self.shell.servers.hasBeenReached else { return .refused(failure, inDoubt: inDoubt) }
+      if let votingFrom { return .notYet(failure, remaining: ContinuousClock.now.duration(to: votingFrom)) }
+      return .unreachable(failure, isSilence: error.code == .timedOut)
+    }
+  }
+
+  private func unavailable(_ error: RedisError, _ ballot: Ballot, votingFrom: ContinuousClock.Instant?) -> LockError {
+    let servers = self.shell.servers
+    let keys = self.shell.keys
+    let named = servers.settings.isFenced ? [keys.lock, keys.counter] : [keys.lock]
+    guard servers.ports.count > 1 else { return LockError(self.name, error, keys: named) }
+    let wait = LockError.Wait(votes: ballot.votes)
+    if let votingFrom {
+      let message = "too few of the servers have run for long enough to vote; \(WallClock.describe(votingFrom))"
+      return LockError(.unreachable, name: self.name, message: message, wait: wait)
+    }
+    guard error.isTransient else {
+      var failure = LockError(self.name, error, keys: named)
+      failure.wait = wait
+      return failure
+    }
+    // What each of them has said stands among the votes.
+    let message = "too few of the servers can vote; each says why, and a majority must run and have run for long enough"
+    return LockError(.unreachable, name: self.name, message: message, wait: wait)
+  }
+
+  func settled(_ ballot: Ballot, notified: Int, _ outcome: ReleaseOutcome) {
+    self.handle(.releaseSettled(attempt: ballot.attempt, notified: notified), settling: ballot.attempt, as: outcome)
+  }
+
+  /// Called when nothing of a ballot can be at a server any more.
+  func forget(_ ballot: Ballot) {
+    let handlers = self.withLocal { machine, local in
+      local.departed[ballot.attempt] = nil
+      local.failed[ballot.attempt] = nil
+      return local.takeCleared(machine)
+    }
+    for handler in handlers { handler() }
+  }
+
+  /// Calls back when nothing that was given up or released can be at a server any more.
+  func whenClear(_ handler: @escaping @Sendable () -> Void) {
+    let isClear = self.withLocal { machine, local in
+      let isClear = local.isClear(machine)
+      if !isClear { local.cleared.append(handler) }
+      return isClear
+    }
+    if isClear { handler() }
+  }
+
+  func rest(_ alarm: UInt64, _ delay: Duration) {
+    let clock = self.shell.servers.clock
+    let id = clock.set(after: delay) { self.handle(.alarm(alarm)) }
+    let isAwaited = self.withLocal { machine, local in
+      let isAwaited = machine.awaits(alarm)
+      if isAwaited { local.alarms[alarm] = id }
+      return isAwaited
+    }
+    if !isAwaited { clock.cancel(id) }
+  }
+
+  func subscribe(_ number: UInt64) {
+    let servers = self.shell.servers
+    let listening = servers.ports[0].listen(to: self.shell.keys.channel) {
+      self.handle(.subscribed, ofSubscription: number)
+    } told: {
+      self.handle(.woken, ofSubscription: number)
+    } ended: { error in
+      if let error { servers.warn(ofSubscription: error) }
+      self.handle(.unsubscribed, ofSubscription: number)
+    }
+    let isStale = self.withLocal { _, local in
+      guard local.subscription == number else { return true }
+      local.listening = listening
+      return false
+    }
+    if isStale { listening.end() }
+  }
+
+  private func handle(_ event: RedisLockEvent, ofSubscription number: UInt64) {
+    self.handle { _, local in local.subscription == number ? event : nil }
+  }
+}
+
+extension ContentionTable where Backend == RedisLockBackend {
+  /// Ends all leases: their holders are notified of the loss, and their locks are free when this returns. So are those of failed
+  /// attempts and earlier releases that slow servers have not answered yet. Nothing is granted until this returns.
+  func releaseAll(_ clock: AlarmClock) async {
+    let contentions = self.update { endings in endings += 1 }
+    defer { self.finishEnding() }
+    for contention in contentions { contention.refuse(.ending(contention.name)) }
+    await withDiscardingTaskGroup { group in
+      // Asked of the contentions, which know of a grant before its holder does; it may not be watched yet.
+      for lease in contentions.flatMap(\.leases) {
+        group.addTask { await lease.revoke(because: "its client was shut down while it was held") }
+      }
+    }
+    let answers = contentions.map { contention in
+      let answer = OneShot<Void>()
+      contention.whenClear { answer.resolve() }
+      return answer
+    }
+    // How long a server may take to forget what was given back.
+    let alarm = clock.set(after: .seconds(1)) { for answer in answers { answer.resolve() } }
+    // In a task of its own, since the one that shuts down may be cancelled.
+    await Task { for answer in answers { await answer.wait(cancelled: ()) } }.value
+    clock.cancel(alarm)
+  }
+
+  /// Logs what could not be released in time, and lets callers join again.
+  private func finishEnding() {
+    var isLast = false
+    let contentions = self.update { endings in
+      endings -= 1
+      isLast = endings == 0
+    }
+    for contention in contentions {
+      for ballot in contention.withLocal({ Array($1.departed.values) }) { ballot.dropRelease() }
+      if isLast { contention.refuse(nil) }
+    }
+  }
+}
+
+extension LockError {
+  /// The error of a caller that asks for a lock while all are being released.
+  static func ending(_ name: LockName) -> LockError {
+    LockError(
+      .closed,
+      name: name,
+      message: "the locks of this client are being given back, since it shuts down; use the lock while it is open"
+    )
+  }
+
+  static func reserved(_ name: LockName) -> LockError {
+    LockError(
+      .invalidName,
+      name: name,
+      message: "keys that end with \"\(LockKeys.suffix)\" are those of the locks' own counters; choose another name"
+    )
+  }
+
+  static func silent(_ name: LockName) -> LockError {
+    LockError(
+      .unreachable,
+      name: name,
+      message: "the server did not answer within the wait; check that it runs, or wait longer"
+    )
+  }
+
+  fileprivate static func tooSlow(_ name: LockName) -> LockError {
+    LockError(
+      .unreachable,
+      name: name,
+      message:
+        "the servers granted the lock so late that its TTL was used up; look for what slows them, or raise the TTL"
+    )
+  }
+}
