@@ -29,16 +29,14 @@ extension LockError {
 
 extension QueueFailure {
   /// Reduces an error to what the queue decides by.
-  ///
-  /// - Parameter keep: Keeps an error that ends the wait and gives it a number.
-  init(_ error: ZooKeeperError, keep: (ZooKeeperError) -> UInt64) {
+  init(_ name: LockName, _ error: ZooKeeperError) {
     switch error.code {
     case .noNode: self = .noNode
     // The reply is missing, or came from a connection that has been given up: the request may have been carried out.
     case .connectionLoss, .operationTimeout, .runtimeInconsistency, .sessionMoved: self = .inDoubt
     case .sessionExpired, .closed, .invalidState: self = .sessionOver
     case .throttled: self = .throttled
-    default: self = .permanent(keep(error))
+    default: self = .permanent(LockFailure(LockError(name, error)))
     }
   }
 }

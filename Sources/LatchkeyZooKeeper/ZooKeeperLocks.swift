@@ -1,4 +1,3 @@
-internal import Logging
 public import Latchkey
 internal import LatchkeyPrimitives
 public import ZooKeeper
@@ -53,21 +52,10 @@ public final class ZooKeeperLocks: LockProvider {
   let ownDescription: String
   /// Tells the nodes of these locks from those of other locks of the same client.
   let mark = ContenderIdentity.newMark()
-  let logger: Logger
   /// Why no locks can be here; nil if they can.
-  private let placeProblem: String?
-  private let registry = Locked(Registry())
-
-  private struct Registry {
-    /// By name, which is compared byte by byte: strings that Swift takes for equal can be different nodes.
-    var queues: [LockName: LockQueue] = [:]
-    var session: ZKSession?
-    var hasBeenConnected = false
-    var closed: ZooKeeperError?
-    var observer: UInt64?
-    /// Idle queues are swept when the table has grown to this size.
-    var sweepAt = 256
-  }
+  let placeProblem: String?
+  let contentions: ContentionTable<NodeQueueBackend>
+  private let registration = Locked<UInt64?>(nil)
 
   /// Makes the locks of a client.
   ///
@@ -84,20 +72,17 @@ public final class ZooKeeperLocks: LockProvider {
     self.acl = configuration.acl ?? client.configuration.defaultACL
     self.data = Array(ContenderDescription.text(label: configuration.label).utf8)
     self.ownDescription = ContenderDescription.thisProcess(label: configuration.label)
-    self.logger = client.configuration.logger
     self.placeProblem = Self.placeProblem(configuration.root, chroot: client.configuration.chroot)
+    self.contentions = ContentionTable(shared: nil)
     let observer = client.addSessionObserver { [weak self] event in self?.observe(event) }
-    self.registry.withLock { registry in
-      registry.observer = observer
-      if registry.session == nil, let session = client.currentSession, session.isConnected {
-        registry.session = session
-        registry.hasBeenConnected = true
-      }
+    self.registration.withLock { $0 = observer }
+    self.contentions.update { session in
+      if session == nil, let current = client.currentSession, current.isConnected { session = current }
     }
   }
 
   deinit {
-    if let observer = self.registry.withLock({ $0.observer }) { self.client.removeSessionObserver(observer) }
+    if let observer = self.registration.withLock({ $0 }) { self.client.removeSessionObserver(observer) }
   }
 
   /// The lock of a name; its directory is `<root>/<name>`.
@@ -112,12 +97,6 @@ public final class ZooKeeperLocks: LockProvider {
   /// - Returns: The lock.
   public func fencedLock(_ name: LockName) -> ZooKeeperLock { ZooKeeperLock(name: name, locks: self) }
 
-  /// Refuses a place at which no locks can be, before anything is sent.
-  func checkPlace(of name: LockName) throws(LockError) {
-    guard let problem = self.placeProblem else { return }
-    throw LockError(.invalidConfiguration, name: name, message: problem)
-  }
-
   private static func placeProblem(_ root: String, chroot: String) -> String? {
     if let invalid = NodePath.problem(with: root) {
       return "the root \"\(root)\" is not valid: \(invalid); write it as /app/locks"
@@ -127,42 +106,15 @@ public final class ZooKeeperLocks: LockProvider {
     return "the locks would be in \(path), but ZooKeeper keeps /zookeeper for itself; choose another root or chroot"
   }
 
-  /// Gives a step on the queue of a directory to `body`, which returns nil if the queue has been swept meanwhile.
-  func withQueue<R>(_ name: LockName, _ directory: String, _ body: (LockQueue) -> R?) -> R {
-    while true {
-      let queue = self.registry.withLock { registry -> LockQueue in
-        if let queue = registry.queues[name] { return queue }
-        if registry.queues.count >= registry.sweepAt {
-          registry.queues = registry.queues.filter { !$0.value.retireIfIdle() }
-          registry.sweepAt = max(256, registry.queues.count * 2)
-        }
-        let queue = LockQueue(name: name, directory: directory, locks: self, session: registry.session)
-        registry.queues[name] = queue
-        return queue
-      }
-      if let result = body(queue) { return result }
-    }
-  }
-
-  /// Whether a session is connected now; and whether one ever was, or none will be again.
-  var connection: (isConnected: Bool, hasBeenConnected: Bool, closed: ZooKeeperError?) {
-    self.registry.withLock { ($0.session != nil, $0.hasBeenConnected, $0.closed) }
+  /// The contention for a lock, as it is now.
+  func contention(for name: LockName) -> Contention<NodeQueueBackend> {
+    self.contentions.contention(for: name, of: self)
   }
 
   private func observe(_ event: ZKSessionEvent) {
-    let queues = self.registry.withLock { registry in
-      switch event {
-      case .connected(let session):
-        registry.session = session
-        registry.hasBeenConnected = true
-      case .suspended, .ended:
-        registry.session = nil
-      case .closed(let error):
-        registry.session = nil
-        registry.closed = error
-      }
-      return Array(registry.queues.values)
+    let contentions = self.contentions.update { session in
+      if case .connected(let new) = event { session = new } else { session = nil }
     }
-    for queue in queues { queue.observe(event) }
+    for contention in contentions { contention.observe(event) }
   }
 }

@@ -1,11 +1,11 @@
-internal import LatchkeyPrimitives
+package import LatchkeyPrimitives
 package import Logging
 
 /// One process as a contender for one lock: the callers in line, the machine that decides, the leases that were granted.
 ///
 /// Events come from callers and, for answers, from whichever threads bring them. Each is handled under one lock. What it asks for is
 /// done after the lock: first what callers are answered, then what the backend is asked for.
-package final class Contention<Backend: ContentionBackend>: TermLeaseOwner {
+package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Sweepable {
   package typealias Machine = Backend.Machine
   package typealias Node = Machine.Claim
   package typealias ClaimLease = TermLease<Contention<Backend>>
@@ -114,7 +114,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner {
   }
 
   /// Called by the table, under its lock: true if the contention is done with for good.
-  func retireIfIdle() -> Bool {
+  package func retireIfIdle() -> Bool {
     self.state.withLock { state in
       guard
         state.machine.isIdle, state.callers.isEmpty, state.leases.isEmpty, self.shell.mayRetire(state.local)
@@ -149,6 +149,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner {
       &state.local,
       hasDeadline: state.callers.hasDeadline
     )
+    state.machine.demand = state.callers.demand
     if state.leases.isEmpty, state.machine.isIdle { state.keepAlive = nil }
     return work
   }

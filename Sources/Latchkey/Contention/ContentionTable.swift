@@ -4,10 +4,8 @@ internal import LatchkeyPrimitives
 package final class ContentionTable<Backend: ContentionBackend>: Sendable {
   private struct State {
     /// By name, which is compared byte by byte: strings that Swift takes for equal can be different locks.
-    var contentions: [LockName: Contention<Backend>] = [:]
+    var contentions = SweptTable<LockName, Contention<Backend>>(minimumSize: 256)
     var shared: Backend.Shared
-    /// Idle contentions are swept when the table has grown to this size.
-    var sweepAt = 256
   }
 
   private let state: Locked<State>
@@ -20,14 +18,8 @@ package final class ContentionTable<Backend: ContentionBackend>: Sendable {
   /// The contention for a lock at present.
   package func contention(for name: LockName, of source: Backend.Source) -> Contention<Backend> {
     self.state.withLock { state in
-      if let contention = state.contentions[name] { return contention }
-      if state.contentions.count >= state.sweepAt {
-        state.contentions = state.contentions.filter { !$0.value.retireIfIdle() }
-        state.sweepAt = max(256, state.contentions.count * 2)
-      }
-      let contention = Backend.contention(for: name, of: source, state.shared)
-      state.contentions[name] = contention
-      return contention
+      let shared = state.shared
+      return state.contentions.value(for: name) { Backend.contention(for: name, of: source, shared) }
     }
   }
 
@@ -40,11 +32,11 @@ package final class ContentionTable<Backend: ContentionBackend>: Sendable {
   package func update(_ body: (inout Backend.Shared) -> Void) -> [Contention<Backend>] {
     self.state.withLock { state in
       body(&state.shared)
-      return Array(state.contentions.values)
+      return state.contentions.values
     }
   }
 
-  package var all: [Contention<Backend>] { self.state.withLock { Array($0.contentions.values) } }
+  package var all: [Contention<Backend>] { self.state.withLock { $0.contentions.values } }
 }
 
 /// What is known of a lock that is busy, or the lease that a try got.

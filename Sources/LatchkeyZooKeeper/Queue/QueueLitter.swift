@@ -1,3 +1,5 @@
+internal import Latchkey
+
 /// What a queue has left behind and still has to clean up: nodes to delete, creates whose answer is outstanding or lost.
 ///
 /// Everything is tried at least once more after each reconnect, until it is done or the session, and with it every node, is
@@ -27,7 +29,7 @@ struct QueueLitter: Sendable {
   mutating func delete(_ node: QueueNode, connected: UInt64?) -> [QueueAction] {
     let isConnected = connected == node.session
     self.deletes[node] = isConnected
-    return [isConnected ? .delete(node) : .releaseSettled(node)]
+    return [isConnected ? .send(.delete(node)) : .releaseSettled(node, isConfirmed: false)]
   }
 
   mutating func deleted(
@@ -36,22 +38,23 @@ struct QueueLitter: Sendable {
     connected: UInt64?
   ) -> [QueueAction] {
     if case .failure(.throttled) = result, self.deletes[node] != nil, self.repeatsRefused {
-      return [.releaseSettled(node), .pause(.delete(node))]
+      return [.releaseSettled(node, isConfirmed: false), .send(.pause(.delete(node)))]
     }
     guard case .failure(.inDoubt) = result, self.deletes[node] != nil, self.retriesDeletes else {
       self.deletes[node] = nil
-      return [.releaseSettled(node)]
+      return [.releaseSettled(node, isConfirmed: true)]
     }
     // Once more: at once if the connection is back already, else when it is.
     self.deletes[node] = connected == node.session
-    return [.releaseSettled(node)] + (connected == node.session ? [.delete(node)] : [])
+    return [.releaseSettled(node, isConfirmed: false)]
+      + (connected == node.session ? [.send(.delete(node))] : [])
   }
 
   /// Deletes a node that the servers refused to delete a while ago: now, or when its session is connected again.
   mutating func deleteAgain(_ node: QueueNode, connected: UInt64?) -> [QueueAction] {
     guard self.deletes[node] != nil else { return [] }
     self.deletes[node] = connected == node.session
-    return connected == node.session ? [.delete(node)] : []
+    return connected == node.session ? [.send(.delete(node))] : []
   }
 
   /// Waits for the answer to an abandoned create.
@@ -77,7 +80,7 @@ struct QueueLitter: Sendable {
   mutating func search(_ attempt: QueueMachine.Attempt, connected: UInt64?) -> [QueueAction] {
     let isConnected = connected == attempt.session
     self.searches[attempt.identifier] = Search(session: attempt.session, isInFlight: isConnected)
-    return isConnected ? [.search(identifier: attempt.identifier, session: attempt.session)] : []
+    return isConnected ? [.send(.search(identifier: attempt.identifier, session: attempt.session))] : []
   }
 
   mutating func searched(
@@ -89,10 +92,10 @@ struct QueueLitter: Sendable {
     guard self.searches[identifier] != nil else { return [] }
     if case .failure(.inDoubt) = result {
       self.searches[identifier]?.isInFlight = connected == session
-      return connected == session ? [.search(identifier: identifier, session: session)] : []
+      return connected == session ? [.send(.search(identifier: identifier, session: session))] : []
     }
     if case .failure(.throttled) = result, self.repeatsRefused {
-      return [.pause(.search(identifier: identifier, session: session))]
+      return [.send(.pause(.search(identifier: identifier, session: session)))]
     }
     self.searches[identifier] = nil
     guard case .success(let view) = result else { return [] }
@@ -105,14 +108,14 @@ struct QueueLitter: Sendable {
   mutating func searchAgain(_ identifier: String, connected: UInt64?) -> [QueueAction] {
     guard let search = self.searches[identifier] else { return [] }
     self.searches[identifier]?.isInFlight = connected == search.session
-    return connected == search.session ? [.search(identifier: identifier, session: search.session)] : []
+    return connected == search.session ? [.send(.search(identifier: identifier, session: search.session))] : []
   }
 
   /// The connection is down: callers that wait for a delete return now. Deletes under way stay so until they are
   /// answered: the client may send them on its next connection.
   func suspended() -> [QueueAction] {
     guard self.settlesOnSuspension else { return [] }
-    return self.deletes.entries.filter(\.value).map { .releaseSettled($0.key) }
+    return self.deletes.entries.filter(\.value).map { .releaseSettled($0.key, isConfirmed: false) }
   }
 
   /// Whether a node of that name is to be deleted.
@@ -125,11 +128,11 @@ struct QueueLitter: Sendable {
     var actions: [QueueAction] = []
     for (node, isInFlight) in self.deletes.entries where node.session == session && !isInFlight {
       self.deletes[node] = true
-      actions.append(.delete(node))
+      actions.append(.send(.delete(node)))
     }
     for (identifier, search) in self.searches.entries where search.session == session && !search.isInFlight {
       self.searches[identifier]?.isInFlight = true
-      actions.append(.search(identifier: identifier, session: session))
+      actions.append(.send(.search(identifier: identifier, session: session)))
     }
     return actions
   }
@@ -139,12 +142,12 @@ struct QueueLitter: Sendable {
     self.deletes.removeAll { $0.key.session == session }
     for (number, attempt) in self.creates where attempt.session == session { self.creates[number] = nil }
     self.searches.removeAll { $0.value.session == session }
-    return settled.map { .releaseSettled($0) }
+    return settled.map { .releaseSettled($0, isConfirmed: true) }
   }
 
   mutating func clear() -> [QueueAction] {
     let settled = self.deletes.entries.map(\.key)
     (self.deletes, self.creates, self.searches) = (OrderedTable(), [:], OrderedTable())
-    return settled.map { .releaseSettled($0) }
+    return settled.map { .releaseSettled($0, isConfirmed: true) }
   }
 }

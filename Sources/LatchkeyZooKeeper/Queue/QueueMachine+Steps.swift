@@ -1,3 +1,5 @@
+internal import Latchkey
+
 extension QueueMachine {
   var attempt: Attempt? {
     switch self.phase {
@@ -9,11 +11,9 @@ extension QueueMachine {
     }
   }
 
-  var isWanted: Bool { self.patient + self.impatient > 0 }
-
   mutating func startIfWanted() -> [QueueAction] {
     self.phase = .idle
-    return self.isWanted ? self.start() : []
+    return self.demand.isAny ? self.start() : []
   }
 
   mutating func start() -> [QueueAction] {
@@ -27,9 +27,9 @@ extension QueueMachine {
   }
 
   mutating func enter(_ attempt: Attempt) -> [QueueAction] {
-    self.newcomers = 0
+    self.demand.asked()
     self.phase = .entering(attempt)
-    return [.enter(attempt: attempt.number, identifier: attempt.identifier, session: attempt.session)]
+    return [.send(.enter(attempt: attempt.number, identifier: attempt.identifier, session: attempt.session))]
   }
 
   /// Our node is gone: begin again, at the end of the queue.
@@ -56,14 +56,16 @@ extension QueueMachine {
   mutating func recover(_ attempt: Attempt) -> [QueueAction] {
     guard self.rules.recoversCreates else { return self.enter(attempt) }
     self.phase = .recovering(attempt)
-    self.newcomers = 0
+    self.demand.asked()
     return [
-      .list(
-        attempt: attempt.number,
-        own: nil,
-        identifier: attempt.identifier,
-        sync: self.rules.syncsRecovery,
-        session: attempt.session
+      .send(
+        .list(
+          attempt: attempt.number,
+          own: nil,
+          identifier: attempt.identifier,
+          sync: self.rules.syncsRecovery,
+          session: attempt.session
+        )
       )
     ]
   }
@@ -83,19 +85,21 @@ extension QueueMachine {
       let extra = QueueNode(name: name, czxid: 0, session: attempt.session)
       return self.litter.delete(extra, connected: self.connectedSession)
     }
-    return rest + [.inspect(attempt: attempt.number, name: lowest, session: attempt.session)]
+    return rest + [.send(.inspect(attempt: attempt.number, name: lowest, session: attempt.session))]
   }
 
   mutating func list(_ attempt: Attempt, _ node: QueueNode) -> [QueueAction] {
     self.phase = .listing(attempt, node)
-    self.newcomers = 0
+    self.demand.asked()
     return [
-      .list(
-        attempt: attempt.number,
-        own: node.name,
-        identifier: attempt.identifier,
-        sync: false,
-        session: attempt.session
+      .send(
+        .list(
+          attempt: attempt.number,
+          own: node.name,
+          identifier: attempt.identifier,
+          sync: false,
+          session: attempt.session
+        )
       )
     ]
   }
@@ -109,7 +113,7 @@ extension QueueMachine {
   ) -> [QueueAction] {
     if let names = view.unordered {
       self.phase = .ordering(attempt, node)
-      return [.warnAboutWrap, .order(attempt: attempt.number, names: names, session: attempt.session)]
+      return [.send(.warnAboutWrap), .send(.order(attempt: attempt.number, names: names, session: attempt.session))]
     }
     guard let index = view.ownIndex else { return self.restart() }
     if self.rules.sweepsStrangers, let lowest = self.matches(in: view).first, lowest != node.name {
@@ -120,13 +124,13 @@ extension QueueMachine {
     guard let predecessor = view.predecessor else { return self.list(attempt, node) }
     let place = QueuePlace(ahead: index, first: view.first, predecessor: predecessor)
     // Behind a caller that waits, a try is busy in any case.
-    if self.newcomers > 0, self.patient == 0, self.rules.asksForNewcomers {
-      return self.answerEarlierImpatient(place) + self.list(attempt, node)
+    if self.demand.needsNewAnswer, self.rules.asksForNewcomers {
+      return self.turnAwayEarlier(place) + self.list(attempt, node)
     }
-    var actions = self.dismissImpatient(place, node)
-    guard self.isWanted else { return actions }
-    actions.append(.behind(place))
-    actions.append(.watchPredecessor(attempt: attempt.number, name: predecessor, session: attempt.session))
+    var actions = self.dismissTries(place, node)
+    guard self.demand.isAny else { return actions }
+    actions.append(.send(.behind(place)))
+    actions.append(.send(.watchPredecessor(attempt: attempt.number, name: predecessor, session: attempt.session)))
     if self.ownWatch?.node != node { actions.append(self.watchOwn(node)) }
     self.phase = .watching(attempt, node, place)
     return actions
@@ -137,45 +141,32 @@ extension QueueMachine {
   mutating func ripen(_ attempt: Attempt, _ node: QueueNode, termIsLive: Bool) -> [QueueAction] {
     guard termIsLive || !self.rules.needsLiveTerm else {
       self.phase = .ripe(attempt, node)
-      return [.awaitLiveTerm(session: attempt.session)]
+      return [.send(.awaitLiveTerm(session: attempt.session))]
     }
-    let grant = self.nextGrant
-    self.nextGrant += 1
-    self.phase = .held(grant: grant, node)
-    return [.grant(grant, node)] + (self.ownWatch?.node == node ? [] : [self.watchOwnLater(node)])
+    self.phase = .held(node)
+    return [.grant(node)] + (self.ownWatch?.node == node ? [] : [self.watchOwnLater(node)])
   }
 
-  /// The first in line has been given the grant. The shell calls this in the step in which it takes the caller out of line.
-  package mutating func served(patient: Bool) -> [QueueAction] {
-    if patient { self.patient -= 1 } else { self.impatient -= 1 }
-    return self.answerImpatient(QueuePlace(ahead: 1, first: nil))
-  }
-
-  /// Answers those who would not wait, and gives the node up if they were all.
-  mutating func dismissImpatient(_ place: QueuePlace, _ node: QueueNode) -> [QueueAction] {
-    let answers = self.answerImpatient(place)
-    guard !self.isWanted else { return answers }
+  /// Answers the tries, and gives the node up if no other caller is left.
+  mutating func dismissTries(_ place: QueuePlace, _ node: QueueNode) -> [QueueAction] {
+    let answers = self.turnAway(place)
+    guard !self.demand.isAny else { return answers }
     self.phase = .idle
     return answers + [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession)
   }
 
-  /// Answers the tries that came before the list was asked for.
-  private mutating func answerEarlierImpatient(_ place: QueuePlace) -> [QueueAction] {
-    let hasEarlier = self.impatient > self.newcomers
-    self.impatient = self.newcomers
-    return hasEarlier ? [.answerEarlierImpatient(place)] : []
+  private mutating func turnAwayEarlier(_ place: QueuePlace) -> [QueueAction] {
+    defer { self.demand.turnedAwayEarlier() }
+    return self.demand.tries ? [.turnAwayEarlier(place)] : []
   }
 
-  mutating func answerImpatient(_ place: QueuePlace) -> [QueueAction] {
-    self.newcomers = 0
-    guard self.impatient > 0 else { return [] }
-    self.impatient = 0
-    return [.answerImpatient(place)]
+  mutating func turnAway(_ place: QueuePlace) -> [QueueAction] {
+    defer { self.demand.turnedAway() }
+    return self.demand.hasTries ? [.turnAway(place)] : []
   }
 
-  /// Nobody waits any more: whatever there is of our node goes.
-  mutating func abandonIfUnwanted() -> [QueueAction] {
-    guard !self.isWanted else { return [] }
+  /// No caller is left: whatever there is of our node goes.
+  mutating func abandon() -> [QueueAction] {
     let phase = self.phase
     if case .held = phase { return [] }
     self.phase = .idle
@@ -193,18 +184,18 @@ extension QueueMachine {
     }
   }
 
-  mutating func giveUp(_ node: QueueNode, _ error: UInt64) -> [QueueAction] {
+  mutating func giveUp(_ node: QueueNode, _ failure: LockFailure) -> [QueueAction] {
     self.phase = .idle
-    return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession) + self.failAll(error)
+    return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession) + self.failAll(failure)
   }
 
   mutating func giveUpOnDirectory() -> [QueueAction] {
     self.phase = .idle
-    return self.failAll(QueueFailure.directoryVanishes)
+    return self.failAll(self.directoryVanishes)
   }
 
-  mutating func failAll(_ error: UInt64) -> [QueueAction] {
-    (self.patient, self.impatient, self.newcomers) = (0, 0, 0)
-    return [.fail(error)]
+  mutating func failAll(_ failure: LockFailure) -> [QueueAction] {
+    self.demand = Demand()
+    return [.fail(failure)]
   }
 }

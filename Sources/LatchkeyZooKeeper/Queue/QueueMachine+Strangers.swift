@@ -1,3 +1,5 @@
+internal import Latchkey
+
 // A create can be carried out after the search for it: the server had read it from the old connection, and got round to it when
 // the new one had been answered. What it leaves is first in line sooner or later, and nobody's. So a node that carries the
 // queue's mark and that no attempt knows is deleted when a list shows it, once its owner is known to be this session.
@@ -28,7 +30,7 @@ extension QueueMachine {
         self.strangers[name] = nil
       } else {
         self.strangers[name]?.isLookedAt = true
-        actions.append(.lookAtStranger(name, session: stranger.session))
+        actions.append(.send(.lookAtStranger(name, session: stranger.session)))
       }
     }
     return actions
@@ -54,7 +56,7 @@ extension QueueMachine {
       return []
     case .failure(.throttled):
       guard self.rules.repeatsRefused else { return [] }
-      return [.pause(.stranger(name, session: session))]
+      return [.send(.pause(.stranger(name, session: session)))]
     // Another session's node ends with that session.
     case .success(nil), .failure(.noNode), .failure(.sessionOver), .failure(.permanent):
       self.strangers[name] = nil
@@ -74,7 +76,7 @@ extension QueueMachine {
   private func knows(_ name: String) -> Bool {
     guard self.rules.sweepsOnlyUnknown else { return false }
     switch self.phase {
-    case .held(_, let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
+    case .held(let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
       .ripe(_, let node),
       .throttled(_, .list(let node)):
       if node.name == name { return true }

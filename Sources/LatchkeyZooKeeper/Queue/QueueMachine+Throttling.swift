@@ -1,9 +1,11 @@
+internal import Latchkey
+
 // Servers with too much to do may refuse requests (`throttledOpWaitTime`): what was refused was not carried out. It is made
 // again after a pause, for as long as somebody wants it.
 extension QueueMachine {
   mutating func pause(_ attempt: Attempt, _ refused: Refused) -> [QueueAction] {
     self.phase = .throttled(attempt, refused)
-    return self.rules.repeatsRefused ? [.pause(.attempt(attempt.number))] : []
+    return self.rules.repeatsRefused ? [.send(.pause(.attempt(attempt.number)))] : []
   }
 
   mutating func pauseOver(_ pause: QueuePause) -> [QueueAction] {
@@ -26,7 +28,7 @@ extension QueueMachine {
     case .enter: return self.enter(attempt)
     case .makeDirectory:
       self.phase = .makingDirectory(attempt)
-      return [.makeDirectory(attempt: attempt.number, session: attempt.session)]
+      return [.send(.makeDirectory(attempt: attempt.number, session: attempt.session))]
     case .recover: return self.recover(attempt)
     case .list(let node): return self.list(attempt, node)
     }

@@ -1,11 +1,13 @@
+internal import Latchkey
+
 // Whose end is waited for: the predecessor's, which makes it our turn, and our own node's, after which it never is.
 extension QueueMachine {
   mutating func watchOwn(_ node: QueueNode) -> QueueAction {
-    self.watchNumbered(node) { .watchOwn(node, watch: $0) }
+    self.watchNumbered(node) { .send(.watchOwn(node, watch: $0)) }
   }
 
   mutating func watchOwnLater(_ node: QueueNode) -> QueueAction {
-    self.watchNumbered(node) { .watchOwnLater(node, watch: $0) }
+    self.watchNumbered(node) { .send(.watchOwnLater(node, watch: $0)) }
   }
 
   private mutating func watchNumbered(_ node: QueueNode, _ action: (UInt64) -> QueueAction) -> QueueAction {
@@ -22,24 +24,24 @@ extension QueueMachine {
   /// Forgets all watches, and what the server said of them.
   mutating func forgetWatches() -> QueueAction {
     if self.rules.ownWatchEndsWithConnection, self.rules.ownWatchCountsForItsNode { self.ownWatch = nil }
-    return .forgetWatches
+    return .send(.forgetWatches)
   }
 
   /// Sets the watches once more after a reconnect.
   mutating func watchAgain(_ session: UInt64) -> [QueueAction] {
     guard self.rules.watchesAgain else { return [] }
     switch self.phase {
-    case .held(_, let node) where node.session == session:
+    case .held(let node) where node.session == session:
       return [self.forgetWatches(), self.watchOwnLater(node)]
     case .watching(let attempt, let node, let place) where attempt.session == session:
       guard let predecessor = place.predecessor else { return [] }
       return [
-        self.forgetWatches(), .watchPredecessor(attempt: attempt.number, name: predecessor, session: session),
+        self.forgetWatches(), .send(.watchPredecessor(attempt: attempt.number, name: predecessor, session: session)),
         self.watchOwn(node),
       ]
     case .ripe(let attempt, _) where attempt.session == session:
       // Asked once more: the servers may have given the session another timeout.
-      return [self.forgetWatches(), .awaitLiveTerm(session: session)]
+      return [self.forgetWatches(), .send(.awaitLiveTerm(session: session))]
     case .throttled(let attempt, _) where attempt.session == session:
       return [self.forgetWatches()]
     default:
@@ -104,9 +106,9 @@ extension QueueMachine {
   mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
     guard self.rules.heedsOwnDeletion else { return [] }
     switch self.phase {
-    case .held(let grant, node):
+    case .held(node):
       self.phase = .idle
-      return [self.forgetWatches(), .lose(grant: grant)] + self.startIfWanted()
+      return [self.forgetWatches(), .lose(node)] + self.startIfWanted()
     case .watching(_, node, _), .ripe(_, node), .listing(_, node), .ordering(_, node), .throttled(_, .list(node)):
       return self.restart()
     default:
@@ -119,8 +121,8 @@ extension QueueMachine {
     return self.ripen(attempt, node, termIsLive: termIsLive)
   }
 
-  mutating func unprovable(_ session: UInt64, _ error: UInt64) -> [QueueAction] {
+  mutating func unprovable(_ session: UInt64, _ failure: LockFailure) -> [QueueAction] {
     guard case .ripe(_, let node) = self.phase, node.session == session else { return [] }
-    return self.giveUp(node, error)
+    return self.giveUp(node, failure)
   }
 }

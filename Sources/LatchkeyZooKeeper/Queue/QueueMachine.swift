@@ -1,3 +1,5 @@
+package import Latchkey
+
 /// How one client stands in the queue of one ZooKeeper lock.
 ///
 /// Pure: events in, actions out, no I/O, no clock. At most one node of the client is in the queue at a time, for the first
@@ -7,7 +9,7 @@
 /// The algorithm is the ZooKeeper lock recipe (Hunt et al., *ZooKeeper: Wait-free coordination for Internet-scale systems*,
 /// 2010, section 2.4, "simple locks without herd effect"), with create and list in one flight: requests of one session are
 /// served in order, so the list shows our own node, and an uncontended acquire takes one round trip.
-package struct QueueMachine: Sendable {
+package struct QueueMachine: ContentionMachine {
   /// The rules that make the queue safe, each for itself: tests break one at a time and see that it is missed.
   package struct Rules: Sendable {
     /// Behind more than one contender, a predecessor that goes makes us list again: it may have given up.
@@ -98,7 +100,7 @@ package struct QueueMachine: Sendable {
     case throttled(Attempt, Refused)
     /// First in the queue, but the session is not proven to live.
     case ripe(Attempt, QueueNode)
-    case held(grant: UInt64, QueueNode)
+    case held(QueueNode)
   }
 
   /// How often the directory is made anew for one attempt: the server may reap it between two requests.
@@ -109,23 +111,23 @@ package struct QueueMachine: Sendable {
   var strangers = OrderedTable<String, Stranger>()
   var ownWatch: OwnWatch?
   var nextWatch: UInt64 = 1
-  var patient = 0
-  var impatient = 0
-  /// Those of the impatient who came after the last list of the queue had been asked for.
-  var newcomers = 0
+  package var demand = Demand()
   var connectedSession: UInt64?
   var nextAttempt: UInt64 = 1
-  var nextGrant: UInt64 = 1
+  /// The failure of an attempt whose directory is deleted as fast as it is made.
+  let directoryVanishes: LockFailure
   let makeIdentifier: @Sendable (_ attempt: UInt64) -> String
   let rules: Rules
 
   package init(
     session: UInt64?,
     rules: Rules = Rules(),
+    directoryVanishes: LockFailure,
     makeIdentifier: @escaping @Sendable (_ attempt: UInt64) -> String
   ) {
     self.connectedSession = session
     self.rules = rules
+    self.directoryVanishes = directoryVanishes
     self.makeIdentifier = makeIdentifier
     self.litter.retriesDeletes = rules.retriesDeletes
     self.litter.repeatsRefused = rules.repeatsRefused
@@ -135,13 +137,12 @@ package struct QueueMachine: Sendable {
   /// Whether nothing is wanted, held or left to clean up.
   package var isIdle: Bool {
     if case .idle = self.phase {
-      return self.litter.isEmpty && self.strangers.isEmpty && self.patient + self.impatient == 0
+      return self.litter.isEmpty && self.strangers.isEmpty && !self.demand.isAny
     }
     return false
   }
 
-  /// Whether nobody in this process holds the lock or is on the way to it.
-  package var isFreeLocally: Bool {
+  package var isFree: Bool {
     if case .idle = self.phase { true } else { false }
   }
 
@@ -154,7 +155,7 @@ package struct QueueMachine: Sendable {
   }
 
   /// Where our node stands, as far as it is known.
-  package var place: QueuePlace? {
+  package var standing: QueuePlace? {
     if case .watching(_, _, let place) = self.phase { place } else { nil }
   }
 
@@ -179,7 +180,7 @@ package struct QueueMachine: Sendable {
   /// tries alone nothing is known of the present.
   package var isTaken: Bool {
     if case .held = self.phase { return true }
-    return self.isAnswered && self.patient > 0
+    return self.isAnswered && self.demand.waits
   }
 
   /// Whether our node is first, and only the proof is missing that the session lives.
@@ -190,7 +191,7 @@ package struct QueueMachine: Sendable {
   /// Whether the node is the one that we hold or wait with.
   package func owns(_ node: QueueNode) -> Bool {
     switch self.phase {
-    case .held(_, node), .watching(_, node, _), .listing(_, node), .ordering(_, node), .ripe(_, node),
+    case .held(node), .watching(_, node, _), .listing(_, node), .ordering(_, node), .ripe(_, node),
       .throttled(_, .list(node)):
       true
     default: false
@@ -200,22 +201,36 @@ package struct QueueMachine: Sendable {
   // MARK: Events
 
   /// - Parameter termIsLive: Whether the session's deadline lies ahead at this moment: nothing is granted without.
-  package mutating func handle(_ event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
+  package mutating func handle(_ event: QueueEvent, _ termIsLive: Bool) -> [QueueAction] {
     let actions = self.react(to: event, termIsLive: termIsLive)
     return actions + self.lookAtStrangers()
   }
 
+  package mutating func demandChanged(_ termIsLive: Bool) -> [QueueAction] {
+    let actions = self.demandChanged()
+    return actions + self.lookAtStrangers()
+  }
+
+  package mutating func released(_ node: QueueNode, _ termIsLive: Bool) -> [QueueAction] {
+    let actions = self.released(node)
+    return actions + self.lookAtStrangers()
+  }
+
+  package static func isQuestion(_ request: QueueRequest) -> Bool {
+    switch request {
+    case .enter, .list: true
+    default: false
+    }
+  }
+
   private mutating func react(to event: QueueEvent, termIsLive: Bool) -> [QueueAction] {
     switch event {
-    case .joined(let patient): return self.joined(patient: patient)
-    case .left(let patient, let isNewcomer): return self.left(patient: patient, isNewcomer: isNewcomer)
-    case .released(let grant): return self.released(grant)
     case .connected(let session): return self.connected(session)
     case .suspended:
       self.connectedSession = nil
       return self.litter.suspended()
     case .ended(let session): return self.ended(session)
-    case .closed(let error): return self.closed(error)
+    case .closed(let failure): return self.closed(failure)
     case .entered(let number, let create, let view):
       return self.entered(number, create, view, termIsLive: termIsLive)
     case .directoryMade(let number, let result): return self.directoryMade(number, result)
@@ -229,7 +244,7 @@ package struct QueueMachine: Sendable {
     case .ownWatched(let node, let watch, let result): return self.ownWatched(node, watch, result)
     case .strangerSeen(let name, let session, let result): return self.strangerSeen(name, session, result)
     case .termLive(let session): return self.termLive(session, termIsLive: termIsLive)
-    case .unprovable(let session, let error): return self.unprovable(session, error)
+    case .unprovable(let session, let failure): return self.unprovable(session, failure)
     case .deleted(let node, let result): return self.litter.deleted(node, result, connected: self.connectedSession)
     case .searched(let identifier, let session, let result):
       self.noteStrangers(in: result)
@@ -238,29 +253,20 @@ package struct QueueMachine: Sendable {
     }
   }
 
-  private mutating func joined(patient: Bool) -> [QueueAction] {
-    if patient { self.patient += 1 } else { self.impatient += 1 }
+  private mutating func demandChanged() -> [QueueAction] {
+    guard self.demand.isAny else { return self.abandon() }
     switch self.phase {
     case .idle: return self.start()
     // A node that already waits for others cannot serve a caller that would not wait.
-    case .watching(_, let node, let place) where !patient: return self.dismissImpatient(place, node)
-    // Somebody of this process has it by now.
-    case .held(_, let node) where !patient:
-      return self.answerImpatient(QueuePlace(ahead: 1, first: node.name))
-    default:
-      if !patient { self.newcomers += 1 }
-      return []
+    case .watching(_, let node, let place): return self.dismissTries(place, node)
+    // Another caller of this process holds the lock.
+    case .held(let node): return self.turnAway(QueuePlace(ahead: 1, first: node.name))
+    default: return []
     }
   }
 
-  private mutating func left(patient: Bool, isNewcomer: Bool) -> [QueueAction] {
-    if patient { self.patient -= 1 } else { self.impatient -= 1 }
-    if isNewcomer { self.newcomers -= 1 }
-    return self.abandonIfUnwanted()
-  }
-
-  private mutating func released(_ grant: UInt64) -> [QueueAction] {
-    guard case .held(grant, let node) = self.phase else { return [] }
+  private mutating func released(_ node: QueueNode) -> [QueueAction] {
+    guard case .held(node) = self.phase else { return [] }
     self.phase = .idle
     return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession) + self.startIfWanted()
   }
@@ -287,10 +293,10 @@ package struct QueueMachine: Sendable {
     switch self.phase {
     case .idle, .needSession:
       break
-    case .held(let grant, let node):
+    case .held(let node):
       guard node.session == session else { break }
       self.phase = .idle
-      actions += [self.forgetWatches(), .lose(grant: grant)] + self.startIfWanted()
+      actions += [self.forgetWatches(), .lose(node)] + self.startIfWanted()
     default:
       guard self.attempt?.session == session else { break }
       self.phase = .idle
@@ -299,13 +305,13 @@ package struct QueueMachine: Sendable {
     return actions
   }
 
-  private mutating func closed(_ error: UInt64) -> [QueueAction] {
+  private mutating func closed(_ failure: LockFailure) -> [QueueAction] {
     self.connectedSession = nil
     self.strangers = OrderedTable()
     var actions = self.litter.clear()
-    if case .held(let grant, _) = self.phase { actions.append(.lose(grant: grant)) }
+    if case .held(let node) = self.phase { actions.append(.lose(node)) }
     self.phase = .idle
-    return actions + [self.forgetWatches()] + self.failAll(error)
+    return actions + [self.forgetWatches()] + self.failAll(failure)
   }
 
   private mutating func entered(
@@ -333,7 +339,7 @@ package struct QueueMachine: Sendable {
       guard attempt.directoriesMade < Self.maximumDirectories else { return self.giveUpOnDirectory() }
       attempt.directoriesMade += 1
       self.phase = .makingDirectory(attempt)
-      return [.makeDirectory(attempt: attempt.number, session: attempt.session)]
+      return [.send(.makeDirectory(attempt: attempt.number, session: attempt.session))]
     case .failure(.inDoubt):
       return self.doubt(attempt)
     case .failure(.throttled):

@@ -1,3 +1,5 @@
+package import Latchkey
+
 /// Our node in a lock's directory.
 package struct QueueNode: Hashable, Sendable {
   /// The last part of its path.
@@ -60,13 +62,8 @@ package enum QueueFailure: Error, Hashable, Sendable {
   case sessionOver
   /// The servers refused the request because of their load: it was not carried out, and may be later.
   case throttled
-  /// Asking again will not help; the shell keeps the error that belongs to the number.
-  case permanent(UInt64)
-}
-
-extension QueueFailure {
-  /// The number under which the queue itself reports that a directory cannot be made to stay.
-  package static let directoryVanishes: UInt64 = 0
+  /// Asking again will not help.
+  case permanent(LockFailure)
 }
 
 /// What a contender waits behind: told to callers whose wait runs out.
@@ -89,13 +86,6 @@ package enum QueuePause: Hashable, Sendable {
 
 /// What happens to the queue of one lock within one client.
 package enum QueueEvent: Sendable {
-  /// Somebody asks for the lock; an impatient caller only if it need not wait.
-  case joined(patient: Bool)
-  /// Somebody who asked is gone: timed out, cancelled. A newcomer is a try that came after the last list of the queue had been asked
-  /// for.
-  case left(patient: Bool, isNewcomer: Bool = false)
-  /// The holder gives the lock back.
-  case released(grant: UInt64)
   /// A session is connected: a new one, or the old one again.
   case connected(session: UInt64)
   /// The connection is down; the session may live.
@@ -103,7 +93,7 @@ package enum QueueEvent: Sendable {
   /// A session is over.
   case ended(session: UInt64)
   /// No session will come any more.
-  case closed(UInt64)
+  case closed(LockFailure)
   /// Create and list have been answered.
   case entered(attempt: UInt64, create: Result<QueueNode, QueueFailure>, view: Result<QueueView, QueueFailure>)
   /// The directory was made, or not.
@@ -127,7 +117,7 @@ package enum QueueEvent: Sendable {
   /// The session is proven again to live for a while.
   case termLive(session: UInt64)
   /// The session cannot be proven to live at all.
-  case unprovable(session: UInt64, error: UInt64)
+  case unprovable(session: UInt64, LockFailure)
   /// A delete has been answered.
   case deleted(QueueNode, Result<Void, QueueFailure>)
   /// A search for what an abandoned create may have left has been answered.
@@ -136,8 +126,10 @@ package enum QueueEvent: Sendable {
   case pauseOver(QueuePause)
 }
 
-/// What the queue wants done. Whoever performs an action reports the outcome as an event.
-package enum QueueAction: Hashable, Sendable {
+package typealias QueueAction = ContentionAction<QueueMachine>
+
+/// What the queue asks of the servers. Whoever sends a request reports the outcome as an event.
+package enum QueueRequest: Hashable, Sendable {
   /// Create our node and list the directory, in one flight.
   case enter(attempt: UInt64, identifier: String, session: UInt64)
   case makeDirectory(attempt: UInt64, session: UInt64)
@@ -153,21 +145,9 @@ package enum QueueAction: Hashable, Sendable {
   case watchOwnLater(QueueNode, watch: UInt64)
   case forgetWatches
   case awaitLiveTerm(session: UInt64)
-  /// The lock is ours: the first in line gets it.
-  case grant(UInt64, QueueNode)
-  /// The grant does not stand any more.
-  case lose(grant: UInt64)
-  /// Whoever would not wait is told that the lock is busy.
-  case answerImpatient(QueuePlace)
-  /// The same, except those who came after the list had been asked for: its answer may be older than their calls.
-  case answerEarlierImpatient(QueuePlace)
   /// The lock is not ours yet; for those whose wait may run out.
   case behind(QueuePlace)
-  /// Everybody in line is told the error.
-  case fail(UInt64)
   case delete(QueueNode)
-  /// The delete of this node is done, or is now being seen to in the background.
-  case releaseSettled(QueueNode)
   /// Find and delete what an abandoned create may have left.
   case search(identifier: String, session: UInt64)
   /// Ask who owns a node that carries our mark and that no attempt knows.
@@ -175,28 +155,4 @@ package enum QueueAction: Hashable, Sendable {
   /// Wait a while, and then say so: the servers have too much to do.
   case pause(QueuePause)
   case warnAboutWrap
-}
-
-extension QueueEvent {
-  /// The number of the error that the event brings, if it brings one that ends the wait.
-  var permanentError: UInt64? {
-    switch self {
-    case .closed(let error), .unprovable(_, let error): error
-    case .entered(_, let create, let view): create.permanentError ?? view.permanentError
-    case .directoryMade(_, let result), .predecessorWatched(_, _, let result), .ownWatched(_, _, let result),
-      .deleted(_, let result):
-      result.permanentError
-    case .listed(_, let result), .searched(_, _, let result): result.permanentError
-    case .inspected(_, let result), .strangerSeen(_, _, let result): result.permanentError
-    case .ordered(_, let result): result.permanentError
-    case .joined, .left, .released, .connected, .suspended, .ended, .predecessorGone, .ownGone, .termLive, .pauseOver:
-      nil
-    }
-  }
-}
-
-extension Result where Failure == QueueFailure {
-  fileprivate var permanentError: UInt64? {
-    if case .failure(.permanent(let error)) = self { error } else { nil }
-  }
 }

@@ -20,6 +20,11 @@ extension ZooKeeperClient {
     self.state.withLock { $0.machine.phase == .connected ? $0.session : nil }
   }
 
+  /// Whether a session is connected now; and whether one ever was, or none will be again.
+  package var connection: (isConnected: Bool, hasBeenConnected: Bool, closed: ZooKeeperError?) {
+    self.state.withLock { ($0.machine.phase == .connected && $0.session != nil, $0.hasConnected, $0.failure) }
+  }
+
   /// Waits until a session is connected.
   ///
   /// - Parameter limit: How long to wait; nil: as long as it takes, but no longer than the connect timeout for the first

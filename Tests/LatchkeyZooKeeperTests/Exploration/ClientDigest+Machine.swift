@@ -4,9 +4,6 @@ import LatchkeyTesting
 
 extension ClientDigest {
   mutating func add(_ machine: QueueMachine) {
-    self.words.add(machine.patient)
-    self.words.add(machine.impatient)
-    self.words.add(machine.newcomers)
     self.words.add(machine.connectedSession != nil)
     if let session = machine.connectedSession { self.session(session) }
     self.add(machine.phase)
@@ -70,7 +67,7 @@ extension ClientDigest {
       case .recover: self.add(14, attempt)
       case .list(let node): self.add(15, attempt, node)
       }
-    case .held(_, let node):
+    case .held(let node):
       self.words.add(11)
       self.add(node)
     }

@@ -3,7 +3,7 @@ import LatchkeyTesting
 @testable import LatchkeyZooKeeper
 
 extension ClientDigest {
-  mutating func add(_ request: QueueAction) {
+  mutating func add(_ request: QueueRequest) {
     switch request {
     case .enter(let attempt, let identifier, let session):
       self.words.add(1)

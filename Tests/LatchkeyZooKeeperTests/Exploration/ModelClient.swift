@@ -1,3 +1,4 @@
+import Latchkey
 @testable import LatchkeyZooKeeper
 
 /// One client of the model: its machine, and what is under way between it and the server.
@@ -31,7 +32,6 @@ struct ModelClient {
   }
 
   struct Hold {
-    var grant: UInt64
     var node: QueueNode
     /// Whether the deadline has not passed since: a lease that was lost once is never held again.
     var isHeld = true
@@ -47,11 +47,11 @@ struct ModelClient {
   /// The session for which the machine wants to be told when it is proven to live.
   var awaitsTerm: UInt64?
   /// What the server has not carried out yet, in order.
-  var requests: [QueueAction] = []
+  var requests: [QueueRequest] = []
   /// What the client has not heard yet, in order.
   var replies: [Posted] = []
   /// What the client's library keeps over a lost connection, and sends on the next one.
-  var kept: [QueueAction] = []
+  var kept: [QueueRequest] = []
   /// What a server that lags behind would list.
   var laggingNodes: [ModelServer.Node]?
   var watches: [Watch] = []
@@ -86,6 +86,10 @@ struct ModelClient {
   }
 
   var tries: Int { self.waiting.count { !$0 } }
+
+  var demand: Demand {
+    Demand(waits: self.waiting.contains(true), tries: self.tries > self.newcomers, newTries: self.newcomers > 0)
+  }
 
   /// Whether the attempt has waited for another one than it waits for now.
   var isBehindLaterOne: Bool {

@@ -1,4 +1,5 @@
 import Foundation
+import Latchkey
 import LatchkeyTesting
 import Testing
 
@@ -231,129 +232,139 @@ struct QueueExplorationTests {
 
   @Test("a try that joins when somebody of the same process has just been granted is answered at once")
   func tryBehindHolder() throws {
-    var machine = QueueMachine(session: 1) { "\($0)" }
-    _ = machine.handle(.joined(patient: false), termIsLive: true)
+    var machine = QueueMachine.modelled()
+    _ = machine.want(tries: true)
     let node = QueueNode(name: "_c_1-lock-0000000000", czxid: 7, session: 1)
     let view = QueueView(ownIndex: 0, first: node.name, count: 1)
-    let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
-    #expect(entered.contains(.grant(1, node)))
-    _ = machine.served(patient: false)
-    let late = machine.handle(.joined(patient: false), termIsLive: true)
-    #expect(late == [.answerImpatient(QueuePlace(ahead: 1, first: node.name))])
+    let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
+    #expect(entered.contains(.grant(node)))
+    let late = machine.want(newTries: true)
+    #expect(late == [.turnAway(QueuePlace(ahead: 1, first: node.name))])
   }
 
   @Test("a try that comes while a list is on its way is not answered by it: the lock may have been released since")
   func newcomers() throws {
-    var machine = QueueMachine(session: 1) { "\($0)" }
+    var machine = QueueMachine.modelled()
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let holder = "a-lock-0000000000"
     let behind = QueueView(ownIndex: 1, predecessor: holder, first: holder, count: 2)
     let place = QueuePlace(ahead: 1, first: holder, predecessor: holder)
-    let again = QueueAction.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1)
-    _ = machine.handle(.joined(patient: false), termIsLive: true)
-    #expect(machine.handle(.joined(patient: false), termIsLive: true) == [])
-    let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(behind)), termIsLive: true)
-    #expect(entered == [.answerEarlierImpatient(place), again])
+    let again = QueueAction.send(.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1))
+    _ = machine.want(tries: true)
+    #expect(machine.want(tries: true, newTries: true) == [])
+    let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(behind)), true)
+    #expect(entered == [.turnAwayEarlier(place), again])
     #expect(!machine.isTaken)
 
     // Of newcomers alone, nobody is answered yet.
-    #expect(machine.handle(.joined(patient: false), termIsLive: true) == [])
-    #expect(machine.handle(.left(patient: false), termIsLive: true) == [])
-    let listed = machine.handle(.listed(attempt: 1, .success(behind)), termIsLive: true)
+    #expect(machine.want(newTries: true) == [])
+    let listed = machine.handle(.listed(attempt: 1, .success(behind)), true)
     #expect(listed == [again])
 
     // Behind a caller that waits, all are.
-    #expect(machine.handle(.joined(patient: true), termIsLive: true) == [])
+    #expect(machine.want(waits: true, tries: true) == [])
     #expect(machine.isTaken)
-    #expect(machine.handle(.joined(patient: false), termIsLive: true) == [])
-    let waiting = machine.handle(.listed(attempt: 1, .success(behind)), termIsLive: true)
-    #expect(waiting.first == .answerImpatient(place))
-    #expect(machine.newcomers == 0)
+    #expect(machine.want(waits: true, tries: true, newTries: true) == [])
+    let waiting = machine.handle(.listed(attempt: 1, .success(behind)), true)
+    #expect(waiting.first == .turnAway(place))
+    #expect(!machine.demand.hasTries)
   }
 
   @Test("recovery leaves a node alone that is being deleted: the delete may reach it after the grant")
   func recoveryBesideDelete() throws {
-    var machine = QueueMachine(session: 1) { "\($0)" }
+    var machine = QueueMachine.modelled()
     let (lower, upper) = ("_c_1-lock-0000000001", "_c_1-lock-0000000002")
     let extra = QueueNode(name: upper, czxid: 0, session: 1)
-    _ = machine.handle(.joined(patient: true), termIsLive: true)
-    _ = machine.handle(.suspended, termIsLive: true)
-    _ = machine.handle(.entered(attempt: 1, create: .failure(.inDoubt), view: .failure(.inDoubt)), termIsLive: true)
-    _ = machine.handle(.connected(session: 1), termIsLive: true)
+    _ = machine.want(waits: true)
+    _ = machine.handle(.suspended, true)
+    _ = machine.handle(.entered(attempt: 1, create: .failure(.inDoubt), view: .failure(.inDoubt)), true)
+    _ = machine.handle(.connected(session: 1), true)
     // The create was carried out twice. The look at the lower node and the delete of the upper one are refused for now.
     let both = QueueView(first: lower, count: 2, matches: [lower, upper], ours: [lower, upper])
-    #expect(machine.handle(.listed(attempt: 1, .success(both)), termIsLive: true).contains(.delete(extra)))
-    _ = machine.handle(.deleted(extra, .failure(.throttled)), termIsLive: true)
-    _ = machine.handle(.inspected(attempt: 1, .failure(.throttled)), termIsLive: true)
-    _ = machine.handle(.pauseOver(.attempt(1)), termIsLive: true)
+    #expect(machine.handle(.listed(attempt: 1, .success(both)), true).contains(.send(.delete(extra))))
+    _ = machine.handle(.deleted(extra, .failure(.throttled)), true)
+    _ = machine.handle(.inspected(attempt: 1, .failure(.throttled)), true)
+    _ = machine.handle(.pauseOver(.attempt(1)), true)
     // Somebody deletes the lower one by hand.
     let one = QueueView(first: upper, count: 1, matches: [upper], ours: [upper])
-    let next = machine.handle(.listed(attempt: 1, .success(one)), termIsLive: true)
-    #expect(next == [.enter(attempt: 1, identifier: "1", session: 1)])
-    #expect(machine.handle(.pauseOver(.delete(extra)), termIsLive: true) == [.delete(extra)])
+    let next = machine.handle(.listed(attempt: 1, .success(one)), true)
+    #expect(next == [.send(.enter(attempt: 1, identifier: "1", session: 1))])
+    #expect(machine.handle(.pauseOver(.delete(extra)), true) == [.send(.delete(extra))])
   }
 
   @Test("a watch on one's own node that was lost with the connection is set again")
   func ownWatchLost() throws {
-    var machine = QueueMachine(session: 1) { "\($0)" }
-    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    var machine = QueueMachine.modelled()
+    _ = machine.want(waits: true)
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let view = QueueView(ownIndex: 1, predecessor: "a-lock-0000000000", first: "a-lock-0000000000", count: 2)
-    _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
-    _ = machine.handle(.predecessorWatched(attempt: 1, name: "a-lock-0000000000", .success(())), termIsLive: true)
+    _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
+    _ = machine.handle(.predecessorWatched(attempt: 1, name: "a-lock-0000000000", .success(())), true)
     let failed = QueueEvent.ownWatched(node, watch: 1, .failure(.inDoubt))
-    #expect(machine.handle(failed, termIsLive: true) == [.watchOwnLater(node, watch: 2)])
+    #expect(machine.handle(failed, true) == [.send(.watchOwnLater(node, watch: 2))])
   }
 
   /// A machine that waits with a node behind one other.
   private func waiting() -> (machine: QueueMachine, node: QueueNode, predecessor: String) {
-    var machine = QueueMachine(session: 1) { "\($0)" }
-    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    var machine = QueueMachine.modelled()
+    _ = machine.want(waits: true)
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let predecessor = "a-lock-0000000000"
     let view = QueueView(ownIndex: 1, predecessor: predecessor, first: predecessor, count: 2)
-    _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
+    _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
     return (machine, node, predecessor)
   }
 
   @Test("the end of another node than the predecessor that is waited for changes nothing")
   func endOfAnother() throws {
     var (machine, node, predecessor) = self.waiting()
-    _ = machine.handle(.ownWatched(node, watch: 1, .success(())), termIsLive: true)
+    _ = machine.handle(.ownWatched(node, watch: 1, .success(())), true)
     let other = "b-lock-0000000000"
-    #expect(machine.handle(.predecessorGone(attempt: 1, name: other), termIsLive: true).isEmpty)
+    #expect(machine.handle(.predecessorGone(attempt: 1, name: other), true).isEmpty)
     let missing = QueueEvent.predecessorWatched(attempt: 1, name: other, .failure(.noNode))
-    #expect(machine.handle(missing, termIsLive: true).isEmpty)
-    let granted = machine.handle(.predecessorGone(attempt: 1, name: predecessor), termIsLive: true)
-    #expect(granted == [.grant(1, node)])
+    #expect(machine.handle(missing, true).isEmpty)
+    let granted = machine.handle(.predecessorGone(attempt: 1, name: predecessor), true)
+    #expect(granted == [.grant(node)])
   }
 
   @Test("the predecessor's end before the answer about our own node's watch is looked into")
   func endBeforeAnswer() throws {
     var (machine, node, predecessor) = self.waiting()
     // An answer to a watch that is not the present one says nothing.
-    _ = machine.handle(.ownWatched(node, watch: 7, .success(())), termIsLive: true)
-    let actions = machine.handle(.predecessorGone(attempt: 1, name: predecessor), termIsLive: true)
-    #expect(actions == [.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1)])
+    _ = machine.handle(.ownWatched(node, watch: 7, .success(())), true)
+    let actions = machine.handle(.predecessorGone(attempt: 1, name: predecessor), true)
+    #expect(actions == [.send(.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1))])
   }
 
   @Test("a list that shows somebody ahead without a name grants nothing")
   func namelessPredecessor() throws {
-    var machine = QueueMachine(session: 1) { "\($0)" }
-    _ = machine.handle(.joined(patient: true), termIsLive: true)
+    var machine = QueueMachine.modelled()
+    _ = machine.want(waits: true)
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let view = QueueView(ownIndex: 1, first: "a-lock-0000000000", count: 2)
-    let actions = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), termIsLive: true)
-    #expect(actions == [.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1)])
+    let actions = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
+    #expect(actions == [.send(.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1))])
   }
 
   @Test("a session that cannot be proven ends the wait of whoever is first, and the node goes")
   func unprovable() throws {
     var (machine, node, predecessor) = self.waiting()
-    _ = machine.handle(.ownWatched(node, watch: 1, .success(())), termIsLive: true)
-    let ripe = machine.handle(.predecessorGone(attempt: 1, name: predecessor), termIsLive: false)
-    #expect(ripe == [.awaitLiveTerm(session: 1)])
-    let refused = machine.handle(.unprovable(session: 1, error: 3), termIsLive: false)
-    #expect(refused == [.forgetWatches, .delete(node), .fail(3)])
+    _ = machine.handle(.ownWatched(node, watch: 1, .success(())), true)
+    let ripe = machine.handle(.predecessorGone(attempt: 1, name: predecessor), false)
+    #expect(ripe == [.send(.awaitLiveTerm(session: 1))])
+    let refused = machine.handle(.unprovable(session: 1, .modelled), false)
+    #expect(refused == [.send(.forgetWatches), .send(.delete(node)), .fail(.modelled)])
+  }
+}
+
+extension QueueMachine {
+  /// A machine whose session is connected.
+  fileprivate static func modelled() -> QueueMachine {
+    QueueMachine(session: 1, directoryVanishes: .modelled) { "\($0)" }
+  }
+
+  fileprivate mutating func want(waits: Bool = false, tries: Bool = false, newTries: Bool = false) -> [QueueAction] {
+    self.demand = Demand(waits: waits, tries: tries, newTries: newTries)
+    return self.demandChanged(true)
   }
 }

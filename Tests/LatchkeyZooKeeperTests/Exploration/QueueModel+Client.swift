@@ -1,3 +1,4 @@
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyZooKeeper
@@ -5,16 +6,32 @@ import LatchkeyTesting
 /// What the clients do.
 extension QueueModel {
   func feed(_ event: QueueEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
-    let actions = state.clients[index].machine.handle(event, termIsLive: state.clients[index].hasLiveTerm)
+    try self.step(index, &state) { $0.handle(event, $1) }
+  }
+
+  /// Callers have come or gone.
+  func changeDemand(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+    try self.step(index, &state) { $0.demandChanged($1) }
+  }
+
+  func step(
+    _ index: Int,
+    _ state: inout State,
+    _ step: (inout QueueMachine, Bool) -> [QueueAction]
+  ) throws(BrokenPromise) {
+    state.clients[index].machine.demand = state.clients[index].demand
+    let actions = step(&state.clients[index].machine, state.clients[index].hasLiveTerm)
     for action in actions { try self.act(action, index, &state) }
+    state.clients[index].machine.demand = state.clients[index].demand
   }
 
   private func act(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
-    case .grant(let grant, let node): try self.grant(grant, node, index, &state)
+    case .send(let request): self.send(request, index, &state)
+    case .grant(let node): try self.grant(node, index, &state)
     case .lose: state.clients[index].hold = nil
-    case .answerImpatient: try self.answerTries(state.clients[index].tries, index, &state)
-    case .answerEarlierImpatient:
+    case .turnAway: try self.answerTries(state.clients[index].tries, index, &state)
+    case .turnAwayEarlier:
       try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
     case .fail:
       guard state.clients[index].isDenied || state.clients[index].isClosed else {
@@ -22,6 +39,14 @@ extension QueueModel {
       }
       state.clients[index].waiting = []
       (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
+    case .failTries: throw BrokenPromise("\(Self.name(index)) has tries fail alone")
+    case .releaseSettled(let node, _): state.clients[index].releasing.removeAll { $0 == node }
+    }
+  }
+
+  private func send(_ request: QueueRequest, _ index: Int, _ state: inout State) {
+    if QueueMachine.isQuestion(request) { state.clients[index].newcomers = 0 }
+    switch request {
     case .watchOwnLater(let node, let number):
       guard self.shell.watchesOwnNode else { return }
       state.clients[index].laterWatches.append(ModelClient.LaterWatch(node: node, number: number))
@@ -33,28 +58,24 @@ extension QueueModel {
       state.server.forgetWatches(of: state.clients[index].session)
     case .awaitLiveTerm(let session): state.clients[index].awaitsTerm = session
     case .pause(let pause): state.clients[index].pauses.append(pause)
-    case .releaseSettled(let node): state.clients[index].releasing.removeAll { $0 == node }
     case .behind, .warnAboutWrap: break
     case .watchPredecessor(let attempt, let name, _):
       if self.faults.contains(.answerLate) { state.clients[index].noteWait(attempt, for: name) }
       state.clients[index].watches.append(ModelClient.Watch(name: name, attempt: attempt))
-      state.clients[index].requests.append(action)
+      state.clients[index].requests.append(request)
     case .watchOwn(let node, _):
       guard self.shell.watchesOwnNode else { return }
       state.clients[index].watches.append(ModelClient.Watch(name: node.name))
-      state.clients[index].requests.append(action)
-    case .enter, .list:
-      state.clients[index].newcomers = 0
-      state.clients[index].requests.append(action)
-    case .makeDirectory, .inspect, .order, .delete, .search, .lookAtStranger:
-      state.clients[index].requests.append(action)
+      state.clients[index].requests.append(request)
+    case .enter, .list, .makeDirectory, .inspect, .order, .delete, .search, .lookAtStranger:
+      state.clients[index].requests.append(request)
     }
   }
 
-  private func grant(_ grant: UInt64, _ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  private func grant(_ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     let name = Self.name(index)
     let client = state.clients[index]
-    guard let patient = client.waiting.first else { throw BrokenPromise("\(name) is granted for nobody") }
+    guard !client.waiting.isEmpty else { throw BrokenPromise("\(name) is granted for nobody") }
     guard client.hasLiveTerm else { throw BrokenPromise("\(name) is granted the lock after its deadline") }
     guard !client.toldGone.contains(node.name) else {
       throw BrokenPromise("\(name) is granted the lock by a node that it knows is gone")
@@ -66,11 +87,12 @@ extension QueueModel {
       throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
     }
     state.lastToken = max(state.lastToken, node.czxid)
-    state.clients[index].hold = ModelClient.Hold(grant: grant, node: node)
+    state.clients[index].hold = ModelClient.Hold(node: node)
     state.clients[index].waiting.removeFirst()
     self.noteHolders(&state)
     state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
-    for action in state.clients[index].machine.served(patient: patient) { try self.act(action, index, &state) }
+    // Another caller of the client holds the lock.
+    try self.answerTries(state.clients[index].tries, index, &state)
   }
 
   /// The first of the tries are told that the lock is busy.
@@ -102,10 +124,10 @@ extension QueueModel {
     state.clients[index].waiting.append(patient)
     if !patient {
       state.clients[index].undisturbed += 1
-      if !state.clients[index].machine.isFreeLocally { state.clients[index].newcomers += 1 }
+      if !state.clients[index].machine.isFree { state.clients[index].newcomers += 1 }
       self.noteHolders(&state)
     }
-    try self.feed(.joined(patient: patient), index, &state)
+    try self.changeDemand(index, &state)
   }
 
   func hear(_ index: Int, _ state: inout State) throws(BrokenPromise) {
@@ -239,7 +261,7 @@ extension QueueModel {
     (state.clients[index].callers, state.clients[index].pauses) = ([], [])
     state.clients[index].awaitsTerm = nil
     try self.feed(.ended(session: state.clients[index].session), index, &state)
-    try self.feed(.closed(1), index, &state)
+    try self.feed(.closed(.modelled), index, &state)
     state.clients[index].hold = nil
   }
 }
@@ -275,7 +297,7 @@ extension QueueMachine {
   /// The node that the machine waits with or holds.
   var node: QueueNode? {
     switch self.phase {
-    case .held(_, let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
+    case .held(let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
       .ripe(_, let node), .throttled(_, .list(let node)):
       node
     default: nil

@@ -48,6 +48,7 @@ struct ClientDigest {
     for patient in client.callers { self.words.add(patient) }
     self.words.add(client.waiting.count)
     for patient in client.waiting { self.words.add(patient) }
+    self.words.add(client.newcomers)
     self.words.add(client.undisturbed)
     self.add(client.machine)
     self.words.add(client.hold != nil)

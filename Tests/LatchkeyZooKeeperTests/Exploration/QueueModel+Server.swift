@@ -1,10 +1,11 @@
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyZooKeeper
 
 /// What the server does.
 extension QueueModel {
-  func carryOut(_ request: QueueAction, _ index: Int, _ state: inout State) -> ModelClient.Message? {
+  func carryOut(_ request: QueueRequest, _ index: Int, _ state: inout State) -> ModelClient.Message? {
     // A server that lags behind has caught up by the time of anything else.
     if case .list(_, _, _, sync: false, _) = request {} else { state.clients[index].laggingNodes = nil }
     switch request {
@@ -44,7 +45,7 @@ extension QueueModel {
   }
 
   /// Answers a request that is not carried out; of create and list, perhaps the list alone.
-  func refuse(_ request: QueueAction, onlyList: Bool, _ index: Int, _ state: inout State) -> ModelClient.Message {
+  func refuse(_ request: QueueRequest, onlyList: Bool, _ index: Int, _ state: inout State) -> ModelClient.Message {
     if onlyList, case .reply(.entered(let attempt, let create, _)) = self.carryOut(request, index, &state) {
       return .reply(.entered(attempt: attempt, create: create, view: .failure(.throttled)))
     }
@@ -97,7 +98,7 @@ extension QueueModel {
   }
 }
 
-extension QueueAction {
+extension QueueRequest {
   var isWatch: Bool {
     switch self {
     case .watchPredecessor, .watchOwn: true
@@ -129,7 +130,7 @@ extension QueueAction {
   /// What the client hears of a request that it may not make; nil if servers never say that of it, or if a node would be left.
   var denial: QueueEvent? {
     switch self {
-    case .enter, .makeDirectory, .list, .watchPredecessor, .watchOwn: self.reply(.permanent(1))
+    case .enter, .makeDirectory, .list, .watchPredecessor, .watchOwn: self.reply(.permanent(.modelled))
     default: nil
     }
   }

@@ -75,7 +75,7 @@ extension QueueModel {
     return parts.joined(separator: "; ")
   }
 
-  private func describe(_ request: QueueAction) -> String {
+  private func describe(_ request: QueueRequest) -> String {
     switch request {
     case .enter: "create and list"
     case .makeDirectory: "request to make the directory"

@@ -105,7 +105,12 @@ struct QueueModel: ExplorationModel {
 
   var start: State {
     let clients = self.callers.enumerated().map { number, callers in
-      let machine = QueueMachine(session: UInt64(number) + 1, rules: self.rules) { "\(number).\($0)" }
+      let machine = QueueMachine(
+        session: UInt64(number) + 1,
+        rules: self.rules,
+        directoryVanishes: .modelled,
+        makeIdentifier: { "\(number).\($0)" }
+      )
       return ModelClient(session: UInt64(number) + 1, callers: callers, machine: machine)
     }
     return State(
@@ -207,12 +212,12 @@ struct QueueModel: ExplorationModel {
       let isNewcomer = !patient && state.clients[index].newcomers > 0
       if isNewcomer { state.clients[index].newcomers -= 1 }
       if !patient { state.clients[index].undisturbed = max(0, state.clients[index].undisturbed - 1) }
-      try self.feed(.left(patient: patient, isNewcomer: isNewcomer), index, &state)
+      try self.changeDemand(index, &state)
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
       state.clients[index].releasing.append(hold.node)
-      try self.feed(.released(grant: hold.grant), index, &state)
+      try self.step(index, &state) { $0.released(hold.node, $1) }
     case .serve(let index):
       let request = state.clients[index].requests.removeFirst()
       if let reply = self.carryOut(request, index, &state) { self.post(reply, to: index, &state) }

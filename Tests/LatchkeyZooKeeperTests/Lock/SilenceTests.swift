@@ -1,8 +1,8 @@
-import Latchkey
 import LatchkeyPrimitives
 import LatchkeyTesting
 import Testing
 
+@testable import Latchkey
 @testable import LatchkeyZooKeeper
 @testable import ZooKeeper
 
@@ -53,7 +53,7 @@ struct SilenceTests {
       let lease = try await lock.acquire()
       async let first = failure(of: lock, within: .milliseconds(900))
       try await waitUntil(within: .seconds(10)) {
-        client.locks.withQueue(lock.name, "/\(lock.name)") { queue in queue.state.withLock { $0.line.count } } == 1
+        client.locks.contention(for: lock.name).state.withLock { $0.callers.count } == 1
       }
       for timeout in [Duration.zero, .milliseconds(300)] {
         let error = await failure(of: lock, within: timeout)
@@ -94,7 +94,7 @@ struct SilenceTests {
         let lease = try await holder.lock(lock.name).acquire()
         async let granted: Void = lock.withLock { _ in }
         try await waitUntil(within: .seconds(10)) {
-          client.locks.withQueue(lock.name, "/\(lock.name)") { queue in queue.state.withLock { $0.sawSomebodyAhead } }
+          client.locks.contention(for: lock.name).withLocal { $1.sawContenderAhead }
         }
         await client.cutOff()
         let start = ContinuousClock.now

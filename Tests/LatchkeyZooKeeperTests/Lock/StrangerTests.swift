@@ -47,7 +47,7 @@ struct StrangerTests {
       for _ in 0..<20 {
         let wait = Task { try await lock.acquire(within: .seconds(10)).release() }
         // Its create is on its way now, most often.
-        while !client.locks.withQueue(name, "/\(name)", { $0.state.withLock { $0.machine.attempt != nil } }) {
+        while !client.locks.contention(for: name).withLocal({ machine, _ in machine.attempt != nil }) {
           await Task.yield()
         }
         wait.cancel()

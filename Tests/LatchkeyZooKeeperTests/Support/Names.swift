@@ -9,6 +9,17 @@ func uniqueName(_ hint: String = "test") throws -> LockName {
   return try LockName("\(hint)/\(String(number, radix: 36))")
 }
 
+extension LockFailure {
+  /// The failure of models, in which words mean nothing.
+  static let modelled: LockFailure = {
+    do {
+      return LockFailure(LockError(.backendFailure, name: try LockName("modelled"), message: "a failure"))
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }()
+}
+
 /// A number that tasks change under a lock that is under test: reads and writes are apart, so a broken lock loses updates.
 final class SharedCounter: Sendable {
   private let value = Locked(0)

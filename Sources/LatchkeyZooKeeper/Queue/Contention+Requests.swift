@@ -4,10 +4,10 @@ internal import Logging
 internal import Synchronization
 internal import ZooKeeper
 
-extension LockQueue {
+extension Contention where Backend == NodeQueueBackend {
   /// Sends what the machine asks for; the reply comes back as an event.
-  func request(_ action: QueueAction, _ current: ZKSession?) {
-    switch action {
+  func send(_ request: QueueRequest, _ current: ZKSession?) {
+    switch request {
     case .enter(let attempt, let identifier, let session):
       guard let session = self.session(session, current) else {
         return self.handle(.entered(attempt: attempt, create: .failure(.sessionOver), view: .failure(.sessionOver)))
@@ -17,7 +17,7 @@ extension LockQueue {
       guard let session = self.session(session, current) else {
         return self.handle(.directoryMade(attempt: attempt, .failure(.sessionOver)))
       }
-      session.createContainers(self.directory, acl: self.acl) { code in
+      session.createContainers(self.shell.directory, acl: self.shell.acl) { code in
         self.handle(.directoryMade(attempt: attempt, self.directoryResult(code)))
       }
     case .list(let attempt, let own, let identifier, let sync, let session):
@@ -25,9 +25,9 @@ extension LockQueue {
         return self.handle(.listed(attempt: attempt, .failure(.sessionOver)))
       }
       session.scan(
-        directory: self.directory,
+        directory: self.shell.directory,
         own: own,
-        uuidPrefix: self.markPrefix,
+        uuidPrefix: self.shell.markPrefix,
         markers: .locks,
         sync: sync
       ) { result in
@@ -53,14 +53,14 @@ extension LockQueue {
       guard let session = self.session(session, current) else {
         return self.handle(.predecessorWatched(attempt: attempt, name: name, .failure(.sessionOver)))
       }
-      let watch = session.watchDeletion(of: self.path(name)) {
+      let watch = session.watchDeletion(of: self.shell.path(name)) {
         self.handle(.predecessorGone(attempt: attempt, name: name))
       } _: { code in
         self.handle(.predecessorWatched(attempt: attempt, name: name, self.result(code)))
       }
-      let isStale = self.state.withLock { state -> Bool in
-        guard state.machine.watchesPredecessor(attempt, name) else { return true }
-        state.predecessorWatch = Registration(id: watch, session: session)
+      let isStale = self.withLocal { machine, local -> Bool in
+        guard machine.watchesPredecessor(attempt, name) else { return true }
+        local.predecessorWatch = NodeQueueBackend.Registration(id: watch, session: session)
         return false
       }
       if isStale { session.removeWatch(watch) }
@@ -71,11 +71,11 @@ extension LockQueue {
       guard let session = self.session(node.session, current) else { return }
       let hook = session.onNextHeartbeat {
         // With very many locks held, the room is left to those who wait.
-        if session.hasRoomForOwnNodeWatch(on: self.path(node.name)) { self.watchOwn(node, number, session) }
+        if session.hasRoomForOwnNodeWatch(on: self.shell.path(node.name)) { self.watchOwn(node, number, session) }
       }
-      let isStale = self.state.withLock { state -> Bool in
-        guard state.machine.owns(node) else { return true }
-        state.heartbeatHook = Registration(id: hook, session: session)
+      let isStale = self.withLocal { machine, local -> Bool in
+        guard machine.owns(node) else { return true }
+        local.heartbeatHook = NodeQueueBackend.Registration(id: hook, session: session)
         return false
       }
       if isStale { session.cancelHeartbeatHook(hook) }
@@ -85,8 +85,7 @@ extension LockQueue {
         if term != nil { return self.handle(.termLive(session: session.generation)) }
         // If it is not too short it is over, which the client reports by itself.
         guard let error = self.tooShort(session) else { return }
-        let number = self.state.withLock { $0.keep(error) }
-        self.handle(.unprovable(session: session.generation, error: number))
+        self.handle(.unprovable(session: session.generation, LockFailure(error)))
       }
     case .behind(let place):
       guard let first = place.first, let session = current else { return }
@@ -95,7 +94,7 @@ extension LockQueue {
       guard let session = self.session(node.session, current) else {
         return self.handle(.deleted(node, .failure(.sessionOver)))
       }
-      session.delete(self.path(node.name)) { code in
+      session.delete(self.shell.path(node.name)) { code in
         var outcome: ReleaseOutcome?
         switch code {
         case .ok, .sessionExpired, .closed, .invalidState, .throttled: break
@@ -106,17 +105,17 @@ extension LockQueue {
           self.logger.warning(
             "a lock's node could not be deleted; it stands in the way until the session ends",
             metadata: .lock(self.name, self.backend)
-              .and(["zookeeper.path": "\(self.path(node.name))", "error": "\(code)"])
+              .and(["zookeeper.path": "\(self.shell.path(node.name))", "error": "\(code)"])
           )
         }
-        self.deleted(node, .deleted(node, self.result(code)), outcome: outcome)
+        self.handle(.deleted(node, self.result(code)), settling: node, as: outcome)
       }
     case .search(let identifier, let session):
       guard let session = self.session(session, current) else { return }
       session.scan(
-        directory: self.directory,
+        directory: self.shell.directory,
         own: nil,
-        uuidPrefix: self.markPrefix,
+        uuidPrefix: self.shell.markPrefix,
         markers: .locks,
         sync: true
       ) { result in
@@ -127,11 +126,15 @@ extension LockQueue {
     case .warnAboutWrap:
       self.logger.warning(
         "sequence numbers in the lock's directory have wrapped: contenders are ordered by creation, which costs a read each",
-        metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.directory)"])
+        metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.shell.directory)"])
       )
-    case .grant, .lose, .answerImpatient, .answerEarlierImpatient, .fail, .releaseSettled, .forgetWatches:
-      preconditionFailure("settled under the lock")
+    case .forgetWatches: preconditionFailure("done under the lock")
     }
+  }
+
+  /// What the first answer to a delete means that finds nothing to delete.
+  private var goneBeforeRelease: ReleaseOutcome {
+    .failure(.lost(self.name, because: "its node was gone when it was released: deleted by hand, or with its session"))
   }
 
   private func session(_ generation: UInt64, _ current: ZKSession?) -> ZKSession? {
@@ -140,17 +143,15 @@ extension LockQueue {
 
   private func enter(_ attempt: UInt64, _ identifier: String, _ session: ZKSession) {
     if let error = self.tooShort(session) {
-      let number = self.state.withLock { $0.keep(error) }
-      return self.handle(
-        .entered(attempt: attempt, create: .failure(.permanent(number)), view: .failure(.permanent(number)))
-      )
+      let failure = QueueFailure.permanent(LockFailure(error))
+      return self.handle(.entered(attempt: attempt, create: .failure(failure), view: .failure(failure)))
     }
     session.enter(
-      directory: self.directory,
-      prefix: self.path(ContenderIdentity.prefix(identifier)),
-      data: self.data,
-      acl: self.acl,
-      uuidPrefix: self.markPrefix,
+      directory: self.shell.directory,
+      prefix: self.shell.path(ContenderIdentity.prefix(identifier)),
+      data: self.shell.data,
+      acl: self.shell.acl,
+      uuidPrefix: self.shell.markPrefix,
       markers: .locks
     ) { reply in
       let node = self.reduced(reply.create).map { created in
@@ -165,7 +166,7 @@ extension LockQueue {
 
   /// The deadline is proven by what a follower relays each half tick; a session shorter than four ticks could be over before.
   private func tooShort(_ session: ZKSession) -> LockError? {
-    let tick = self.client.configuration.tick
+    let tick = self.shell.client.configuration.tick
     guard session.timeout < tick * 4 else { return nil }
     return LockError(
       .invalidConfiguration,
@@ -182,7 +183,7 @@ extension LockQueue {
     _ session: ZKSession,
     _ done: @escaping @Sendable (Result<QueueNode?, QueueFailure>) -> Void
   ) {
-    session.exists(self.path(name)) { result in
+    session.exists(self.shell.path(name)) { result in
       done(
         self.reduced(result).map { stat in
           stat.flatMap { stat in
@@ -197,28 +198,28 @@ extension LockQueue {
   private func logStranger(_ name: String) {
     self.logger.notice(
       "a node of this client that no attempt knows stands in the lock's queue: a create was carried out late; it is deleted",
-      metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.path(name))"])
+      metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.shell.path(name))"])
     )
   }
 
   private func watchOwn(_ node: QueueNode, _ number: UInt64, _ session: ZKSession) {
-    let watch = session.watchDeletion(of: self.path(node.name)) {
+    let watch = session.watchDeletion(of: self.shell.path(node.name)) {
       self.handle(.ownGone(node))
     } _: { code in
       self.handle(.ownWatched(node, watch: number, self.result(code)))
     }
-    let isStale = self.state.withLock { state -> Bool in
-      guard state.machine.owns(node) else { return true }
-      state.ownWatch = Registration(id: watch, session: session)
+    let isStale = self.withLocal { machine, local -> Bool in
+      guard machine.owns(node) else { return true }
+      local.ownWatch = NodeQueueBackend.Registration(id: watch, session: session)
       return false
     }
     if isStale { session.removeWatch(watch) }
   }
 
   private func wait(before pause: QueuePause) {
-    let time = self.state.withLock { state -> Duration in
-      state.refusals += 1
-      return .pause(afterRefusals: state.refusals)
+    let time = self.withLocal { _, local -> Duration in
+      local.refusals += 1
+      return .pause(afterRefusals: local.refusals)
     }
     Task.detached {
       // Never cancelled: nobody holds the task.
@@ -229,18 +230,9 @@ extension LockQueue {
 
   /// Reads the creation transactions of all contenders in one flight; names no longer tell their order.
   private func order(_ attempt: UInt64, _ names: [String], _ session: ZKSession) {
-    struct Collected {
-      var nodes: [QueueNode] = []
-      var outstanding: Int
-      var failure: QueueFailure?
-    }
-    final class Collector: Sendable {
-      let state: Locked<Collected>
-      init(_ count: Int) { self.state = Locked(Collected(outstanding: count)) }
-    }
-    let collector = Collector(names.count)
+    let collector = OrderCollector(names.count)
     for name in names {
-      session.exists(self.path(name)) { result in
+      session.exists(self.shell.path(name)) { result in
         let reduced = self.reduced(result)
         let done = collector.state.withLock { collected -> Result<[QueueNode], QueueFailure>? in
           switch reduced {
@@ -261,27 +253,25 @@ extension LockQueue {
 
   /// Reads who holds the lock, for those whose wait may run out.
   private func describeHolder(_ node: String, _ session: ZKSession) {
-    session.get(self.path(node)) { result in
+    session.get(self.shell.path(node)) { result in
       guard case .success((let data, let stat)) = result else { return }
       let description = ContenderDescription.name(
         note: String(decoding: data.prefix(2048), as: UTF8.self),
         identity: "\(node), session 0x\(String(UInt64(bitPattern: stat.ephemeralOwner), radix: 16))"
       )
-      self.state.withLock { $0.holder = (node, description) }
+      self.withLocal { _, local in local.holder = (node, description) }
     }
   }
 
   // MARK: Results
 
   private func reduced<T>(_ result: Result<T, ZooKeeperError>) -> Result<T, QueueFailure> {
-    result.mapError { error in
-      QueueFailure(error) { error in self.state.withLock { $0.keep(LockError(self.name, error)) } }
-    }
+    result.mapError { QueueFailure(self.name, $0) }
   }
 
   private func result(_ code: ZooKeeperCode) -> Result<Void, QueueFailure> {
     if code == .ok { return .success(()) }
-    return self.reduced(.failure(ZooKeeperError(code, operation: "lock", path: self.directory)))
+    return self.reduced(.failure(ZooKeeperError(code, operation: "lock", path: self.shell.directory)))
   }
 
   private func directoryResult(_ code: ZooKeeperCode) -> Result<Void, QueueFailure> {
@@ -291,11 +281,11 @@ extension LockQueue {
       .invalidConfiguration,
       name: self.name,
       message: """
-        the directory \(self.directory) cannot be made under \(self.backend.instance): \
+        the directory \(self.shell.directory) cannot be made under \(self.backend.instance): \
         the chroot does not exist; create it, or correct the connect string
         """
     )
-    return .failure(.permanent(self.state.withLock { $0.keep(error) }))
+    return .failure(.permanent(LockFailure(error)))
   }
 
   private func view(
@@ -316,4 +306,17 @@ extension LockQueue {
       )
     }
   }
+}
+
+/// The answers to a read of several nodes.
+private final class OrderCollector: Sendable {
+  struct Collected {
+    var nodes: [QueueNode] = []
+    var outstanding: Int
+    var failure: QueueFailure?
+  }
+
+  let state: Locked<Collected>
+
+  init(_ count: Int) { self.state = Locked(Collected(outstanding: count)) }
 }
