@@ -1,4 +1,4 @@
-package import LatchkeyPrimitives
+internal import LatchkeyPrimitives
 package import Logging
 
 /// One process as a contender for one lock: the callers in line, the machine that decides, the leases that were granted.
