@@ -1,4 +1,5 @@
 /// What a ``SweptTable`` keeps.
+@usableFromInline
 package protocol Sweepable {
   /// Takes the value out of use for good, unless something uses it.
   ///
@@ -11,26 +12,36 @@ package protocol Sweepable {
 
 /// Values by name, made on first use. Values that nothing uses are dropped now and then, so the table grows with what is in use
 /// and not with the names that were ever asked for.
+@frozen
+@usableFromInline
 package struct SweptTable<Key: Hashable, Value: Sweepable> {
-  private var entries: [Key: Value] = [:]
-  private let minimumSize: Int
+  @usableFromInline
+  var entries: [Key: Value] = [:]
+  @usableFromInline
+  let minimumSize: Int
   /// Idle values are dropped when the table has grown to this size: twice as many as were in use last time.
-  private var sweepSize: Int
+  @usableFromInline
+  var sweepSize: Int
 
   /// - Parameter minimumSize: Up to this number of values, idle ones are kept.
+  @inlinable
   package init(minimumSize: Int) {
     self.minimumSize = minimumSize
     self.sweepSize = minimumSize
   }
 
+  @inlinable
   package var count: Int { self.entries.count }
 
+  @inlinable
   package var values: [Value] { Array(self.entries.values) }
 
   /// The value of a name, if it has one.
+  @inlinable
   package subscript(key: Key) -> Value? { self.entries[key] }
 
   /// Sets the value of a name. First drops what is idle, if the table has grown enough since.
+  @inlinable
   package mutating func insert(_ value: Value, for key: Key) {
     if self.entries.count >= self.sweepSize {
       self.entries = self.entries.filter { !$0.value.retireIfIdle() }
@@ -40,6 +51,7 @@ package struct SweptTable<Key: Hashable, Value: Sweepable> {
   }
 
   /// The value of a name, made if it has none.
+  @inlinable
   package mutating func value(for key: Key, make: () -> Value) -> Value {
     if let value = self[key] { return value }
     let value = make()
@@ -59,6 +71,7 @@ extension Locked {
   ///   - body: Uses the value, without the lock; returns nil if the value has been retired since it was looked up, and is then
   ///     called again with the next one.
   /// - Returns: What `body` returned.
+  @inlinable
   package func withValue<Key: Sendable, Element: Sweepable & Sendable, R>(
     for key: Key,
     make: () -> Element,

@@ -25,8 +25,7 @@ package final class Term: Sendable {
     var deadline: ContinuousClock.Instant
     var end: End?
     var obstacle: String?
-    var handlers: [UInt64: @Sendable (End) -> Void] = [:]
-    var nextHandler: UInt64 = 1
+    var handlers = HandlerTable<@Sendable (End) -> Void>()
 
     /// The clock is read under the lock: a deadline that has passed by now must not move, however late this thread runs.
     var ended: End? {
@@ -128,10 +127,7 @@ package final class Term: Sendable {
     }
     let outcome = self.state.withLock { state -> Outcome in
       if let end = state.ended { return .over(end) }
-      let id = state.nextHandler
-      state.nextHandler += 1
-      state.handlers[id] = handler
-      return .registered(id)
+      return .registered(state.handlers.add(handler))
     }
     switch outcome {
     case .registered(let id): return id
@@ -142,15 +138,14 @@ package final class Term: Sendable {
   }
 
   package func removeHandler(_ id: UInt64) {
-    self.state.withLock { state in _ = state.handlers.removeValue(forKey: id) }
+    self.state.withLock { state in _ = state.handlers.remove(id) }
   }
 
   /// Ends the term under the lock; what is returned tells the handlers, to be called after it.
   private static func end(_ state: inout State, _ end: End) -> (() -> Void)? {
     guard state.end == nil else { return nil }
     state.end = end
-    let handlers = Array(state.handlers.values)
-    state.handlers = [:]
+    let handlers = state.handlers.removeAll()
     guard !handlers.isEmpty else { return nil }
     return { for handler in handlers { handler(end) } }
   }

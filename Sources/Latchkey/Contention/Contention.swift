@@ -113,7 +113,6 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     self.perform(work)
   }
 
-  /// Called by the table, under its lock: true if the contention is done with for good.
   package func retireIfIdle() -> Bool {
     self.state.withLock { state in
       guard

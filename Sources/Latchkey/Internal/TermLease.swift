@@ -39,8 +39,7 @@ extension TermLeaseOwner {
 package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   private struct State {
     var ending: LeaseEnding?
-    var handlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
-    var nextHandler: UInt64 = 1
+    var handlers = HandlerTable<@Sendable (LeaseEnding) -> Void>()
     var termHandler: UInt64?
     var isReleased = false
   }
@@ -130,8 +129,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
       let before = state.ending
       guard before == nil else { return (before, [@Sendable (LeaseEnding) -> Void](), UInt64?.none) }
       state.ending = ending
-      defer { state.handlers = [:] }
-      return (before, Array(state.handlers.values), state.termHandler)
+      return (before, state.handlers.removeAll(), state.termHandler)
     }
     if let termHandler { self.term.removeHandler(termHandler) }
     for handler in handlers { handler(ending) }
@@ -155,9 +153,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   package func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     let outcome = self.state.withLock { state -> Registration in
       if let ending = self.ending(state) { return .over(ending) }
-      defer { state.nextHandler += 1 }
-      state.handlers[state.nextHandler] = handler
-      return .registered(state.nextHandler)
+      return .registered(state.handlers.add(handler))
     }
     switch outcome {
     case .registered(let id): return id
@@ -168,7 +164,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   }
 
   package func removeEndingHandler(_ id: UInt64, of grant: UInt64) {
-    self.state.withLock { state in _ = state.handlers.removeValue(forKey: id) }
+    self.state.withLock { state in _ = state.handlers.remove(id) }
   }
 
   package func extend(_ grant: UInt64) async throws(LockError) {

@@ -37,8 +37,7 @@ final class LocalLockCore: LeaseDriver {
 
   private struct State {
     var line = WaitLine<Answer>()
-    var endingHandlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
-    var nextHandler: UInt64 = 1
+    var endingHandlers = HandlerTable<@Sendable (LeaseEnding) -> Void>()
   }
 
   private static let origin = ContinuousClock.now
@@ -276,16 +275,14 @@ final class LocalLockCore: LeaseDriver {
   func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     let id = self.state.withLock { state -> UInt64? in
       guard let slot = self.contend(), self.base + slot.number == grant else { return nil }
-      defer { state.nextHandler += 1 }
-      state.endingHandlers[state.nextHandler] = handler
-      return state.nextHandler
+      return state.endingHandlers.add(handler)
     }
     if id == nil { handler(.released) }
     return id
   }
 
   func removeEndingHandler(_ id: UInt64, of grant: UInt64) {
-    self.state.withLock { state in _ = state.endingHandlers.removeValue(forKey: id) }
+    self.state.withLock { state in _ = state.endingHandlers.remove(id) }
   }
 
   func extend(_ grant: UInt64) async throws(LockError) {
@@ -321,8 +318,7 @@ final class LocalLockCore: LeaseDriver {
         self.slot.load(ordering: .relaxed) == slot.marked.bits,
         "a lease that does not stand was released"
       )
-      let handlers = Array(state.endingHandlers.values)
-      state.endingHandlers = [:]
+      let handlers = state.endingHandlers.removeAll()
       guard let head = state.line.head else {
         self.slot.store(slot.freed.bits, ordering: .releasing)
         return (handlers, Answer.cancelled, WaitLine<Answer>.Departure.alreadyGone)

@@ -10,14 +10,10 @@ public final class LocalLocks: LockProvider {
     let name: LockName
   }
 
-  private struct WeakCore {
+  private struct WeakCore: Sweepable {
     weak var core: LocalLockCore?
-  }
 
-  private struct State {
-    var cores: [Key: WeakCore] = [:]
-    /// Dead entries are swept when the table has grown to this size.
-    var sweepAt = 64
+    func retireIfIdle() -> Bool { self.core == nil }
   }
 
   /// The locks that the whole process shares.
@@ -26,7 +22,7 @@ public final class LocalLocks: LockProvider {
   private static let instances = Atomic(0)
   private let instance = LocalLocks.nextInstance()
   private let observability: LockObservability
-  private let state = Locked(State())
+  private let cores = Locked(SweptTable<Key, WeakCore>(minimumSize: 64))
 
   /// Makes a registry of its own: its locks have nothing to do with those of other registries.
   ///
@@ -58,7 +54,7 @@ public final class LocalLocks: LockProvider {
   public func lock(_ name: LockName) -> any DistributedLock { self.mutex(name) }
 
   /// How many names the table holds, those included whose lock is gone but not swept yet.
-  package var tableSize: Int { self.state.withLock { $0.cores.count } }
+  package var tableSize: Int { self.cores.withLock { $0.count } }
 
   /// Tells registries, and locks outside any registry, apart.
   static func nextInstance() -> String {
@@ -66,20 +62,16 @@ public final class LocalLocks: LockProvider {
   }
 
   func core(_ name: LockName, kind: LocalLockCore.Kind) -> LocalLockCore {
-    self.state.withLock { state in
+    self.cores.withLock { cores in
       let key = Key(kind: kind, name: name)
-      if let core = state.cores[key]?.core { return core }
-      if state.cores.count >= state.sweepAt {
-        state.cores = state.cores.filter { $0.value.core != nil }
-        state.sweepAt = max(64, state.cores.count * 2)
-      }
+      if let core = cores[key]?.core { return core }
       let core = LocalLockCore(
         name: name,
         kind: kind,
         instance: self.instance,
         observability: self.observability
       )
-      state.cores[key] = WeakCore(core: core)
+      cores.insert(WeakCore(core: core), for: key)
       return core
     }
   }

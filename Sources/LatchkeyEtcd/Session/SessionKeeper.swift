@@ -24,8 +24,7 @@ final class SessionKeeper: Sendable {
     var line = WaitLine<Result<EtcdSession, EtcdError>>()
     var failure: EtcdError?
     var closed: EtcdError?
-    var observers: [UInt64: @Sendable (EtcdSessionEvent) -> Void] = [:]
-    var nextObserver: UInt64 = 1
+    var observers = HandlerTable<@Sendable (EtcdSessionEvent) -> Void>()
     /// Actions that wait until those before them have been performed: one thread does so at a time, and in order.
     var undone: [SessionMachine.Action] = []
     var isPerforming = false
@@ -91,7 +90,7 @@ final class SessionKeeper: Sendable {
     // Another thread may be at it: the revocation is there once it has been performed.
     await self.waitUntilPerformed()
     for task in self.state.withLock({ $0.revocations }) { await task.value }
-    for observer in self.state.withLock({ Array($0.observers.values) }) { observer(.closed(.closed)) }
+    for observer in self.state.withLock({ $0.observers.all }) { observer(.closed(.closed)) }
   }
 
   /// Waits for a session. An error that waiting does not mend ends the wait at once.
@@ -137,15 +136,11 @@ final class SessionKeeper: Sendable {
 
   /// Tells the handler whatever happens to sessions from now on, one after the other.
   func addObserver(_ handler: @escaping @Sendable (EtcdSessionEvent) -> Void) -> UInt64 {
-    self.state.withLock { state in
-      defer { state.nextObserver += 1 }
-      state.observers[state.nextObserver] = handler
-      return state.nextObserver
-    }
+    self.state.withLock { $0.observers.add(handler) }
   }
 
   func removeObserver(_ id: UInt64) {
-    self.state.withLock { state in _ = state.observers.removeValue(forKey: id) }
+    self.state.withLock { state in _ = state.observers.remove(id) }
   }
 
   /// Why there is no session, for a caller whose wait is over.
@@ -292,7 +287,7 @@ final class SessionKeeper: Sendable {
       state.pauseOfWarnings = State.shortestPause
       state.deadlineWatch?.cancel()
       state.deadlineWatch = self.watchDeadline(of: session)
-      return (session, Array(state.observers.values), state.line.leaveAll(with: .success(session)))
+      return (session, state.observers.all, state.line.leaveAll(with: .success(session)))
     }
     for observer in observers { observer(.began(session)) }
     for continuation in waiting { continuation.resume(returning: .success(session)) }
@@ -305,7 +300,7 @@ final class SessionKeeper: Sendable {
       }
       state.deadlineWatch?.cancel()
       defer { (state.session, state.deadlineWatch) = (nil, nil) }
-      return (state.session, Array(state.observers.values), state.machine.isClosed)
+      return (state.session, state.observers.all, state.machine.isClosed)
     }
     guard let session else { return }
     self.configuration.logger.log(

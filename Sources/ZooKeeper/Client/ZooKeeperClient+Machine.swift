@@ -40,10 +40,9 @@ extension ZooKeeperClient {
       if let session = state.session { effects.steps.append { session.close() } }
     case .publish(let sessionState):
       self.log(sessionState, state.session)
-      for follower in state.stateFollowers.values { follower.yield(sessionState) }
+      for follower in state.stateFollowers.all { follower.yield(sessionState) }
       if sessionState == .closed {
-        let followers = Array(state.stateFollowers.values)
-        state.stateFollowers = [:]
+        let followers = state.stateFollowers.removeAll()
         effects.steps.append { for follower in followers { follower.finish() } }
       }
     case .sessionConnected:
@@ -121,7 +120,7 @@ extension ZooKeeperClient {
       let next = self.state.withLock { state -> (ZKSessionEvent, [@Sendable (ZKSessionEvent) -> Void])? in
         guard !state.isDelivering, !state.undelivered.isEmpty else { return nil }
         state.isDelivering = true
-        return (state.undelivered.removeFirst(), state.observers.sorted { $0.key < $1.key }.map(\.value))
+        return (state.undelivered.removeFirst(), state.observers.all)
       }
       guard let (event, observers) = next else { return }
       for observer in observers { observer(event) }

@@ -110,16 +110,11 @@ extension ZooKeeperClient {
   ///
   /// - Returns: A number for ``removeSessionObserver(_:)``.
   package func addSessionObserver(_ observer: @escaping @Sendable (ZKSessionEvent) -> Void) -> UInt64 {
-    self.state.withLock { state in
-      let id = state.nextObserver
-      state.nextObserver += 1
-      state.observers[id] = observer
-      return id
-    }
+    self.state.withLock { $0.observers.add(observer) }
   }
 
   /// Forgets an observer; an event that is on its way may still reach it.
   package func removeSessionObserver(_ id: UInt64) {
-    self.state.withLock { state in _ = state.observers.removeValue(forKey: id) }
+    self.state.withLock { state in _ = state.observers.remove(id) }
   }
 }

@@ -41,17 +41,14 @@ extension ZooKeeperClient {
       // Under the lock, so that no other state comes before the present one.
       continuation.yield(state.machine.state)
       guard state.machine.state != .closed else { return nil }
-      let id = state.nextFollower
-      state.nextFollower += 1
-      state.stateFollowers[id] = continuation
-      return id
+      return state.stateFollowers.add(continuation)
     }
     guard let id else {
       continuation.finish()
       return stream
     }
     continuation.onTermination = { [weak self] _ in
-      self?.state.withLock { state in _ = state.stateFollowers.removeValue(forKey: id) }
+      self?.state.withLock { state in _ = state.stateFollowers.remove(id) }
     }
     return stream
   }

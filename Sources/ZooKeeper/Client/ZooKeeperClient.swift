@@ -22,13 +22,11 @@ public final class ZooKeeperClient: Sendable {
     var hasSaidEnsembleUnknown = false
     var credentials: [Credential]
     var timer: TimerThread?
-    var observers: [UInt64: @Sendable (ZKSessionEvent) -> Void] = [:]
-    var nextObserver: UInt64 = 1
+    var observers = HandlerTable<@Sendable (ZKSessionEvent) -> Void>()
     /// Events on their way to the observers, told by one thread at a time and in order.
     var undelivered: [ZKSessionEvent] = []
     var isDelivering = false
-    var stateFollowers: [UInt64: AsyncStream<SessionState>.Continuation] = [:]
-    var nextFollower: UInt64 = 1
+    var stateFollowers = HandlerTable<AsyncStream<SessionState>.Continuation>()
     var sessionLine = WaitLine<Result<ZKSession, ZooKeeperError>>()
     var closeLine: [CheckedContinuation<Void, Never>] = []
     var isFinished = false

@@ -51,17 +51,13 @@ extension ZKSession {
   ///
   /// - Returns: A number for ``cancelHeartbeatHook(_:)``.
   package func onNextHeartbeat(_ closure: @escaping @Sendable () -> Void) -> UInt64 {
-    self.state.withLock { state in
-      let id = state.nextHook
-      state.nextHook += 1
-      if state.end == nil { state.heartbeatHooks[id] = closure }
-      return id
-    }
+    // A session that has ended sends no heartbeat: the closure is dropped, and the number is no closure's.
+    self.state.withLock { state in state.end == nil ? state.heartbeatHooks.add(closure) : 0 }
   }
 
   /// Forgets a closure that has not been called yet.
   package func cancelHeartbeatHook(_ id: UInt64) {
-    self.state.withLock { state in _ = state.heartbeatHooks.removeValue(forKey: id) }
+    self.state.withLock { state in _ = state.heartbeatHooks.remove(id) }
   }
 
   /// What the timer thread does for the session: sends a heartbeat that is due, and tells a term that its deadline has passed.
@@ -72,8 +68,7 @@ extension ZKSession {
     if czk_is_broken(self.pointer), self.state.withLock({ $0.end == nil }) { self.signal(self, .broken) }
     let (beat, hooks) = self.state.withLock { state -> (HeartbeatMachine.Beat?, [@Sendable () -> Void]) in
       guard state.end == nil, let beat = state.heartbeat.tick(now: now) else { return (nil, []) }
-      defer { state.heartbeatHooks = [:] }
-      return (beat, state.heartbeatHooks.isEmpty ? [] : Array(state.heartbeatHooks.values))
+      return (beat, state.heartbeatHooks.removeAll())
     }
     if let beat { self.send(beat) }
     for hook in hooks { hook() }

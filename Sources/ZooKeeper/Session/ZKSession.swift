@@ -56,8 +56,7 @@ package final class ZKSession: Sendable {
     var heartbeat: HeartbeatMachine
     var term: Term
     var termWaiters: [@Sendable (Term?) -> Void] = []
-    var heartbeatHooks: [UInt64: @Sendable () -> Void] = [:]
-    var nextHook: UInt64 = 1
+    var heartbeatHooks = HandlerTable<@Sendable () -> Void>()
     var watches = WatchRegistry<@Sendable (WatchEvent) -> Void>()
     var budget: PathBudget
     var breaker = ReconnectBreaker()
@@ -176,7 +175,7 @@ package final class ZKSession: Sendable {
       state.end = code
       state.isConnected = false
       state.heartbeat.disconnected()
-      state.heartbeatHooks = [:]
+      _ = state.heartbeatHooks.removeAll()
       defer { state.termWaiters = [] }
       return (state.term, state.watches.removeAll(), state.termWaiters)
     }

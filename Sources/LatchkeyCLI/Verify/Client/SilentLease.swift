@@ -4,13 +4,8 @@ internal import LatchkeyPrimitives
 /// A lease whose alarm never fires: it reports its loss only when it is asked. What `--sabotage silent-loss` makes of every
 /// lease.
 final class SilentLease: LeaseDriver {
-  private struct State {
-    var handlers: [UInt64: @Sendable (LeaseEnding) -> Void] = [:]
-    var nextHandler: UInt64 = 1
-  }
-
   private let lease: HeldLock
-  private let state = Locked(State())
+  private let handlers = Locked(HandlerTable<@Sendable (LeaseEnding) -> Void>())
 
   init(_ lease: HeldLock) {
     self.lease = lease
@@ -21,10 +16,7 @@ final class SilentLease: LeaseDriver {
 
   /// Notifies the handlers of the end: the lease was asked, or was given back.
   func tell() {
-    let handlers = self.state.withLock { state in
-      defer { state.handlers = [:] }
-      return Array(state.handlers.values)
-    }
+    let handlers = self.handlers.withLock { $0.removeAll() }
     // The grant has ended, so each is called at once.
     for handler in handlers { _ = self.lease.onEnding(handler) }
   }
@@ -46,15 +38,11 @@ final class SilentLease: LeaseDriver {
   func isReleased(_ grant: UInt64) -> Bool { !self.lease.isHeld }
 
   func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
-    self.state.withLock { state in
-      defer { state.nextHandler += 1 }
-      state.handlers[state.nextHandler] = handler
-      return state.nextHandler
-    }
+    self.handlers.withLock { $0.add(handler) }
   }
 
   func removeEndingHandler(_ id: UInt64, of grant: UInt64) {
-    self.state.withLock { state in _ = state.handlers.removeValue(forKey: id) }
+    self.handlers.withLock { _ = $0.remove(id) }
   }
 
   func extend(_ grant: UInt64) async throws(LockError) { try await self.lease.extend() }
