@@ -84,8 +84,9 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
-      name: "LatchkeyEventLoop",
+      name: "LatchkeyNetwork",
       dependencies: [
+        "LatchkeyPrimitives",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
@@ -95,7 +96,7 @@ let package = Package(
       name: "LatchkeyRedis",
       dependencies: [
         "Latchkey",
-        "LatchkeyEventLoop",
+        "LatchkeyNetwork",
         "LatchkeyPrimitives",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -117,7 +118,7 @@ let package = Package(
       dependencies: [
         "EtcdAPI",
         "Latchkey",
-        "LatchkeyEventLoop",
+        "LatchkeyNetwork",
         "LatchkeyPrimitives",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -147,6 +148,7 @@ let package = Package(
       dependencies: [
         "Latchkey",
         "LatchkeyPrimitives",
+        .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHPACK", package: "swift-nio-http2", condition: .when(traits: ["Etcd"])),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -159,6 +161,7 @@ let package = Package(
       dependencies: [
         "CProcess",
         "Latchkey",
+        "LatchkeyNetwork",
         "LatchkeyPrimitives",
         "LatchkeyTesting",
         .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),
@@ -213,7 +216,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyRedisTests",
       dependencies: [
-        "Latchkey", "LatchkeyEventLoop", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting",
+        "Latchkey", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
@@ -243,7 +246,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyEtcdTests",
       dependencies: [
-        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyPrimitives", "LatchkeyTesting",
+        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyTesting",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),

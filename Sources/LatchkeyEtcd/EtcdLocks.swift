@@ -43,7 +43,6 @@ public final class EtcdLocks: LockProvider {
   let observer: LockObserver
   let value: [UInt8]
   let number: UInt64
-  let lateWatches: LateWatches
   /// After how many sweeps that find nothing a request without an answer counts as lost: five minutes, and three sweeps at least.
   let sweeps: Int
   /// How this process is shown to others as the holder.
@@ -72,7 +71,6 @@ public final class EtcdLocks: LockProvider {
     self.backend = LockBackend(kind: "etcd", instance: isPlain ? instance : "\(instance)/\(configuration.prefix)")
     self.observer = LockObserver(configuration.observability, kind: self.backend.kind)
     self.value = value
-    self.lateWatches = LateWatches(loop: client.loop)
     self.sweeps = max(3, Int((Duration.seconds(300) / client.configuration.recheckInterval).rounded(.up)))
     let note = String(decoding: value, as: UTF8.self)
     self.ownDescription = ContenderDescription.name(note: note, identity: ContenderDescription.thisProcess(label: nil))

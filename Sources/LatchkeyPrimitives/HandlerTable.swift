@@ -19,6 +19,9 @@ package struct HandlerTable<Handler> {
   @inlinable
   package var count: Int { self.handlers.count }
 
+  @inlinable
+  package func contains(_ id: ID) -> Bool { self.handlers[id] != nil }
+
   /// The handlers, in the order in which they were added.
   @inlinable
   package var all: [Handler] {

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 
 /// What a client's failure to connect means, in words that all backends share: what happened and then, once, what to do about it.
 enum ConnectFailure {
@@ -7,7 +8,7 @@ enum ConnectFailure {
   /// - Parameters:
   ///   - what: What happened.
   ///   - trouble: What keeps the two ends from a connection, if that is known.
-  static func unreachable(_ what: String, _ trouble: ConnectTrouble? = nil) -> LockError {
+  static func unreachable(_ what: String, _ trouble: ConnectFailureReason? = nil) -> LockError {
     LockError(.unreachable, message: self.join(what, self.remedy(trouble ?? .unreachable)))
   }
 
@@ -16,8 +17,8 @@ enum ConnectFailure {
     LockError(.notAuthorized, message: self.join(what, "check user and password (LATCHKEY_PASSWORD, --password-file)"))
   }
 
-  /// As ``ConnectTrouble/advice``, in terms of what this command calls things.
-  private static func remedy(_ trouble: ConnectTrouble) -> String {
+  /// As ``ConnectFailureReason/advice``, in terms of what this command calls things.
+  private static func remedy(_ trouble: ConnectFailureReason) -> String {
     switch trouble {
     case .unreachable: "check the addresses, and that the servers run"
     case .serverNotTrusted: "name the file of the authority that signed it with --ca-file"

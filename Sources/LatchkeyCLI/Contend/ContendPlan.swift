@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyTesting
 
 /// The task of one process of a contention.
 struct ContendPlan: Codable, Sendable {
@@ -17,7 +18,7 @@ struct ContendPlan: Codable, Sendable {
   var url: String
   var tick: Duration?
   /// The servers that this command has started itself, and that so have no lock to forget.
-  var freshServers = FreshServers.all
+  var freshServers = RedisServer.trustedRunIDs
   var workers: Int
   var count: Int
   var processes: Int

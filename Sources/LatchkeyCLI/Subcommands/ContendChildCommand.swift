@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Latchkey
+internal import LatchkeyTesting
 
 #if canImport(Glibc)
 internal import Glibc
@@ -22,7 +23,7 @@ struct ContendChildCommand: AsyncParsableCommand {
     var orders = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()
     guard let line = await orders.next() else { return }
     let plan = try JSON.decode(ContendPlan.self, from: line)
-    for run in plan.freshServers { FreshServers.add(runID: run) }
+    RedisServer.trust(runIDs: plan.freshServers)
     let start = StartOrder()
     let work = Task { try await Contention(plan).run { await Self.waitForGo(start) } }
     let listener = Task { [orders] in

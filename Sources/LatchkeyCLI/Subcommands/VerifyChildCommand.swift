@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Latchkey
+internal import LatchkeyTesting
 
 #if canImport(Glibc)
 internal import Glibc
@@ -22,7 +23,7 @@ struct VerifyChildCommand: AsyncParsableCommand {
     var orders = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()
     guard let line = await orders.next() else { return }
     let plan = try JSON.decode(VerifyPlan.self, from: line)
-    for run in plan.freshServers { FreshServers.add(runID: run) }
+    RedisServer.trust(runIDs: plan.freshServers)
     let outlet = VerifyOutlet()
     let url = try LockURL(plan.url)
     let (started, start) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingOldest(1))

@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
 internal import NIOCore
@@ -18,6 +19,7 @@ public final class EtcdClient: Sendable {
   /// threads. It must not block, and what it computes holds up everything else that the client does.
   public var taskExecutor: any TaskExecutor { self.connections.executor }
   let loop: any EventLoop
+  let timers: TimerQueue
   let connections: EtcdConnections
   let transactions: TransactionQueue
   let watches: Watches
@@ -43,6 +45,7 @@ public final class EtcdClient: Sendable {
     try configuration.validate()
     self.configuration = configuration
     self.loop = loop
+    self.timers = TimerQueue(loop: loop)
     self.connections = try EtcdConnections(configuration, loop: self.loop)
     self.transactions = TransactionQueue(
       connections: self.connections,

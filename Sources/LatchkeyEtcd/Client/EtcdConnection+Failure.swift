@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import NIOCore
 internal import NIOPosix
 
@@ -12,23 +13,23 @@ internal import Glibc
 /// Why no connection was made, in words that say what was tried and what to look at.
 extension EtcdConnection {
   /// What the server's first bytes say; nil if none came, or those of HTTP/2.
-  static func greeting(_ opened: Opened?) async -> ServerGreeting? {
+  static func greeting(_ opened: Opened?) async -> SniffedProtocol? {
     guard let opened else { return nil }
     let bytes: [UInt8] = await withCheckedContinuation { continuation in
       opened.channel.eventLoop.execute { continuation.resume(returning: opened.firstBytes.value.bytes) }
     }
-    return ServerGreeting(bytes).flatMap { $0 == .http2 ? nil : $0 }
+    return SniffedProtocol(firstBytes: bytes).flatMap { $0 == .http2 ? nil : $0 }
   }
 
   static func trouble(
     _ error: any Error,
-    _ greeting: ServerGreeting?,
+    _ greeting: SniffedProtocol?,
     isEncrypted: Bool
-  ) -> ConnectTrouble? {
+  ) -> ConnectFailureReason? {
     if let greeting { return .speaksOtherwise(greeting) }
     // Where there was no connection, the error is another: that of all addresses which were tried.
     let isEnd = error is CallHandler.ClosedAtOnce || error is IOError
-    return isEnd ? .hungUp(encrypted: isEncrypted) : ConnectTrouble(error)
+    return isEnd ? .hungUp(encrypted: isEncrypted) : ConnectFailureReason(error)
   }
 
   struct Silent: Error {

@@ -1,6 +1,6 @@
 #if Etcd
 internal import Latchkey
-internal import LatchkeyEventLoop
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import NIOCore
 internal import NIOHPACK

@@ -1,5 +1,5 @@
 #if Etcd
-package import Latchkey
+package import LatchkeyNetwork
 
 /// What went wrong between a client and an etcd cluster.
 public struct EtcdError: Error, Hashable, Sendable {
@@ -40,7 +40,7 @@ public struct EtcdError: Error, Hashable, Sendable {
   /// What happened, and where it is known what to do about it. Holds no password.
   public var message: String
   /// What keeps both ends from a connection, where it is known.
-  package var trouble: ConnectTrouble?
+  package var trouble: ConnectFailureReason?
   /// Whether no part of the request left this process, so that the servers cannot have carried it out.
   var isUnsent = false
   /// Whether the servers rejected the request before they carried out any part of it. Any other error answer proves nothing:

@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
 
@@ -39,18 +40,23 @@ extension Contention where Backend == KeyQueueBackend {
     )
   }
 
+  /// A lock that is held for a moment only needs no watch.
+  private static var lateWatch: Duration { .milliseconds(150) }
+
   func watchOwnLater(_ node: QueueNode) {
     // One that is set already costs nothing.
     if self.withLocal({ $1.ownWatch?.key == node.key }) {
       return self.watchOwn(node, asOf: node.revision, attempt: nil)
     }
-    let late = self.shell.lateWatches.add { self.watchOwn(node, asOf: node.revision, attempt: nil) }
+    let late = self.shell.client.timers.set(after: Self.lateWatch) {
+      self.watchOwn(node, asOf: node.revision, attempt: nil)
+    }
     let isStale = self.withLocal { machine, local -> Bool in
       guard machine.owns(node) else { return true }
       local.lateWatch = late
       return false
     }
-    if isStale { self.shell.lateWatches.remove(late) }
+    if isStale { self.shell.client.timers.cancel(late) }
   }
 
   /// Takes a watch that was left into use, or has another set.
@@ -83,7 +89,7 @@ extension Contention where Backend == KeyQueueBackend {
 
   /// Gives a watch that was left up in a moment, if it has not come into use again by then.
   func giveUpLater(_ watch: KeyWatch) {
-    _ = self.shell.lateWatches.add {
+    self.shell.client.timers.set(after: Self.lateWatch) {
       let isUnused = self.withLocal { _, local -> Bool in
         for which in [\KeyQueueBackend.Local.predecessorWatch, \.ownWatch] where local[keyPath: which]?.id == watch.id {
           guard local[keyPath: which]?.parking == watch.parking else { return false }

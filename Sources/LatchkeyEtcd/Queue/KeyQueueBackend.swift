@@ -1,5 +1,6 @@
 #if Etcd
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
 
@@ -10,20 +11,20 @@ typealias EtcdLease = TermLease<Contention<KeyQueueBackend>>
 final class KeyQueueBackend: ContentionBackend {
   typealias Machine = QueueMachine
   typealias Shared = EtcdSession?
-  typealias Timer = Task<Void, Never>
+  typealias Timer = TimerQueue.ID
 
   struct Local: Sendable {
     var session: EtcdSession?
     var predecessorWatch: KeyWatch?
     var ownWatch: KeyWatch?
     var nextParking: UInt64 = 1
-    var lateWatch: LateWatches.ID?
+    var lateWatch: TimerQueue.ID?
   }
 
   enum Job: Sendable {
     case send(QueueRequest, EtcdSession?)
     case giveUpLater(KeyWatch)
-    case removeLateWatch(LateWatches.ID)
+    case removeLateWatch(TimerQueue.ID)
   }
 
   /// What was asked has no answer.
@@ -43,7 +44,6 @@ final class KeyQueueBackend: ContentionBackend {
   let value: [UInt8]
   /// Which of the client's ``EtcdLocks`` it belongs to.
   let owner: UInt64
-  let lateWatches: LateWatches
 
   init(name: LockName, locks: EtcdLocks) {
     self.name = name
@@ -53,7 +53,6 @@ final class KeyQueueBackend: ContentionBackend {
     self.client = locks.client
     self.value = locks.value
     self.owner = locks.number
-    self.lateWatches = locks.lateWatches
     self.ownDescription = locks.ownDescription
   }
 
@@ -157,6 +156,12 @@ final class KeyQueueBackend: ContentionBackend {
     }
   }
 
+  func setTimer(at time: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> TimerQueue.ID {
+    self.client.timers.set(at: time, body)
+  }
+
+  func cancel(_ timer: TimerQueue.ID) { self.client.timers.cancel(timer) }
+
   func joined(_ contention: Contention<KeyQueueBackend>) {
     guard let error = self.client.keeper.closed else { return }
     contention.handle(.closed(LockFailure(LockError(self.name, error))))
@@ -190,7 +195,7 @@ final class KeyQueueBackend: ContentionBackend {
       switch job {
       case .send(let request, let session): contention.send(request, session, &transactions)
       case .giveUpLater(let watch): contention.giveUpLater(watch)
-      case .removeLateWatch(let watch): self.lateWatches.remove(watch)
+      case .removeLateWatch(let watch): self.client.timers.cancel(watch)
       }
     }
     if !transactions.isEmpty { self.client.transactions.submit(transactions) }

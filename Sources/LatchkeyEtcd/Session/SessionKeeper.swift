@@ -1,7 +1,7 @@
 #if Etcd
 internal import EtcdAPI
 internal import Latchkey
-internal import LatchkeyEventLoop
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
 internal import NIOCore

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
 
@@ -31,7 +32,7 @@ final class Ballot: Sendable {
     var sentAt = ContinuousClock.now
     var deadline = ContinuousClock.now
     var token: FencingToken?
-    var alarm: AlarmClock.ID?
+    var alarm: TimerQueue.ID?
     /// What each server answered that was no yes.
     var holders: [[UInt8]?]
     var errors: [RedisError?]
@@ -49,7 +50,7 @@ final class Ballot: Sendable {
   private enum Step {
     case action(BallotAction)
     case tell(Outcome)
-    case cancel(AlarmClock.ID)
+    case cancel(TimerQueue.ID)
     /// Nothing of it can be at a server any more.
     case forget
   }

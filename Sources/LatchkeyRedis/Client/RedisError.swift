@@ -1,4 +1,4 @@
-package import Latchkey
+package import LatchkeyNetwork
 
 /// What went wrong with a command or with the connection: a code for programs, a message for people. Holds no credential.
 public struct RedisError: Error, Hashable, Sendable {
@@ -34,7 +34,7 @@ public struct RedisError: Error, Hashable, Sendable {
   public var message: String
 
   /// What keeps both ends from a connection, where it is known.
-  package var trouble: ConnectTrouble?
+  package var trouble: ConnectFailureReason?
 
   /// Makes an error.
   ///

@@ -1,5 +1,5 @@
 internal import Latchkey
-internal import LatchkeyEventLoop
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import NIOCore
 

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
@@ -24,7 +25,7 @@ enum DialError {
 
   /// The connection was made, and then its encryption went wrong before the server had accepted it.
   static func greeting(_ error: any Error, _ configuration: RedisConnection.Configuration) -> RedisError {
-    guard let trouble = ConnectTrouble(error) else {
+    guard let trouble = ConnectFailureReason(error) else {
       return .unreachable("Cannot connect to Redis at \(configuration.address): TLS failed (\(error))", .unreachable)
     }
     return .unreachable("Cannot connect to Redis at \(configuration.address): \(trouble.what)", trouble)
@@ -32,7 +33,7 @@ enum DialError {
 
   /// The server has closed the connection, or reset it, before it had accepted it.
   static func hungUp(_ configuration: RedisConnection.Configuration) -> RedisError {
-    let trouble = ConnectTrouble.hungUp(encrypted: configuration.tls != nil)
+    let trouble = ConnectFailureReason.hungUp(encrypted: configuration.tls != nil)
     return .unreachable("Cannot connect to Redis at \(configuration.address): \(trouble.what)", trouble)
   }
 
@@ -70,7 +71,7 @@ enum DialError {
 }
 
 extension RedisError {
-  static func unreachable(_ message: String, _ trouble: ConnectTrouble) -> RedisError {
+  static func unreachable(_ message: String, _ trouble: ConnectFailureReason) -> RedisError {
     var error = RedisError(.unreachable, message)
     error.trouble = trouble
     return error

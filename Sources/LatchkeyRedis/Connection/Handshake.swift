@@ -1,3 +1,4 @@
+internal import LatchkeyNetwork
 internal import Latchkey
 
 /// What a client and a server say to each other before the first command: version, user, database, and which run it is.

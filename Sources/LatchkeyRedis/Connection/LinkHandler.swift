@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import NIOCore
 internal import NIOSSL
 
@@ -21,7 +22,7 @@ final class LinkHandler: ChannelInboundHandler {
   private var parser = RESPParser()
   private var unread = ByteBuffer()
   /// What the server's first bytes say that it is, if not a Redis server.
-  private var greeting: ServerGreeting?
+  private var greeting: SniffedProtocol?
   private var channel: (any Channel)?
 
   init(_ configuration: RedisConnection.Configuration) {
@@ -60,7 +61,7 @@ final class LinkHandler: ChannelInboundHandler {
 
   private func read() {
     if case .greeting = self.phase, self.greeting == nil {
-      self.greeting = ServerGreeting(self.unread.readableBytesView)
+      self.greeting = SniffedProtocol(firstBytes: self.unread.readableBytesView)
     }
     do throws(RedisError) {
       try self.readFrames()
@@ -170,7 +171,7 @@ final class LinkHandler: ChannelInboundHandler {
       error.message = "Cannot connect to Redis at \(self.configuration.address): \(error.message)"
       error.trouble = .speaksOtherwise(greeting)
       if error.message.last == "." { error.message.removeLast() }
-      error.message += " (\(ConnectTrouble.speaksOtherwise(greeting).what))"
+      error.message += " (\(ConnectFailureReason.speaksOtherwise(greeting).what))"
       return error
     }
     error.message += " Is there a Redis server at \(self.configuration.address)"

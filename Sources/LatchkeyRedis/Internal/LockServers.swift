@@ -1,6 +1,8 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
+internal import NIOPosix
 internal import Synchronization
 
 /// What all locks of one client share: the servers, how long a key stands, and who keeps the leases alive.
@@ -28,7 +30,7 @@ final class LockServers: Sendable {
   let settings: Settings
   let observer: LockObserver
   let ports: [any RedisPort]
-  let clock = AlarmClock()
+  let clock = TimerQueue(loop: MultiThreadedEventLoopGroup.singleton.next())
   let owners: OwnerIdentity
   /// How this client is shown to others as the holder.
   let ownDescription: String

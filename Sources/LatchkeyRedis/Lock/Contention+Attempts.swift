@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 
 /// What ballots report, and what alarms and subscriptions bring.
@@ -123,7 +124,7 @@ extension Contention where Backend == RedisLockBackend {
 extension ContentionTable where Backend == RedisLockBackend {
   /// Ends all leases: their holders are notified of the loss, and their locks are free when this returns. So are those of failed
   /// attempts and earlier releases that slow servers have not answered yet. Nothing is granted until this returns.
-  func releaseAll(_ clock: AlarmClock) async {
+  func releaseAll(_ clock: TimerQueue) async {
     let contentions = self.update { endings in endings += 1 }
     defer { self.finishEnding() }
     for contention in contentions { contention.refuse(.ending(contention.name)) }

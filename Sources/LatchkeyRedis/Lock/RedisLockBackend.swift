@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
 
@@ -11,7 +12,7 @@ final class RedisLockBackend: ContentionBackend {
   /// How many times all locks are being released at present.
   typealias Shared = Int
   typealias Source = LockServers
-  typealias Timer = AlarmClock.ID
+  typealias Timer = TimerQueue.ID
 
   struct Local: Sendable {
     weak var contention: Contention<RedisLockBackend>?
@@ -28,7 +29,7 @@ final class RedisLockBackend: ContentionBackend {
     var holders: [[UInt8]] = []
     var askedAt: ContinuousClock.Instant?
     /// The alarms that are set, by the machine's numbers.
-    var alarms: [UInt64: AlarmClock.ID] = [:]
+    var alarms: [UInt64: TimerQueue.ID] = [:]
     var listening: Listening?
     /// The number of the subscription: what belongs to an earlier one means nothing.
     var subscription: UInt64 = 0
@@ -38,7 +39,7 @@ final class RedisLockBackend: ContentionBackend {
     case ask(Ballot)
     case release(Ballot)
     case rest(alarm: UInt64, Duration)
-    case cancel(AlarmClock.ID)
+    case cancel(TimerQueue.ID)
     case subscribe(UInt64)
     case unsubscribe(Listening)
     case callCleared([@Sendable () -> Void])
@@ -221,11 +222,11 @@ final class RedisLockBackend: ContentionBackend {
   /// A lease was lost. Its key is released all the same: an extension may have got through whose reply has not.
   func termEnded(_ lease: ClaimLease, of contention: Contention<RedisLockBackend>) { contention.giveBack(lease) }
 
-  func setTimer(at time: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> AlarmClock.ID {
+  func setTimer(at time: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> TimerQueue.ID {
     self.servers.clock.set(at: time, body)
   }
 
-  func cancel(_ timer: AlarmClock.ID) { self.servers.clock.cancel(timer) }
+  func cancel(_ timer: TimerQueue.ID) { self.servers.clock.cancel(timer) }
 }
 
 extension RedisLockBackend.Local {

@@ -15,7 +15,7 @@ final class Probation: Sendable {
   func distrust(_ identity: RedisServerIdentity?, at now: ContinuousClock.Instant = .now) -> ContinuousClock.Instant? {
     guard let identity else { return nil }
     return self.machine.withLock { machine in
-      machine?.end(for: identity, isKnown: { FreshServers.contains(runID: identity.runID) }, at: now)
+      machine?.end(for: identity, isKnown: { RedlockTestHooks.trusts(runID: identity.runID) }, at: now)
     }
   }
 }

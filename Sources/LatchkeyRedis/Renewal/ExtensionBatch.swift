@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Synchronization
 
@@ -19,7 +20,7 @@ final class ExtensionBatch: Sendable {
   private static let limit = 100
 
   private let ports: [any RedisPort]
-  private let clock: AlarmClock
+  private let clock: TimerQueue
   private let probations: [Probation]
   private let runs: ServerRuns
   private let answerTimeout: Duration?
@@ -30,7 +31,7 @@ final class ExtensionBatch: Sendable {
 
   init(
     ports: [any RedisPort],
-    clock: AlarmClock,
+    clock: TimerQueue,
     probations: [Probation],
     runs: ServerRuns,
     answerTimeout: Duration?,

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
 
@@ -25,11 +26,11 @@ final class Renewals: Sendable {
   }
 
   private let batch: ExtensionBatch
-  private let clock: AlarmClock
+  private let clock: TimerQueue
   private let refusals: RefusalLog
   private let state: Locked<State>
 
-  init(rules: RenewalMachine.Rules, batch: ExtensionBatch, clock: AlarmClock, refusals: RefusalLog) {
+  init(rules: RenewalMachine.Rules, batch: ExtensionBatch, clock: TimerQueue, refusals: RefusalLog) {
     self.batch = batch
     self.clock = clock
     self.refusals = refusals

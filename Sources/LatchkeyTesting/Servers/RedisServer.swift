@@ -61,7 +61,7 @@ public final class RedisServer: ProcessServer {
       try server.launch()
       try await server.waitUntilReady()
       // Only of this first start is it known that it has nothing to forget.
-      if let run = try await server.runID() { FreshServers.add(runID: run) }
+      if let run = try await server.runID() { Self.trust(runIDs: [run]) }
     } catch {
       await server.stop()
       throw error

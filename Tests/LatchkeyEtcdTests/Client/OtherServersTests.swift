@@ -1,5 +1,6 @@
 #if Etcd
 import Latchkey
+import LatchkeyNetwork
 import LatchkeyTesting
 import Testing
 
@@ -59,12 +60,12 @@ struct OtherServersTests {
 
   @Test("tells servers by their first bytes")
   func greetings() {
-    #expect(ServerGreeting([]) == nil)
-    #expect(ServerGreeting(Array("HTTP/1.1 400 Bad Request".utf8)) == .http1)
-    #expect(ServerGreeting(Array("-ERR unknown command".utf8)) == .redis)
-    #expect(ServerGreeting([0, 0, 6, 4, 0, 0]) == .http2)
-    #expect(ServerGreeting([0x15, 3, 1, 0, 2]) == .tls)
-    #expect(ServerGreeting(Array("220 mail".utf8)) == .unknown)
+    #expect(SniffedProtocol(firstBytes: []) == nil)
+    #expect(SniffedProtocol(firstBytes: Array("HTTP/1.1 400 Bad Request".utf8)) == .http1)
+    #expect(SniffedProtocol(firstBytes: Array("-ERR unknown command".utf8)) == .redis)
+    #expect(SniffedProtocol(firstBytes: [0, 0, 6, 4, 0, 0]) == .http2)
+    #expect(SniffedProtocol(firstBytes: [0x15, 3, 1, 0, 2]) == .tls)
+    #expect(SniffedProtocol(firstBytes: Array("220 mail".utf8)) == .unknown)
   }
 
   @Test("refuses to expect another address than that which is connected to: nobody would look for it")

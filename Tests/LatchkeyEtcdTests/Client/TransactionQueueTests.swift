@@ -1,7 +1,7 @@
 #if Etcd
 import EtcdAPI
 import Latchkey
-import LatchkeyEventLoop
+import LatchkeyNetwork
 import LatchkeyTesting
 import NIOPosix
 import Testing

@@ -1,5 +1,5 @@
 import Foundation
-import LatchkeyEventLoop
+import LatchkeyNetwork
 import LatchkeyTesting
 import NIOCore
 import NIOPosix

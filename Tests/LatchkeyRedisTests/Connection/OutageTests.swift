@@ -175,7 +175,7 @@ extension RealRedisTests {
         let connection = try await RedisConnection.connect(.init(port: server.port) { $0.tracksServer = true })
         let first = try #require(await tag(connection))
         #expect(await tag(connection) == first)
-        #expect(FreshServers.contains(runID: first.runID))
+        #expect(RedlockTestHooks.trusts(runID: first.runID))
         try await server.restart()
         var second: RedisServerIdentity?
         try await eventuallyTrue {
@@ -183,7 +183,7 @@ extension RealRedisTests {
           return second != nil
         }
         #expect(second?.runID != first.runID)
-        #expect(second.map { FreshServers.contains(runID: $0.runID) } == false)
+        #expect(second.map { RedlockTestHooks.trusts(runID: $0.runID) } == false)
         #expect(second.map { $0.uptime(at: .now) < .seconds(30) } == true)
         await connection.close()
       }

@@ -47,10 +47,10 @@ extension RealServerTests {
       }
       try await withRedis { server in
         let first = try await runID(server)
-        #expect(FreshServers.contains(runID: first))
+        #expect(RedisServer.trustedRunIDs.contains(first))
         try await server.restart()
         let second = try await runID(server)
-        #expect(!FreshServers.contains(runID: second))
+        #expect(!RedisServer.trustedRunIDs.contains(second))
       }
     }
 

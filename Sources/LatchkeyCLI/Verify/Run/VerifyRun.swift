@@ -28,7 +28,7 @@ struct VerifyRun: Sendable {
       plan: VerifyPlan(
         url: self.url.textWithCredentials,
         tick: self.tick,
-        freshServers: FreshServers.all,
+        freshServers: RedisServer.trustedRunIDs,
         workers: self.settings.workers,
         timeToLive: self.settings.timeToLive,
         budget: self.settings.budget,

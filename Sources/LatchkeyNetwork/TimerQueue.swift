@@ -1,14 +1,12 @@
-internal import Latchkey
 internal import LatchkeyPrimitives
-internal import NIOCore
-internal import NIOPosix
+package import NIOCore
 
-/// Calls closures at instants, on a thread that no blocked task can hold up.
+/// Calls closures at instants, on the thread of an event loop, which no blocked task can hold up.
 ///
-/// Setting and cancelling are cheap, because most alarms are cancelled: the thread is disturbed only when an alarm is due
+/// Setting and cancelling are cheap, because most timers are cancelled: the loop is disturbed only by a timer that is due
 /// before all others, and forgets cancelled ones when it wakes.
-final class AlarmClock: Sendable {
-  typealias ID = UInt64
+package final class TimerQueue: Sendable {
+  package typealias ID = UInt64
 
   fileprivate struct Entry {
     let at: ContinuousClock.Instant
@@ -16,10 +14,9 @@ final class AlarmClock: Sendable {
   }
 
   fileprivate struct State {
-    var actions: [ID: @Sendable () -> Void] = [:]
+    var actions = HandlerTable<@Sendable () -> Void>()
     /// A binary heap, the earliest first; entries without an action have been cancelled.
     var heap: [Entry] = []
-    var nextID: ID = 1
     /// When the thread will look next.
     var wakeAt: ContinuousClock.Instant?
   }
@@ -30,17 +27,15 @@ final class AlarmClock: Sendable {
   private let loop: any EventLoop
   private let state = Locked(State())
 
-  init() {
-    self.loop = MultiThreadedEventLoopGroup.singleton.next()
+  package init(loop: any EventLoop) {
+    self.loop = loop
   }
 
   /// Calls a closure, which must not block, once at an instant.
   @discardableResult
-  func set(at instant: ContinuousClock.Instant, _ action: @escaping @Sendable () -> Void) -> ID {
+  package func set(at instant: ContinuousClock.Instant, _ action: @escaping @Sendable () -> Void) -> ID {
     let (id, isNext) = self.state.withLock { state -> (ID, Bool) in
-      let id = state.nextID
-      state.nextID += 1
-      state.actions[id] = action
+      let id = state.actions.add(action)
       state.push(Entry(at: instant, id: id))
       return (id, state.wakeAt.map { instant < $0 } ?? true)
     }
@@ -50,15 +45,15 @@ final class AlarmClock: Sendable {
 
   /// Calls a closure, which must not block, once after a while.
   @discardableResult
-  func set(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> ID {
+  package func set(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> ID {
     self.set(at: .now.advanced(by: delay), action)
   }
 
-  func cancel(_ id: ID) {
+  package func cancel(_ id: ID) {
     // The action may hold the last reference to something: it goes after the lock.
     let action = self.state.withLock { state in
       defer { state.compact() }
-      return state.actions.removeValue(forKey: id)
+      return state.actions.remove(id)
     }
     _ = action
   }
@@ -72,8 +67,7 @@ final class AlarmClock: Sendable {
       return true
     }
     guard isNews else { return }
-    let (seconds, attoseconds) = max(.zero, now.duration(to: at)).components
-    self.loop.scheduleTask(in: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000 + 1)) {
+    self.loop.scheduleTask(in: .nanoseconds(max(.zero, now.duration(to: at)).nanoseconds + 1)) {
       self.ring(at)
     }
   }
@@ -86,14 +80,9 @@ final class AlarmClock: Sendable {
       state.wakeAt = nil
       var due: [@Sendable () -> Void] = []
       while let first = state.heap.first {
-        guard let action = state.actions[first.id] else {
-          state.pop()
-          continue
-        }
-        guard first.at <= now else { return (due, first.at) }
+        guard first.at <= now || !state.actions.contains(first.id) else { return (due, first.at) }
         state.pop()
-        state.actions[first.id] = nil
-        due.append(action)
+        if let action = state.actions.remove(first.id) { due.append(action) }
       }
       return (due, nil)
     }
@@ -102,8 +91,8 @@ final class AlarmClock: Sendable {
   }
 }
 
-extension AlarmClock.State {
-  fileprivate mutating func push(_ entry: AlarmClock.Entry) {
+extension TimerQueue.State {
+  fileprivate mutating func push(_ entry: TimerQueue.Entry) {
     self.heap.append(entry)
     var child = self.heap.count - 1
     while child > 0 {
@@ -132,7 +121,7 @@ extension AlarmClock.State {
   /// Keeps the cancelled entries below the number of the others, plus a constant.
   fileprivate mutating func compact() {
     guard self.heap.count > self.actions.count * 2 + 64 else { return }
-    let live = self.heap.filter { self.actions[$0.id] != nil }
+    let live = self.heap.filter { self.actions.contains($0.id) }
     self.heap = []
     for entry in live { self.push(entry) }
   }

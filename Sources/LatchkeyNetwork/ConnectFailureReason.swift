@@ -1,5 +1,5 @@
-/// Why a client gets no connection: nobody is there, or the two ends disagree.
-package enum ConnectTrouble: Hashable, Sendable {
+/// Why a client gets no connection: no server answers, or the two ends disagree.
+package enum ConnectFailureReason: Hashable, Sendable {
   /// Nobody answers at the address.
   case unreachable
   /// No authority that we believe vouches for the server.
@@ -17,9 +17,9 @@ package enum ConnectTrouble: Hashable, Sendable {
   /// The server has answered that it does not take the connection; `isFull` if it has as many as it may have.
   case turnedAway(isFull: Bool)
   /// What came back is not the protocol that we speak.
-  case speaksOtherwise(ServerGreeting)
+  case speaksOtherwise(SniffedProtocol)
 
-  /// Finds out what an error of the TLS library means; nil if it is none of these.
+  /// The meaning of an error of the TLS library; nil if it is none of these.
   ///
   /// The library tells its reasons as text alone, so they are looked for in there.
   package init?(_ error: any Error) {

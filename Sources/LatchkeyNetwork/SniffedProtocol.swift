@@ -1,13 +1,13 @@
-/// What the first bytes of a server's answer say about it, where it does not speak what was expected.
-package enum ServerGreeting: Hashable, Sendable {
+/// The protocol that a server speaks, by the first bytes of its answer.
+package enum SniffedProtocol: Hashable, Sendable {
   case http1
   case http2
   case redis
   case tls
   case unknown
 
-  /// Looks at the first bytes; nil if there are none.
-  package init?(_ bytes: some Collection<UInt8>) {
+  /// Nil if there are no bytes.
+  package init?(firstBytes bytes: some Collection<UInt8>) {
     guard let first = bytes.first else { return nil }
     let start = Array(bytes.prefix(5))
     self =
