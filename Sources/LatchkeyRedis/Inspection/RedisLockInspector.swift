@@ -58,7 +58,7 @@ public struct RedisLockInspector: LockInspector {
         return try await view.delete(contender.handle)
       } catch {
         // The reply is missing: what is asked again finds the key, or finds that it is gone.
-        guard error.voteFailure == .inDoubt, error.code != .cancelled else { throw error }
+        guard error.requestFailure == .inDoubt, error.code != .cancelled else { throw error }
         if try await view.delete(contender.handle) { return true }
         return try await view.key()?.value != contender.handle
       }

@@ -18,8 +18,8 @@ extension RedisError {
     }
   }
 
-  /// What the error means for a ballot.
-  var voteFailure: VoteFailure {
+  /// What the error means for a request that was to plant a key.
+  var requestFailure: RequestFailure {
     switch self.code {
     case .connectionLost, .timedOut, .protocolViolation, .cancelled: .inDoubt
     case .unreachable, .queueFull, .closed, .notAuthorized, .invalidConfiguration, .server: .notDone

@@ -2,76 +2,45 @@ internal import Latchkey
 internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 
-/// What ballots report, and what alarms and subscriptions bring.
+/// What attempts report, and what alarms and subscriptions bring.
 extension Contention where Backend == RedisLockBackend {
-  func answered(_ ballot: Ballot, _ outcome: Ballot.Outcome) {
-    let servers = self.shell.servers
-    let hasFailed = if case .granted = outcome { false } else { servers.ports.count > 1 }
-    if hasFailed {
-      self.withLocal { _, local in local.failed[ballot.attempt] = ballot }
+  func answered(_ attempt: any LockAttempt, _ outcome: AttemptOutcome) {
+    if attempt.isReleased {
+      self.withLocal { _, local in local.failed[attempt.number] = attempt }
       // It may have nothing to take back.
-      if ballot.isOver { self.forget(ballot) }
-    }
-    if case .unavailable(let error, true, _, let votingFrom) = outcome, servers.hasBeenReached {
-      servers.warn(of: error, votingFrom: votingFrom)
+      if attempt.isOver { self.forget(attempt) }
     }
     self.handle { _, local in
       local.askedAt = nil
-      return .answered(attempt: ballot.attempt, self.answer(outcome, ballot, &local))
+      return .answered(attempt: attempt.number, self.answer(outcome, &local))
     }
   }
 
-  private func answer(
-    _ outcome: Ballot.Outcome,
-    _ ballot: Ballot,
-    _ local: inout RedisLockBackend.Local
-  ) -> RedisLockAnswer {
+  private func answer(_ outcome: AttemptOutcome, _ local: inout RedisLockBackend.Local) -> RedisLockAnswer {
     switch outcome {
     case .granted(let grant):
       local.grant = grant
       return .granted
     case .late: return .unreachable(LockFailure(.tooSlow(self.name)))
-    case .busy(let remaining, let holders):
-      local.holders = holders
-      let isOwn = local.departed.values.contains { holders.contains($0.owner) }
+    case .busy(let remaining, let owners, let holder):
+      local.holder = holder
+      let isOwn = local.departed.values.contains { owners.contains($0.owner) }
       return isOwn ? .busyWithOwn : .busy(remaining: remaining)
-    case .unavailable(let error, let isTransient, let inDoubt, let votingFrom):
-      let failure = LockFailure(self.unavailable(error, ballot, votingFrom: votingFrom))
-      guard isTransient, self.shell.servers.hasBeenReached else { return .refused(failure, inDoubt: inDoubt) }
-      if let votingFrom { return .notYet(failure, remaining: ContinuousClock.now.duration(to: votingFrom)) }
-      return .unreachable(failure, isSilence: error.code == .timedOut)
+    case .unreachable(let error, let isSilence): return .unreachable(LockFailure(error), isSilence: isSilence)
+    case .notYet(let error, let remaining): return .notYet(LockFailure(error), remaining: remaining)
+    case .refused(let error, let inDoubt): return .refused(LockFailure(error), inDoubt: inDoubt)
     }
   }
 
-  private func unavailable(_ error: RedisError, _ ballot: Ballot, votingFrom: ContinuousClock.Instant?) -> LockError {
-    let servers = self.shell.servers
-    let keys = self.shell.keys
-    let named = servers.settings.isFenced ? [keys.lock, keys.counter] : [keys.lock]
-    guard servers.ports.count > 1 else { return LockError(self.name, error, keys: named) }
-    let wait = LockError.Wait(votes: ballot.votes)
-    if let votingFrom {
-      let message = "too few of the servers have run for long enough to vote; \(WallClock.describe(votingFrom))"
-      return LockError(.unreachable, name: self.name, message: message, wait: wait)
-    }
-    guard error.isTransient else {
-      var failure = LockError(self.name, error, keys: named)
-      failure.wait = wait
-      return failure
-    }
-    // What each of them has said stands among the votes.
-    let message = "too few of the servers can vote; each says why, and a majority must run and have run for long enough"
-    return LockError(.unreachable, name: self.name, message: message, wait: wait)
+  func settled(_ attempt: any LockAttempt, notified: Int, _ outcome: ReleaseOutcome) {
+    self.handle(.releaseSettled(attempt: attempt.number, notified: notified), settling: attempt.number, as: outcome)
   }
 
-  func settled(_ ballot: Ballot, notified: Int, _ outcome: ReleaseOutcome) {
-    self.handle(.releaseSettled(attempt: ballot.attempt, notified: notified), settling: ballot.attempt, as: outcome)
-  }
-
-  /// Called when nothing of a ballot can be at a server any more.
-  func forget(_ ballot: Ballot) {
+  /// Called when nothing of an attempt can be at a server any more.
+  func forget(_ attempt: any LockAttempt) {
     let handlers = self.withLocal { machine, local in
-      local.departed[ballot.attempt] = nil
-      local.failed[ballot.attempt] = nil
+      local.departed[attempt.number] = nil
+      local.failed[attempt.number] = nil
       return local.takeCleared(machine)
     }
     for handler in handlers { handler() }
@@ -88,7 +57,7 @@ extension Contention where Backend == RedisLockBackend {
   }
 
   func rest(_ alarm: UInt64, _ delay: Duration) {
-    let clock = self.shell.servers.clock
+    let clock = self.shell.runtime.clock
     let id = clock.set(after: delay) { self.handle(.alarm(alarm)) }
     let isAwaited = self.withLocal { machine, local in
       let isAwaited = machine.awaits(alarm)
@@ -99,13 +68,14 @@ extension Contention where Backend == RedisLockBackend {
   }
 
   func subscribe(_ number: UInt64) {
-    let servers = self.shell.servers
-    let listening = servers.ports[0].listen(to: self.shell.keys.channel) {
+    let runtime = self.shell.runtime
+    guard let publisher = runtime.publisher else { preconditionFailure("nobody publishes releases") }
+    let listening = publisher.listen(to: self.shell.keys.channel) {
       self.handle(.subscribed, ofSubscription: number)
     } told: {
       self.handle(.woken, ofSubscription: number)
     } ended: { error in
-      if let error { servers.warn(ofSubscription: error) }
+      if let error { runtime.warn(ofSubscription: error) }
       self.handle(.unsubscribed, ofSubscription: number)
     }
     let isStale = self.withLocal { _, local in
@@ -154,7 +124,7 @@ extension ContentionTable where Backend == RedisLockBackend {
       isLast = endings == 0
     }
     for contention in contentions {
-      for ballot in contention.withLocal({ Array($1.departed.values) }) { ballot.dropRelease() }
+      for attempt in contention.withLocal({ Array($1.departed.values) }) { attempt.dropRelease() }
       if isLast { contention.refuse(nil) }
     }
   }

@@ -22,7 +22,7 @@ public struct RedisLock: FencedLock {
   }
 
   /// `redis`, and the server with its database and the keys' prefix.
-  public var backend: LockBackend { self.locks.servers.settings.backend }
+  public var backend: LockBackend { self.locks.runtime.settings.backend }
 
   /// Takes the lock if nobody has it: one round trip.
   ///
@@ -30,8 +30,8 @@ public struct RedisLock: FencedLock {
   /// - Throws: `LockError`: `unreachable` if the server cannot be asked, `notAuthorized`, `cancelled`, `closed`,
   ///   `backendFailure` if the key holds something else than a lock, `invalidName` for the name of a counter.
   public func tryAcquire() async throws(LockError) -> Lease? {
-    try await self.locks.servers.observer.tryAcquire(self.name) { () async throws(LockError) in
-      try await self.locks.contentions.tryAcquire(self.name, of: self.locks.servers)?.makeLease()
+    try await self.locks.runtime.observer.tryAcquire(self.name) { () async throws(LockError) in
+      try await self.locks.contentions.tryAcquire(self.name, of: self.locks.runtime)?.makeLease()
     }
   }
 
@@ -43,8 +43,8 @@ public struct RedisLock: FencedLock {
   /// - Returns: The lease.
   /// - Throws: `LockError`: `timedOut`, and what ``tryAcquire()`` throws.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
-    try await self.locks.servers.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
-      try await self.locks.contentions.acquire(self.name, of: self.locks.servers, within: timeout).makeLease()
+    try await self.locks.runtime.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      try await self.locks.contentions.acquire(self.name, of: self.locks.runtime, within: timeout).makeLease()
     }
   }
 }

@@ -11,22 +11,23 @@ final class RedisLockBackend: ContentionBackend {
   typealias Machine = RedisLockMachine
   /// How many times all locks are being released at present.
   typealias Shared = Int
-  typealias Source = LockServers
+  typealias Source = LockRuntime
   typealias Timer = TimerQueue.ID
 
   struct Local: Sendable {
     weak var contention: Contention<RedisLockBackend>?
-    /// The ballot of the present attempt; nil while nobody wants the lock.
-    var ballot: Ballot?
-    /// Ballots whose release is not done: what they planted may still stand in our way.
-    var departed: [UInt64: Ballot] = [:]
-    /// Ballots of a quorum that have failed and take back by themselves what they planted.
-    var failed: [UInt64: Ballot] = [:]
+    /// The present attempt; nil while nobody wants the lock.
+    var attempt: (any LockAttempt)?
+    /// Attempts whose release is not done: what they planted may still stand in our way.
+    var departed: [UInt64: any LockAttempt] = [:]
+    /// Attempts that have failed and take back by themselves what they planted.
+    var failed: [UInt64: any LockAttempt] = [:]
     /// Called when there are none of either.
     var cleared: [@Sendable () -> Void] = []
     /// What the next grant rests on.
-    var grant: Ballot.Grant?
-    var holders: [[UInt8]] = []
+    var grant: LockGrant?
+    /// Who holds the lock, by the last answer.
+    var holder: [UInt8]?
     var askedAt: ContinuousClock.Instant?
     /// The alarms that are set, by the machine's numbers.
     var alarms: [UInt64: TimerQueue.ID] = [:]
@@ -36,8 +37,8 @@ final class RedisLockBackend: ContentionBackend {
   }
 
   enum Job: Sendable {
-    case ask(Ballot)
-    case release(Ballot)
+    case ask(any LockAttempt)
+    case release(any LockAttempt)
     case rest(alarm: UInt64, Duration)
     case cancel(TimerQueue.ID)
     case subscribe(UInt64)
@@ -49,26 +50,26 @@ final class RedisLockBackend: ContentionBackend {
   private static let silence = Duration.milliseconds(500)
 
   let name: LockName
-  let servers: LockServers
+  let runtime: LockRuntime
   let keys: LockKeys
   let lossOfClaim = "its key is gone or somebody else's: deleted by hand, evicted, or forgotten"
 
-  init(name: LockName, servers: LockServers) {
+  init(name: LockName, _ runtime: LockRuntime) {
     self.name = name
-    self.servers = servers
-    self.keys = LockKeys(name, prefix: servers.settings.prefix)
+    self.runtime = runtime
+    self.keys = LockKeys(name, prefix: runtime.settings.prefix)
   }
 
-  var backend: LockBackend { self.servers.settings.backend }
-  var logger: Logger { self.servers.settings.logger }
-  var ownDescription: String { self.servers.ownDescription }
-  var tryTimeout: Duration? { self.servers.settings.tryTimeout }
+  var backend: LockBackend { self.runtime.settings.backend }
+  var logger: Logger { self.runtime.settings.logger }
+  var ownDescription: String { self.runtime.ownDescription }
+  var tryTimeout: Duration? { self.runtime.settings.tryTimeout }
   var firstAnswerTimeout: Duration? { nil }
 
-  static func contention(for name: LockName, of servers: LockServers, _ endings: Int) -> Contention<RedisLockBackend> {
+  static func contention(for name: LockName, of runtime: LockRuntime, _ endings: Int) -> Contention<RedisLockBackend> {
     let contention = Contention(
-      RedisLockBackend(name: name, servers: servers),
-      machine: RedisLockMachine(rules: servers.settings.turns),
+      RedisLockBackend(name: name, runtime),
+      machine: RedisLockMachine(rules: runtime.settings.pacing),
       local: Local()
     )
     contention.withLocal { _, local in local.contention = contention }
@@ -81,15 +82,17 @@ final class RedisLockBackend: ContentionBackend {
   func context(_ local: Local) {}
 
   func terms(of attempt: UInt64, _ local: inout Local) -> ClaimTerms<ClaimLease> {
-    guard let grant = local.grant, let ballot = local.ballot else { preconditionFailure("a grant without a ballot") }
+    guard let grant = local.grant, let attempt = local.attempt else {
+      preconditionFailure("a grant without an attempt")
+    }
     local.grant = nil
-    local.holders = []
+    local.holder = nil
     return ClaimTerms(
       token: grant.token,
       term: Term(deadline: grant.deadline),
-      number: self.servers.nextGrant()
-    ) { [servers, keys] lease in
-      servers.renewals.watch(lease, keys: keys, owner: ballot.owner, sentAt: grant.sentAt)
+      number: self.runtime.nextGrant()
+    ) { [runtime, keys] lease in
+      runtime.renewals.watch(lease, keys: keys, owner: attempt.owner, sentAt: grant.sentAt)
     }
   }
 
@@ -105,8 +108,8 @@ final class RedisLockBackend: ContentionBackend {
       local.alarms[alarm] = nil
       jobs.append(.cancel(id))
     }
-    // A ballot knows its contention: kept on, they would keep each other for ever.
-    if machine.phase == .idle { local.ballot = nil }
+    // An attempt knows its contention: kept on, they would keep each other for ever.
+    if machine.phase == .idle { local.attempt = nil }
     let cleared = local.takeCleared(machine)
     if !cleared.isEmpty { jobs.append(.callCleared(cleared)) }
     return jobs
@@ -114,20 +117,19 @@ final class RedisLockBackend: ContentionBackend {
 
   private func job(for request: RedisLockRequest, _ local: inout Local) -> Job? {
     switch request {
-    case .ask(let attempt, let isNew):
+    case .ask(let number, let isNew):
       guard let contention = local.contention else { preconditionFailure("a contention that asks is alive") }
-      let present = isNew ? nil : local.ballot
-      let ballot = present ?? Ballot(attempt: attempt, keys: self.keys, servers: self.servers, contention: contention)
-      local.ballot = ballot
+      let attempt = (isNew ? nil : local.attempt) ?? self.runtime.attempt(number, contention)
+      local.attempt = attempt
       local.askedAt = .now
-      return .ask(ballot)
-    case .release(let attempt):
-      guard let ballot = local.ballot, ballot.attempt == attempt else {
+      return .ask(attempt)
+    case .release(let number):
+      guard let attempt = local.attempt, attempt.number == number else {
         preconditionFailure("a release of an attempt that is not the present one")
       }
-      local.ballot = nil
-      local.departed[attempt] = ballot
-      return .release(ballot)
+      local.attempt = nil
+      local.departed[number] = attempt
+      return .release(attempt)
     case .rest(let alarm, let atLeast, let atMost):
       return .rest(alarm: alarm, atLeast + (atMost - atLeast) * Double.random(in: 0...1))
     case .subscribe:
@@ -141,11 +143,8 @@ final class RedisLockBackend: ContentionBackend {
   }
 
   func wait(at standing: Never?, _ local: Local) -> LockError.Wait {
-    var wait = LockError.Wait()
-    if self.servers.ports.count > 1 { wait.votes = local.ballot?.votes ?? [:] }
-    let quorum = self.servers.ports.count / 2 + 1
-    let holder = local.holders.first { holder in local.holders.count { $0 == holder } >= quorum }
-    wait.holder = holder.map(OwnerIdentity.describe)
+    var wait = local.attempt?.wait ?? LockError.Wait()
+    wait.holder = local.holder.map(OwnerIdentity.describe)
     return wait
   }
 
@@ -162,7 +161,7 @@ final class RedisLockBackend: ContentionBackend {
   }
 
   func willRelease(_ lease: ClaimLease, _ local: inout Local) {
-    local.ballot?.note(standsUntil: lease.term.deadline + LeaseTime.drift(self.servers.settings.timeToLive))
+    local.attempt?.note(standsUntil: lease.term.deadline + LeaseTime.drift(self.runtime.settings.timeToLive))
   }
 
   func mayRetire(_ local: Local) -> Bool { local.departed.isEmpty && local.failed.isEmpty }
@@ -170,7 +169,7 @@ final class RedisLockBackend: ContentionBackend {
   // MARK: Outside the lock
 
   func checkName() throws(LockError) {
-    if LockKeys.isReserved(self.name, prefix: self.servers.settings.prefix) { throw .reserved(self.name) }
+    if LockKeys.isReserved(self.name, prefix: self.runtime.settings.prefix) { throw .reserved(self.name) }
   }
 
   /// Requests wait for their connection by themselves.
@@ -185,10 +184,10 @@ final class RedisLockBackend: ContentionBackend {
   func perform(_ jobs: [Job], for contention: Contention<RedisLockBackend>) {
     for job in jobs {
       switch job {
-      case .ask(let ballot): ballot.ask()
-      case .release(let ballot): ballot.release()
+      case .ask(let attempt): attempt.ask()
+      case .release(let attempt): attempt.release()
       case .rest(let alarm, let delay): contention.rest(alarm, delay)
-      case .cancel(let id): self.servers.clock.cancel(id)
+      case .cancel(let id): self.runtime.clock.cancel(id)
       case .subscribe(let number): contention.subscribe(number)
       case .unsubscribe(let listening): listening.end()
       case .callCleared(let handlers): for handler in handlers { handler() }
@@ -197,7 +196,7 @@ final class RedisLockBackend: ContentionBackend {
   }
 
   func extend(_ lease: ClaimLease, of contention: Contention<RedisLockBackend>) async throws(LockError) {
-    let outcome = await self.servers.renewals.extend(lease)
+    let outcome = await self.runtime.renewals.extend(lease)
     switch outcome.answer {
     // If it was lost, the lease knows by now.
     case .extended, .lost: return
@@ -217,16 +216,16 @@ final class RedisLockBackend: ContentionBackend {
     }
   }
 
-  func forget(_ lease: ClaimLease) { self.servers.renewals.forget(lease) }
+  func forget(_ lease: ClaimLease) { self.runtime.renewals.forget(lease) }
 
   /// A lease was lost. Its key is released all the same: an extension may have got through whose reply has not.
   func termEnded(_ lease: ClaimLease, of contention: Contention<RedisLockBackend>) { contention.giveBack(lease) }
 
   func setTimer(at time: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> TimerQueue.ID {
-    self.servers.clock.set(at: time, body)
+    self.runtime.clock.set(at: time, body)
   }
 
-  func cancel(_ timer: TimerQueue.ID) { self.servers.clock.cancel(timer) }
+  func cancel(_ timer: TimerQueue.ID) { self.runtime.clock.cancel(timer) }
 }
 
 extension RedisLockBackend.Local {

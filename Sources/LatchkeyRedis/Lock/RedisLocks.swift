@@ -1,5 +1,7 @@
 public import Latchkey
+internal import LatchkeyNetwork
 public import Logging
+internal import NIOPosix
 
 /// The locks on one Redis server.
 ///
@@ -55,7 +57,7 @@ public final class RedisLocks: LockProvider {
     public init() {}
   }
 
-  let servers: LockServers
+  let runtime: LockRuntime
   let contentions = ContentionTable<RedisLockBackend>(shared: 0)
 
   /// Makes the locks of a client.
@@ -78,28 +80,29 @@ public final class RedisLocks: LockProvider {
     }
     let (port, address) = Self.port(of: executor, named: configuration.server)
     (executor as? RedisConnection)?.limitSilence(to: LeaseTime.patience(timeToLive: configuration.timeToLive))
-    var turns = RedisLockMachine.Rules()
-    turns.pollCeiling = configuration.pollCeiling
+    var pacing = RedisLockMachine.Rules()
+    pacing.pollCeiling = configuration.pollCeiling
     var renewal = RenewalMachine.Rules(timeToLive: configuration.timeToLive)
     renewal.renews = configuration.renews
     renewal.longestHold = configuration.longestHold
     let prefix = configuration.prefix.isEmpty ? "" : " \(configuration.prefix)"
-    self.servers = LockServers(
-      ports: [port],
-      settings: LockServers.Settings(
+    let server = LockServer(port)
+    self.runtime = LockRuntime(
+      settings: LockRuntime.Settings(
         backend: LockBackend(kind: "redis", instance: address + prefix),
         prefix: configuration.prefix,
         timeToLive: configuration.timeToLive,
         label: configuration.label,
         observability: configuration.observability,
         logger: configuration.logger ?? Self.logger(of: executor),
-        isFenced: true,
-        answerTimeout: nil,
         tryTimeout: configuration.answerTimeout,
-        probation: nil,
-        turns: turns,
+        pacing: pacing,
         renewal: renewal
-      )
+      ),
+      clock: TimerQueue(loop: MultiThreadedEventLoopGroup.singleton.next()),
+      extender: ServerExtender(port, counterTimeToLive: LeaseTime.counterTimeToLiveWord(configuration.timeToLive)),
+      publisher: port,
+      attempt: { number, contention in RedisAttempt(number, contention, server: server) }
     )
   }
 
@@ -135,7 +138,7 @@ public final class RedisLocks: LockProvider {
   /// For the end of a program, before its connections are closed; ``run()`` does it too. Holders are notified of the loss. Callers that
   /// wait, or ask before this returns, get `closed`. A server that does not answer is waited for up to a second; the keys that it keeps
   /// stand until their TTL ends, and the log says so.
-  public func releaseAll() async { await self.contentions.releaseAll(self.servers.clock) }
+  public func releaseAll() async { await self.contentions.releaseAll(self.runtime.clock) }
 }
 
 extension LeaseTime {

@@ -3,19 +3,18 @@ internal import LatchkeyPrimitives
 
 /// Whether one server of a quorum is believed: the shell of a ``ProbationMachine``.
 final class Probation: Sendable {
-  /// Nil to believe every run.
-  private let machine: Locked<ProbationMachine?>
+  private let machine: Locked<ProbationMachine>
 
-  /// - Parameter length: How long a new run has no vote; nil to believe every run.
-  init(_ length: Duration?) {
-    self.machine = Locked(length.map { ProbationMachine(length: $0) })
+  /// - Parameter length: How long a new run has no vote.
+  init(_ length: Duration) {
+    self.machine = Locked(ProbationMachine(length: length))
   }
 
   /// Until when a run is not believed; nil if it is.
   func distrust(_ identity: RedisServerIdentity?, at now: ContinuousClock.Instant = .now) -> ContinuousClock.Instant? {
     guard let identity else { return nil }
     return self.machine.withLock { machine in
-      machine?.end(for: identity, isKnown: { RedlockTestHooks.trusts(runID: identity.runID) }, at: now)
+      machine.end(for: identity, isKnown: { RedlockTestHooks.trusts(runID: identity.runID) }, at: now)
     }
   }
 }

@@ -26,7 +26,7 @@ public struct Redlock: DistributedLock {
   }
 
   /// `redlock`, and the servers with the keys' prefix.
-  public var backend: LockBackend { self.locks.servers.settings.backend }
+  public var backend: LockBackend { self.locks.runtime.settings.backend }
 
   /// Takes the lock if nobody has it: all servers are asked at once, and a majority must grant it.
   ///
@@ -34,8 +34,8 @@ public struct Redlock: DistributedLock {
   /// - Throws: `LockError`: `unreachable`, with each server's answer, if too few servers can vote; `notAuthorized`,
   ///   `cancelled`, `closed`, `backendFailure`, `invalidName`, `invalidConfiguration`.
   public func tryAcquire() async throws(LockError) -> Lease? {
-    try await self.locks.servers.observer.tryAcquire(self.name) { () async throws(LockError) in
-      try await self.locks.contentions.tryAcquire(self.name, of: self.locks.servers)?.makeLease()
+    try await self.locks.runtime.observer.tryAcquire(self.name) { () async throws(LockError) in
+      try await self.locks.contentions.tryAcquire(self.name, of: self.locks.runtime)?.makeLease()
     }
   }
 
@@ -45,8 +45,8 @@ public struct Redlock: DistributedLock {
   /// - Returns: The lease.
   /// - Throws: `LockError`: `timedOut`, with each server's answer, and what ``tryAcquire()`` throws.
   public func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
-    try await self.locks.servers.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
-      try await self.locks.contentions.acquire(self.name, of: self.locks.servers, within: timeout).makeLease()
+    try await self.locks.runtime.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
+      try await self.locks.contentions.acquire(self.name, of: self.locks.runtime, within: timeout).makeLease()
     }
   }
 }

@@ -1,5 +1,7 @@
 public import Latchkey
+internal import LatchkeyNetwork
 public import Logging
+internal import NIOPosix
 
 /// The locks on a majority of independent Redis servers: an odd number of them, at least three, each a master of its own.
 ///
@@ -52,7 +54,8 @@ public final class RedlockLocks: LockProvider {
     public init() {}
   }
 
-  let servers: LockServers
+  let servers: QuorumServers
+  let runtime: LockRuntime
   let contentions = ContentionTable<RedisLockBackend>(shared: 0)
 
   /// Makes the locks of some servers.
@@ -72,21 +75,27 @@ public final class RedlockLocks: LockProvider {
     for case let connection as RedisConnection in servers {
       connection.limitSilence(to: LeaseTime.patience(timeToLive: timeToLive))
     }
-    var turns = RedisLockMachine.Rules()
-    turns.usesWakeUps = false
-    turns.repeatsOwner = false
+    var pacing = RedisLockMachine.Rules()
+    pacing.usesWakeUps = false
+    pacing.repeatsOwner = false
     // Others come by at intervals of their own and are not heard: a chance for them is as long as most of these, and rare.
-    turns.longestPause = .milliseconds(100)
-    turns.handOverLimit = .max
-    turns.tenure = .seconds(1)
-    turns.courtesy = .milliseconds(60)...(.milliseconds(100))
+    pacing.longestPause = .milliseconds(100)
+    pacing.handOverLimit = .max
+    pacing.tenure = .seconds(1)
+    pacing.courtesy = .milliseconds(60)...(.milliseconds(100))
     var renewal = RenewalMachine.Rules(timeToLive: timeToLive)
     renewal.renews = configuration.renews
     renewal.longestHold = configuration.longestHold
     let prefix = configuration.prefix.isEmpty ? "" : " \(configuration.prefix)"
-    self.servers = LockServers(
-      ports: ports.map(\.port),
-      settings: LockServers.Settings(
+    let quorum = QuorumServers(
+      ports.map(\.port),
+      answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
+      probation: largest + Self.probationMargin
+    )
+    let clock = TimerQueue(loop: MultiThreadedEventLoopGroup.singleton.next())
+    self.servers = quorum
+    self.runtime = LockRuntime(
+      settings: LockRuntime.Settings(
         backend: LockBackend(
           kind: "redlock",
           instance: ports.map(\.address).sorted().joined(separator: ",") + prefix
@@ -96,13 +105,14 @@ public final class RedlockLocks: LockProvider {
         label: configuration.label,
         observability: configuration.observability,
         logger: configuration.logger ?? RedisLocks.logger(of: servers[0]),
-        isFenced: false,
-        answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
         tryTimeout: nil,
-        probation: largest + Self.probationMargin,
-        turns: turns,
+        pacing: pacing,
         renewal: renewal
-      )
+      ),
+      clock: clock,
+      extender: QuorumExtender(quorum, clock: clock),
+      publisher: nil,
+      attempt: { number, contention in QuorumVote(number, contention, servers: quorum) }
     )
   }
 
@@ -157,5 +167,5 @@ public final class RedlockLocks: LockProvider {
   /// For the end of a program, before its connections are closed; ``run()`` does it too. Holders are notified of the loss. Callers that
   /// wait, or ask before this returns, get `closed`. A server that does not answer is waited for up to a second; the keys that it keeps
   /// stand until their TTL ends, and the log says so.
-  public func releaseAll() async { await self.contentions.releaseAll(self.servers.clock) }
+  public func releaseAll() async { await self.contentions.releaseAll(self.runtime.clock) }
 }

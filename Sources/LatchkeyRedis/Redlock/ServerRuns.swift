@@ -17,7 +17,7 @@ final class ServerRuns: Sendable {
   ///
   /// - Returns: The error if another seat is the same server; nil if none is known to be.
   func duplicate(of node: Int, _ identity: RedisServerIdentity?) -> RedisError? {
-    guard let identity, self.addresses.count > 1 else { return nil }
+    guard let identity else { return nil }
     let other = self.runs.withLock { runs -> Int? in
       runs[node] = identity.runID
       return runs.indices.first { $0 != node && runs[$0] == identity.runID }

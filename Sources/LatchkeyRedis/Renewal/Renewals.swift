@@ -25,13 +25,13 @@ final class Renewals: Sendable {
     var error: RedisError?
   }
 
-  private let batch: ExtensionBatch
+  private let extender: any LeaseExtender
   private let clock: TimerQueue
   private let refusals: RefusalLog
   private let state: Locked<State>
 
-  init(rules: RenewalMachine.Rules, batch: ExtensionBatch, clock: TimerQueue, refusals: RefusalLog) {
-    self.batch = batch
+  init(rules: RenewalMachine.Rules, extender: any LeaseExtender, clock: TimerQueue, refusals: RefusalLog) {
+    self.extender = extender
     self.clock = clock
     self.refusals = refusals
     self.state = Locked(State(machine: RenewalMachine(rules: rules)))
@@ -103,7 +103,7 @@ final class Renewals: Sendable {
     let items = self.state.withLock { state in
       extensions.compactMap { extended in
         state.leases[extended.lease].map { watched in
-          ExtensionBatch.Item(
+          ExtensionItem(
             lease: extended.lease,
             keys: watched.keys,
             owner: watched.owner,
@@ -112,7 +112,7 @@ final class Renewals: Sendable {
         }
       }
     }
-    self.batch.extend(items) { [weak self] item, sentAt, answer, error in
+    self.extender.extend(items) { [weak self] item, sentAt, answer, error in
       guard let self else { return }
       self.note(error, answer, of: item.lease)
       self.handle(.answered(lease: item.lease, sentAt: sentAt, timeToLive: item.timeToLive, answer))

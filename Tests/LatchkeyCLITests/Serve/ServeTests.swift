@@ -101,7 +101,7 @@ struct ServeTests {
     other.port = 2
     let connections = [try RedisConnection(tracking), try RedisConnection(other)]
     let locks = try RedlockLocks(servers: connections)
-    #expect(locks.servers.settings.probation == RedlockBackend.quarantine)
+    #expect(locks.servers.probation == RedlockBackend.quarantine)
     for connection in connections { await connection.close() }
   }
   #endif

@@ -248,7 +248,7 @@ struct LockExplorationTests {
       in: untimed(2, [.cut, .cancel]),
       leadsTo: "nothing more happens"
     ) {
-      $0.ballots.sweeps = false
+      $0.attempts.key.sweeps = false
     },
     SeededMistake(
       "a try is answered by a request that was sent before it",
@@ -258,10 +258,10 @@ struct LockExplorationTests {
       $0.turns.asksForNewcomers = false
     },
     SeededMistake("a split vote leaves its keys", in: quorum(0), leadsTo: "nothing more happens") {
-      $0.ballots.releasesFailures = false
+      $0.votes.releasesFailures = false
     },
     SeededMistake("a server that was started again votes at once", in: quorum(1, [.restart]), leadsTo: "at once") {
-      $0.ballots.distrustsFreshServers = false
+      $0.votes.distrustsFreshServers = false
     },
     SeededMistake("nobody asks a server which run it is", in: quorum(1, [.restart]), leadsTo: "at once") {
       $0.shell.hasProbation = false
@@ -275,14 +275,14 @@ struct LockExplorationTests {
     },
     SeededMistake("a release that finds nothing says nothing", in: untimed(1, [.delete]), leadsTo: "told nothing of it")
     {
-      $0.ballots.findsLosses = false
+      $0.attempts.findsLosses = false
     },
     SeededMistake(
       "a quorum counts however late it comes",
       in: LockModel(servers: 3, callers: [[true]], faults: 0, isPollingEager: false),
       leadsTo: "after its deadline"
     ) {
-      $0.ballots.refusesLateQuorum = false
+      $0.votes.refusesLateQuorum = false
     },
   ]
 

@@ -38,7 +38,7 @@ extension LockModel {
       state.clients[index].waiting.removeAll { !$0 }
       (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
     case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
-    case .lose, .releaseSettled: throw BrokenPromise("\(Self.name(index)) settles what ballots and renewals settle")
+    case .lose, .releaseSettled: throw BrokenPromise("\(Self.name(index)) settles what attempts and renewals settle")
     }
   }
 
@@ -47,7 +47,7 @@ extension LockModel {
     case .ask(let attempt, let isNew): try self.ask(attempt, isNew: isNew, index, &state)
     case .release(let attempt):
       state.clients[index].departed.insert(attempt)
-      state.clients[index].ballots[attempt]?.isOut = true
+      state.clients[index].attempts[attempt]?.isOut = true
       try self.feed(.release, to: attempt, index, &state)
     case .rest(let alarm, _, _): state.clients[index].alarm = alarm
     case .subscribe: state.clients[index].subscription = .requested
@@ -75,23 +75,26 @@ extension LockModel {
     let deadline =
       self.shell.allowsForDrift
       ? LeaseTime.deadline(sentAt: now, timeToLive: Self.timeToLive) : now + Self.timeToLive
-    if isNew || state.clients[index].ballots[attempt] == nil {
-      let machine = BallotMachine(nodes: self.servers, timeToLive: Self.timeToLive, rules: self.ballots)
-      state.clients[index].ballots[attempt] = ModelClient.Ballot(machine: machine, deadline: deadline)
+    if isNew || state.clients[index].attempts[attempt] == nil {
+      let machine =
+        self.isSingle
+        ? ModelAttempt.single(AttemptMachine(timeToLive: Self.timeToLive, rules: self.attempts))
+        : .quorum(QuorumVoteMachine(nodes: self.servers, timeToLive: Self.timeToLive, rules: self.votes))
+      state.clients[index].attempts[attempt] = ModelClient.Attempt(machine: machine, deadline: deadline)
     }
-    state.clients[index].ballots[attempt]?.deadline = deadline
-    state.clients[index].ballots[attempt]?.isOut = true
-    state.clients[index].ballots[attempt]?.ownInTheWay = []
+    state.clients[index].attempts[attempt]?.deadline = deadline
+    state.clients[index].attempts[attempt]?.isOut = true
+    state.clients[index].attempts[attempt]?.ownInTheWay = []
     try self.feed(.ask(deadline: deadline), to: attempt, index, &state)
   }
 
   private func grant(_ attempt: UInt64, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     let name = Self.name(index)
     guard !state.clients[index].waiting.isEmpty else { throw BrokenPromise("\(name) is granted for nobody") }
-    guard let ballot = state.clients[index].ballots[attempt] else {
+    guard let entry = state.clients[index].attempts[attempt] else {
       throw BrokenPromise("\(name) is granted an attempt that is over")
     }
-    var deadline = ballot.deadline
+    var deadline = entry.deadline
     if !self.shell.countsFromSending {
       deadline = LeaseTime.deadline(sentAt: Self.instant(state.now), timeToLive: Self.timeToLive)
     }
@@ -99,10 +102,10 @@ extension LockModel {
       throw BrokenPromise("\(name) is granted the lock after its deadline")
     }
     if self.isSingle {
-      guard ballot.token > state.lastGranted else {
+      guard entry.token > state.lastGranted else {
         throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
       }
-      state.lastGranted = ballot.token
+      state.lastGranted = entry.token
     }
     state.clients[index].hold = ModelClient.Hold(attempt: attempt, deadline: deadline)
     state.clients[index].waiting.removeFirst()
@@ -112,10 +115,11 @@ extension LockModel {
     try self.answerTries(state.clients[index].tries, index, &state)
   }
 
-  // MARK: Ballots
+  // MARK: Attempts
 
-  func feed(_ event: BallotEvent, to attempt: UInt64, _ index: Int, _ state: inout State) throws(BrokenPromise) {
-    guard let actions = state.clients[index].ballots[attempt]?.machine.handle(event, at: Self.instant(state.now)) else {
+  func feed(_ event: QuorumVoteEvent, to attempt: UInt64, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    guard let actions = state.clients[index].attempts[attempt]?.machine.handle(event, at: Self.instant(state.now))
+    else {
       return
     }
     for action in actions {
@@ -127,8 +131,8 @@ extension LockModel {
       case .retryLater(let node, _): state.clients[index].retries.append((node, attempt))
       case .decide(let decision): try self.decided(decision, attempt, index, &state)
       case .settle(let told, let result):
-        state.clients[index].ballots[attempt]?.isOut = false
-        if let ballot = state.clients[index].ballots[attempt] { try self.check(result, of: ballot, index) }
+        state.clients[index].attempts[attempt]?.isOut = false
+        if let entry = state.clients[index].attempts[attempt] { try self.check(result, of: entry, index) }
         try self.feed(.releaseSettled(attempt: attempt, notified: told), index, &state)
       }
     }
@@ -136,45 +140,45 @@ extension LockModel {
   }
 
   /// A release tells of a loss where the key was deleted behind the holder's back, and only there.
-  private func check(_ result: ReleaseResult, of ballot: ModelClient.Ballot, _ index: Int) throws(BrokenPromise) {
+  private func check(_ result: ReleaseResult, of entry: ModelClient.Attempt, _ index: Int) throws(BrokenPromise) {
     guard !self.isTimed, !self.faults.contains(self.isSingle ? .forget : .restart), !self.faults.contains(.replace)
     else { return }
-    let isLost = ballot.deletedAt.count > self.servers - (self.servers / 2 + 1)
-    if result == .lost, ballot.deletedAt.isEmpty {
+    let isLost = entry.deletedAt.count > self.servers - (self.servers / 2 + 1)
+    if result == .lost, entry.deletedAt.isEmpty {
       throw BrokenPromise("\(Self.name(index)) is told of a loss that is none")
     }
-    let isDoubtful = ballot.machine.hasTimedOut || ballot.machine.nodes.contains(where: \.isReleaseDoubtful)
+    let isDoubtful = entry.machine.hasTimedOut || entry.machine.keys.contains(where: \.isReleaseDoubtful)
     if isLost, result != .lost, !isDoubtful {
       throw BrokenPromise("\(Self.name(index)) releases a lock that was deleted, and is told nothing of it")
     }
   }
 
-  /// Lets go of ballots that nobody will hear of again.
+  /// Lets go of attempts that nobody will hear of again.
   private func tidy(_ index: Int, _ state: inout State) {
     let turn = state.clients[index].turn
-    for (attempt, ballot) in state.clients[index].ballots {
+    for (attempt, entry) in state.clients[index].attempts {
       let isPresent = turn.attempt == attempt && (turn.isOpen || turn.isAsking || turn.phase == .held)
       let isAtWork =
-        ballot.machine.isReleased ? !ballot.machine.isOver : ballot.machine.nodes.contains(where: \.isPending)
+        entry.machine.isReleased ? !entry.machine.isOver : entry.machine.keys.contains(where: \.isPending)
       guard !isPresent, !isAtWork else { continue }
-      state.clients[index].ballots[attempt] = nil
+      state.clients[index].attempts[attempt] = nil
       state.clients[index].departed.remove(attempt)
     }
   }
 
   private func decided(
-    _ decision: BallotDecision,
+    _ decision: QuorumVoteDecision,
     _ attempt: UInt64,
     _ index: Int,
     _ state: inout State
   ) throws(BrokenPromise) {
-    state.clients[index].ballots[attempt]?.isOut = false
+    state.clients[index].attempts[attempt]?.isOut = false
     let answer: RedisLockAnswer
     switch decision {
     case .granted: answer = .granted
     case .late, .unavailable: answer = .unreachable(Self.outage)
     case .busy(let remaining):
-      let own = state.clients[index].ballots[attempt]?.ownInTheWay ?? []
+      let own = state.clients[index].attempts[attempt]?.ownInTheWay ?? []
       answer = own.isDisjoint(with: state.clients[index].departed) ? .busy(remaining: remaining) : .busyWithOwn
     }
     try self.feed(.answered(attempt: attempt, answer), index, &state)
@@ -185,13 +189,13 @@ extension LockModel {
     switch reply.answer {
     case .yes(let token):
       let isTrusted = self.trusts(reply, of: node, index, &state)
-      state.clients[index].ballots[attempt]?.token = token
+      state.clients[index].attempts[attempt]?.token = token
       try self.feed(.voted(node: node, isTrusted ? .yes : .untrusted), to: attempt, index, &state)
     case .no(let own):
       _ = self.trusts(reply, of: node, index, &state)
-      if let own { state.clients[index].ballots[attempt]?.ownInTheWay.insert(own) }
+      if let own { state.clients[index].attempts[attempt]?.ownInTheWay.insert(own) }
       try self.feed(.voted(node: node, .no(remaining: nil)), to: attempt, index, &state)
-    case .released(let told): try self.feed(.released(node: node, .freed(told: told)), to: attempt, index, &state)
+    case .released(let told): try self.feed(.released(node: node, .freed(notified: told)), to: attempt, index, &state)
     case .gone: try self.feed(.released(node: node, .gone), to: attempt, index, &state)
     }
   }
@@ -225,7 +229,7 @@ extension LockModel {
     for (position, request) in lost.enumerated() {
       let isNeverSent = fate == .neverSent && position >= lost.count - requests.count
       let vote = Vote.failed(isNeverSent ? .notDone : .inDoubt)
-      let event: BallotEvent = request.isRelease ? .released(node: node, .failed) : .voted(node: node, vote)
+      let event: QuorumVoteEvent = request.isRelease ? .released(node: node, .failed) : .voted(node: node, vote)
       try self.feed(event, to: request.attempt, index, &state)
     }
   }

@@ -32,7 +32,7 @@ extension LockModel {
   private static func tokens(_ state: State) -> [UInt64] {
     var tokens: Set<UInt64> = [state.nodes[0].counter ?? 0]
     for client in state.clients {
-      for ballot in client.ballots.values where !ballot.machine.isReleased { tokens.insert(ballot.token) }
+      for entry in client.attempts.values where !entry.machine.isReleased { tokens.insert(entry.token) }
       for reply in client.replies[0] { if case .yes(let token) = reply.answer { tokens.insert(token) } }
     }
     return tokens.filter { $0 > state.lastGranted }.sorted()
@@ -94,9 +94,9 @@ private struct ClientDigest {
     for patient in client.waiting { self.words.add(patient) }
     self.words.add(min(client.turn.attempt, self.patience))
     self.add(client.turn)
-    for (attempt, ballot) in client.ballotsInOrder {
+    for (attempt, entry) in client.attemptsInOrder {
       self.attempt(attempt)
-      self.add(ballot, order)
+      self.add(entry, order)
     }
     self.words.add(client.departed.count)
     for attempt in client.departed.sorted() { self.attempt(attempt) }
@@ -141,15 +141,15 @@ private struct ClientDigest {
     self.words.add(client.hold != nil)
   }
 
-  /// What the client's ballots know of one server.
+  /// What the client's attempts know of one server.
   mutating func add(votesAt node: Int) {
-    for (attempt, ballot) in self.client.ballotsInOrder {
+    for (attempt, entry) in self.client.attemptsInOrder {
       self.attempt(attempt)
-      self.add(ballot.machine.nodes[node])
+      self.add(entry.machine.keys[node], entry.machine.votes[node])
     }
   }
 
-  private mutating func add(_ node: BallotMachine.Node) {
+  private mutating func add(_ node: OwnerKey, _ vote: Vote?) {
     self.words.add(node.isPending)
     self.words.add(node.isDoubtful)
     self.words.add(node.isPlanted)
@@ -159,7 +159,7 @@ private struct ClientDigest {
     case .freed: self.words.add(1)
     case .gone: self.words.add(2)
     }
-    switch node.vote {
+    switch vote {
     case nil: self.words.add(0)
     case .yes: self.words.add(1)
     case .untrusted: self.words.add(2)
@@ -167,6 +167,13 @@ private struct ClientDigest {
     case .failed(.notDone): self.words.add(4)
     case .failed(.inDoubt): self.words.add(5)
     case .duplicate: self.words.add(6)
+    }
+    switch node.reply {
+    case nil: self.words.add(0)
+    case .planted: self.words.add(1)
+    case .othersStands: self.words.add(2)
+    case .failed(.notDone): self.words.add(3)
+    case .failed(.inDoubt): self.words.add(4)
     }
     switch node.release {
     case .none: self.words.add(0)
@@ -250,19 +257,19 @@ private struct ClientDigest {
     self.words.add(self.client.undisturbed)
   }
 
-  private mutating func add(_ ballot: ModelClient.Ballot, _ order: [Int]) {
-    let machine = ballot.machine
-    self.words.add(ballot.isOut)
+  private mutating func add(_ entry: ModelClient.Attempt, _ order: [Int]) {
+    let machine = entry.machine
+    self.words.add(entry.isOut)
     // What is released is not granted any more.
     if !machine.isReleased {
-      self.instant(ballot.deadline)
-      self.words.add(LockModel.rank(ballot.token, self.tokens))
-      self.words.add(ballot.ownInTheWay.isDisjoint(with: self.client.departed))
+      self.instant(entry.deadline)
+      self.words.add(LockModel.rank(entry.token, self.tokens))
+      self.words.add(entry.ownInTheWay.isDisjoint(with: self.client.departed))
       self.instant(machine.deadline)
     }
     for node in order {
-      self.add(machine.nodes[node])
-      self.words.add(ballot.deletedAt.contains(node))
+      self.add(machine.keys[node], machine.votes[node])
+      self.words.add(entry.deletedAt.contains(node))
     }
     self.words.add(machine.isGranted)
     self.words.add(machine.isDecided)
@@ -275,8 +282,8 @@ private struct ClientDigest {
 }
 
 extension ModelClient {
-  /// Its ballots, oldest first.
-  fileprivate var ballotsInOrder: [(key: UInt64, value: Ballot)] { self.ballots.sorted { $0.key < $1.key } }
+  /// Its attempts, oldest first.
+  fileprivate var attemptsInOrder: [(key: UInt64, value: Attempt)] { self.attempts.sorted { $0.key < $1.key } }
 
   /// Whether it may yet matter how many clients a release was told to: only to those who go on to ask for the lock again.
   fileprivate var heedsTold: Bool { !self.callers.isEmpty || !self.waiting.isEmpty }

@@ -4,7 +4,7 @@ import LatchkeyTesting
 @testable import LatchkeyRedis
 
 /// Clients that contend for one lock at one Redis server or at a quorum of several, each with the real state machines of the lock
-/// and of ballots, with every message in between in the open, a budget of faults, and time in ticks.
+/// and of attempts or votes, with every message in between in the open, a budget of faults, and time in ticks.
 ///
 /// A key stands for two ticks by the servers' clocks, which run as fast as the allowance for drift permits: two ticks are a
 /// hundredth less than the TTL. Time may pass at any moment, so any client may be paused for any while, at no cost.
@@ -80,7 +80,8 @@ struct LockModel: ExplorationModel {
   private static let origin = ContinuousClock.now
 
   var turns: RedisLockMachine.Rules
-  var ballots = BallotMachine.Rules.sound
+  var attempts = AttemptMachine.Rules()
+  var votes = QuorumVoteMachine.Rules.sound
   var probation = ProbationMachine.Rules.sound
   var shell = Shell()
   let servers: Int
@@ -173,7 +174,7 @@ struct LockModel: ExplorationModel {
       if !client.replies[node].isEmpty { steps.append(.hear(index, node: node)) }
     }
     // Pauses are long enough for an attempt to be given back, or nearly so; else there would be no end of attempts.
-    if client.alarm != nil, client.ballots.count < 2, !self.isTired(client),
+    if client.alarm != nil, client.attempts.count < 2, !self.isTired(client),
       self.isPollingEager || self.mustPoll(index, state)
     {
       steps.append(.alarm(index))
@@ -193,7 +194,7 @@ struct LockModel: ExplorationModel {
     if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
     if self.faults.contains(.loseWord), client.hasWord, !client.isFinished { steps.append(.loseWord(index)) }
     if self.faults.contains(.impatience), !self.isSingle {
-      for (attempt, ballot) in client.ballots where ballot.isOut {
+      for (attempt, entry) in client.attempts where entry.isOut {
         steps.append(.giveUpWaiting(index, attempt: attempt))
       }
     }
@@ -215,7 +216,7 @@ struct LockModel: ExplorationModel {
     if client.subscription == .requested || client.subscription == .confirming || client.hasWord { return false }
     let obstacles = state.nodes.count { node in
       guard let key = node.key, key.client != index else { return false }
-      return state.clients[key.client].ballots[key.attempt] != nil
+      return state.clients[key.client].attempts[key.attempt] != nil
     }
     return obstacles <= self.servers - (self.servers / 2 + 1)
   }
@@ -295,7 +296,7 @@ struct LockModel: ExplorationModel {
       guard let key = state.nodes[node].key else { return }
       state.nodes[node].key = nil
       state.hasForgotten = true
-      state.clients[key.client].ballots[key.attempt]?.deletedAt.insert(node)
+      state.clients[key.client].attempts[key.attempt]?.deletedAt.insert(node)
     case .giveUpWaiting(let index, let attempt): try self.feed(.timedOut, to: attempt, index, &state)
     }
   }
@@ -339,7 +340,7 @@ struct LockModel: ExplorationModel {
 
   /// Whether a client waits without ever asking again, and has nothing left anywhere.
   func hasGivenUp(_ client: ModelClient) -> Bool {
-    self.isTired(client) && client.turn.isResting && client.hold == nil && client.ballots.isEmpty
+    self.isTired(client) && client.turn.isResting && client.hold == nil && client.attempts.isEmpty
       && client.requests.allSatisfy(\.isEmpty) && client.replies.allSatisfy(\.isEmpty)
   }
 

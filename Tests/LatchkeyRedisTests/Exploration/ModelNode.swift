@@ -20,6 +20,112 @@ struct ModelNode {
   var isOld = false
 }
 
+/// The machine of one attempt: at one server, or at a quorum of several. Both are driven by the events of a quorum.
+enum ModelAttempt {
+  case single(AttemptMachine)
+  case quorum(QuorumVoteMachine)
+
+  mutating func handle(_ event: QuorumVoteEvent, at now: ContinuousClock.Instant) -> [QuorumVoteAction] {
+    switch self {
+    case .quorum(var machine):
+      defer { self = .quorum(machine) }
+      return machine.handle(event, at: now)
+    case .single(var machine):
+      defer { self = .single(machine) }
+      return Self.event(event).map { machine.handle($0, at: now).map(Self.action) } ?? []
+    }
+  }
+
+  private static func event(_ event: QuorumVoteEvent) -> AttemptEvent? {
+    switch event {
+    case .ask(let deadline): .ask(deadline: deadline)
+    case .voted(_, .no(let remaining)): .answered(.held(remaining: remaining))
+    case .voted(_, .failed(let failure)): .answered(.failed(failure))
+    case .voted: .answered(.planted)
+    case .timedOut: nil
+    case .release: .release
+    case .released(_, let reply): .released(reply)
+    case .retry: .retry
+    }
+  }
+
+  private static func action(_ action: AttemptAction) -> QuorumVoteAction {
+    switch action {
+    case .request: .request(node: 0)
+    case .decide(.granted): .decide(.granted)
+    case .decide(.late): .decide(.late)
+    case .decide(.busy(let remaining)): .decide(.busy(remaining: remaining))
+    case .decide(.unavailable): .decide(.unavailable)
+    case .release: .release(node: 0)
+    case .retryLater(let delay): .retryLater(node: 0, after: delay)
+    case .settle(let told, let result): .settle(notified: told, result)
+    }
+  }
+
+  /// For each server, our key there.
+  var keys: [OwnerKey] {
+    switch self {
+    case .single(let machine): [machine.key]
+    case .quorum(let machine): machine.nodes.map(\.key)
+    }
+  }
+
+  /// For each server, its vote, where votes are counted.
+  var votes: [Vote?] {
+    switch self {
+    case .single: [nil]
+    case .quorum(let machine): machine.votes
+    }
+  }
+
+  var deadline: ContinuousClock.Instant? {
+    switch self {
+    case .single(let machine): machine.deadline
+    case .quorum(let machine): machine.deadline
+    }
+  }
+
+  var releaseUntil: ContinuousClock.Instant? {
+    switch self {
+    case .single(let machine): machine.releaseUntil
+    case .quorum(let machine): machine.releaseUntil
+    }
+  }
+
+  var isGranted: Bool {
+    switch self {
+    case .single(let machine): machine.isGranted
+    case .quorum(let machine): machine.isGranted
+    }
+  }
+
+  var isReleased: Bool {
+    switch self {
+    case .single(let machine): machine.isReleased
+    case .quorum(let machine): machine.isReleased
+    }
+  }
+
+  var isSettled: Bool {
+    switch self {
+    case .single(let machine): machine.isSettled
+    case .quorum(let machine): machine.isSettled
+    }
+  }
+
+  var isOver: Bool {
+    switch self {
+    case .single(let machine): machine.isOver
+    case .quorum(let machine): machine.isOver
+    }
+  }
+
+  /// What only a quorum keeps.
+  var isDecided: Bool { if case .quorum(let machine) = self { machine.isDecided } else { false } }
+  var hasTimedOut: Bool { if case .quorum(let machine) = self { machine.hasTimedOut } else { false } }
+  var told: Int { if case .quorum(let machine) = self { machine.notified } else { 0 } }
+}
+
 /// One client: the machines, and what is under way between it and the servers.
 struct ModelClient {
   struct Request {
@@ -53,8 +159,8 @@ struct ModelClient {
     case none, requested, confirming, open
   }
 
-  struct Ballot {
-    var machine: BallotMachine
+  struct Attempt {
+    var machine: ModelAttempt
     var deadline: ContinuousClock.Instant
     var token: UInt64 = 0
     /// Whether somebody waits for a decision, or for a release to be done.
@@ -67,7 +173,7 @@ struct ModelClient {
 
   var turn: RedisLockMachine
   /// The present attempt, and those that are being released.
-  var ballots: [UInt64: Ballot] = [:]
+  var attempts: [UInt64: Attempt] = [:]
   var departed: Set<UInt64> = []
   /// For each server, in order.
   var requests: [[Request]]
@@ -106,7 +212,7 @@ struct ModelClient {
 
   /// Whether the client has something to do with the lock or its remains.
   var isBusy: Bool {
-    !self.waiting.isEmpty || self.hold != nil || !self.ballots.isEmpty || self.requests.contains { !$0.isEmpty }
+    !self.waiting.isEmpty || self.hold != nil || !self.attempts.isEmpty || self.requests.contains { !$0.isEmpty }
       || self.replies.contains { !$0.isEmpty }
   }
 

@@ -264,7 +264,7 @@ struct RedisLockMachineTests {
     #expect(!clean.want(Self.nobody).contains(.send(.release(attempt: 1))), "nothing of it is there")
   }
 
-  @Test("a quorum is asked again by a new owner: the last one's ballot releases what it planted")
+  @Test("a quorum is asked again by a new owner: the last one's vote releases what it planted")
   func freshOwner() {
     var (machine, alarm) = self.waiting {
       $0.repeatsOwner = false
