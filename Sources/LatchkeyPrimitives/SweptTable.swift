@@ -4,7 +4,7 @@ package protocol Sweepable {
   /// Takes the value out of use for good, unless something uses it.
   ///
   /// Called with the table in hand, so it must neither call others nor ask for the table. Whoever has looked the value up
-  /// before must find it retired, and look it up again: see ``Locked/withValue(for:make:body:)``.
+  /// before must find it retired, and look it up again.
   ///
   /// - Returns: Whether the value is out of use; the table then forgets it.
   func retireIfIdle() -> Bool
@@ -61,25 +61,3 @@ package struct SweptTable<Key: Hashable, Value: Sweepable> {
 }
 
 extension SweptTable: Sendable where Key: Sendable, Value: Sendable {}
-
-extension Locked {
-  /// Uses the value of a name in a table that other callers may sweep meanwhile.
-  ///
-  /// - Parameters:
-  ///   - key: The name.
-  ///   - make: Makes the value if the name has none; called with the lock held.
-  ///   - body: Uses the value, without the lock; returns nil if the value has been retired since it was looked up, and is then
-  ///     called again with the next one.
-  /// - Returns: What `body` returned.
-  @inlinable
-  package func withValue<Key: Sendable, Element: Sweepable & Sendable, R>(
-    for key: Key,
-    make: () -> Element,
-    body: (Element) -> R?
-  ) -> R where Value == SweptTable<Key, Element> {
-    while true {
-      let value = self.withLock { $0.value(for: key, make: make) }
-      if let result = body(value) { return result }
-    }
-  }
-}
