@@ -149,7 +149,7 @@ struct LockExplorationTests {
     LockModel(servers: 1, callers: returning, faults: isDeep ? 1 : 0, isTimed: false, isPollingEager: false),
     LockModel(servers: 1, callers: two, faults: 1, isTimed: false),
     LockModel(servers: 1, callers: two, faults: 0, isPollingEager: false),
-    quorum(0, callers: returning),
+    isDeep ? quorum(0, callers: returning) : quorum(0),
   ]
 
   @Test(
