@@ -182,7 +182,13 @@ struct RedisLockTests {
     let server = try await SharedRedis.value
     let name = try uniqueName()
     let open = {
-      try await LockClient.open([server], timeToLive: .seconds(60), changeLocks: { $0.pollCeiling = .seconds(60) })
+      // A busy machine takes more than a second for so many: a subscription that is confirmed too late is given up.
+      try await LockClient.open(
+        [server],
+        timeToLive: .seconds(60),
+        changeConnection: { $0.commandTimeout = .seconds(10) },
+        changeLocks: { $0.pollCeiling = .seconds(60) }
+      )
     }
     let (first, second) = (try await open(), try await open())
     for _ in 0..<5 {
@@ -272,7 +278,13 @@ struct RedisLockTests {
     let many = try uniqueName("many")
     let names = try (0..<500).map { try LockName("\(many)-\($0)") }
     let open = {
-      try await LockClient.open([server], timeToLive: .seconds(60), changeLocks: { $0.pollCeiling = .seconds(60) })
+      // A busy machine takes more than a second for so many: a subscription that is confirmed too late is given up.
+      try await LockClient.open(
+        [server],
+        timeToLive: .seconds(60),
+        changeConnection: { $0.commandTimeout = .seconds(10) },
+        changeLocks: { $0.pollCeiling = .seconds(60) }
+      )
     }
     let (first, second) = (try await open(), try await open())
     var leases: [LeaseBox] = []
