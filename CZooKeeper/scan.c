@@ -16,7 +16,7 @@ static bool ends_with_marker(const char *name, size_t length, const char *marker
   return false;
 }
 
-/// Reads the number of a contender. Returns false if the name is none, or its number does not fit.
+/// Reads the number of a sequential node. Returns false if the name is none, or its number does not fit.
 static bool parse(const char *name, const char *markers, int64_t *number) {
   size_t length = strlen(name);
   size_t start = length;
@@ -27,7 +27,7 @@ static bool parse(const char *name, const char *markers, int64_t *number) {
     if (start == 0 || name[start - 1] != '-' || !ends_with_marker(name, start - 1, markers)) return false;
     negative = true;
   }
-  // The server writes at least ten characters, sign included: `orders/lock-7` is a lock of its own, no contender for `orders`.
+  // The server writes at least ten characters, sign included: `orders/lock-7` is a node of its own, none of `orders`' sequential ones.
   if (length - (negative ? start - 1 : start) < 10) return false;
   int64_t value = 0;
   for (size_t i = start; i < length; i++) {
@@ -103,15 +103,15 @@ bool czk_scan_into(czk_scan *scan, czk_scan_lists *lists, const char *const *nam
     scan->matches = lists->matches;
   }
   if (scan->wraps) {
-    lists->contenders = collect(names, count, scan->count, markers, NULL);
-    if (lists->contenders == NULL) return false;
-    scan->contenders = lists->contenders;
+    lists->nodes = collect(names, count, scan->count, markers, NULL);
+    if (lists->nodes == NULL) return false;
+    scan->nodes = lists->nodes;
   }
   return true;
 }
 
 void czk_scan_drop(czk_scan_lists *lists) {
-  free(lists->contenders);
+  free(lists->nodes);
   free(lists->matches);
 }
 

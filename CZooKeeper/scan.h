@@ -4,7 +4,7 @@
 
 /// A place for the few pointers that a scan may have to return; reused or freed by its owner.
 typedef struct czk_scan_lists {
-  const char **contenders;
+  const char **nodes;
   const char **matches;
 } czk_scan_lists;
 

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 // A shim over libzookeeper_mt: it hides the C client's macros, constants and callback types, answers every accepted
-// request exactly once (the C client does not), and looks through lists of contenders without handing each name to Swift.
+// request exactly once (the C client does not), and looks through lists of sequential nodes without handing each name to Swift.
 //
 // Result codes are ZooKeeper's own numbers: 0 is success, negative numbers are errors.
 // Strings and buffers in a callback are valid until it returns. Callbacks must not block.
@@ -56,22 +56,22 @@ enum {
   CZK_PERSISTENT_SEQUENTIAL_TTL = 6,
 };
 
-/// What a look at a list of contenders found. A contender is a name that ends with a marker and a signed decimal number;
-/// contenders are ordered by number, then by name.
+/// What a look at a list of sequential nodes found: of names that end with one of the markers asked for and a signed decimal
+/// number. They are ordered by number, then by name; other names are passed over.
 typedef struct czk_scan {
-  /// The number of contenders.
+  /// The number of nodes.
   int32_t count;
-  /// How many contenders come before our own; -1 if ours is not in the list.
+  /// How many nodes come before our own; -1 if ours is not in the list.
   int32_t own_index;
-  /// The contender just before our own; the last contender if no own name was given.
+  /// The node just before our own; the last one if no own name was given.
   const char *CZK_NULLABLE predecessor;
-  /// The first contender.
+  /// The first node.
   const char *CZK_NULLABLE first;
   /// Whether a number is negative or near the end of its range, so that numbers do not tell the order.
   bool wraps;
-  /// All contenders, unordered; only if `wraps`.
-  const char *CZK_NULLABLE const *CZK_NULLABLE contenders;
-  /// Names that start with the prefix asked for, contenders or not.
+  /// All nodes, unordered; only if `wraps`.
+  const char *CZK_NULLABLE const *CZK_NULLABLE nodes;
+  /// Names that start with the prefix asked for, sequential nodes or not.
   const char *CZK_NULLABLE const *CZK_NULLABLE matches;
   int32_t match_count;
 } czk_scan;
@@ -89,7 +89,7 @@ typedef struct czk_op_result {
 /// The answer to a request. Which fields are filled in depends on the request.
 typedef struct czk_reply {
   int32_t rc;
-  /// create, enter: the path that was created.
+  /// create: the path that was created.
   const char *CZK_NULLABLE path;
   const czk_stat *CZK_NULLABLE stat;
   /// get: the node's data; a length of -1 means that the node has none.
@@ -104,7 +104,7 @@ typedef struct czk_reply {
   /// multi: one result for each operation.
   const czk_op_result *CZK_NULLABLE results;
   int32_t result_count;
-  /// enter, scan: the code of the list, and what it holds if that is 0.
+  /// scan: the code of the list, and what it holds if that is 0.
   int32_t scan_rc;
   const czk_scan *CZK_NULLABLE scan;
 } czk_reply;
@@ -222,19 +222,20 @@ typedef struct czk_op_spec {
 
 int32_t czk_multi(czk_session *session, const czk_op_spec *ops, int32_t count, czk_done done, void *CZK_NULLABLE ctx);
 
-// MARK: - Contention
+// MARK: - Flights
 
-/// Joins a queue of contenders: creates an ephemeral sequential node and lists the directory, next to each other on the
-/// wire, so that a list that succeeded after a create that succeeded holds the new node. One answer for both.
+/// Creates an ephemeral sequential node and scans its directory, next to each other on the wire, so that a list that succeeded
+/// after a create that succeeded holds the new node. One answer for both.
 ///
 /// - path_prefix: what the server appends the number to.
 /// - match_prefix: names that start with it are the scan's matches.
 /// - markers: separated by '\n'; none may end with a digit or a minus.
-int32_t czk_enter(czk_session *session, const char *directory, const char *path_prefix, const void *CZK_NULLABLE data,
-                  int32_t length, const czk_acl *CZK_NULLABLE acl, int32_t acl_count,
-                  const char *CZK_NULLABLE match_prefix, const char *markers, czk_done done, void *CZK_NULLABLE ctx);
+int32_t czk_create_and_scan(czk_session *session, const char *directory, const char *path_prefix,
+                            const void *CZK_NULLABLE data, int32_t length, const czk_acl *CZK_NULLABLE acl,
+                            int32_t acl_count, const char *CZK_NULLABLE match_prefix, const char *markers,
+                            czk_done done, void *CZK_NULLABLE ctx);
 
-/// Looks at a queue of contenders, after a sync in the same flight if asked for. `rc` is the first failure of the two.
+/// Scans a directory, after a sync in the same flight if asked for. `rc` is the first failure of the two.
 int32_t czk_scan_directory(czk_session *session, const char *directory, const char *CZK_NULLABLE own,
                            const char *CZK_NULLABLE match_prefix, const char *markers, bool sync_first, czk_done done,
                            void *CZK_NULLABLE ctx);

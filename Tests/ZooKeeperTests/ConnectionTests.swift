@@ -66,7 +66,7 @@ struct ConnectionTests {
         #expect(try await inner.children(of: "/") == ["a"])
         let session = try #require(inner.currentSession)
         let reply = await answer { done in
-          session.enter(directory: "/", prefix: "/x-lock-", data: [], acl: .open, markers: .locks, done)
+          session.createAndScan(directory: "/", prefix: "/x-lock-", data: [], acl: .open, markers: .locks, done)
         }
         #expect(try reply.scan.get().ownIndex == 0)
         try await inner.createParents("/b/c")
@@ -127,7 +127,7 @@ struct ConnectionTests {
     #expect(await answer { old.exists("/a", $0) }.code == .closed)
     #expect(
       await answer { done in
-        old.enter(directory: "/", prefix: "/a-lock-", data: [], acl: .open, markers: .locks, done)
+        old.createAndScan(directory: "/", prefix: "/a-lock-", data: [], acl: .open, markers: .locks, done)
       }.create.code == .closed
     )
     #expect(!old.term.isLive && !old.isConnected)

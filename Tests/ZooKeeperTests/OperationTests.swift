@@ -183,7 +183,7 @@ struct OperationTests {
       let acl = [ACL](repeating: ACL(.all, scheme: "digest", id: String(repeating: "x", count: 1_000)), count: 1_000)
       #expect(await self.code { try await client.setACL(directory, acl) } == .badArguments)
       let reply = await answer { done in
-        session.enter(
+        session.createAndScan(
           directory: directory,
           prefix: "\(directory)/x-lock-",
           data: data,

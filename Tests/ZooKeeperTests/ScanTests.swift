@@ -5,18 +5,18 @@ import Testing
 
 @testable import ZooKeeper
 
-@Suite("A look at a list of contenders")
+@Suite("A look at a list of sequential nodes")
 struct ScanTests {
   private final class Box {
-    var scan: ContenderScan?
+    var scan: SequenceScan?
   }
 
   private func scan(
     _ names: [String],
     own: String? = nil,
     prefix: String? = nil,
-    markers: ContenderMarkers = .locks
-  ) throws -> ContenderScan {
+    markers: SequenceMarkers = .locks
+  ) throws -> SequenceScan {
     let box = Box()
     withCStrings(names + [own ?? "", prefix ?? ""]) { strings in
       let list: [UnsafePointer<CChar>?] = strings.dropLast(2).map { $0 }
@@ -28,7 +28,7 @@ struct ScanTests {
         markers.joined,
         { context, scan in
           guard let context else { return }
-          Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().scan = ContenderScan(scan.pointee)
+          Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().scan = SequenceScan(scan.pointee)
         },
         Unmanaged.passUnretained(box).toOpaque()
       )
@@ -39,24 +39,24 @@ struct ScanTests {
   @Test("an empty list has nobody")
   func empty() throws {
     let scan = try self.scan([])
-    #expect(scan == ContenderScan(count: 0, matches: [], wraps: false, contenders: []))
+    #expect(scan == SequenceScan(count: 0, matches: [], wraps: false, nodes: []))
   }
 
-  @Test("contenders are ordered by number, not by name")
+  @Test("nodes are ordered by number, not by name")
   func order() throws {
     let names = ["b-lock-0000000010", "a-lock-0000000012", "z-lock-0000000002", "m-lock-0000000011"]
     let scan = try self.scan(names, own: "m-lock-0000000011")
     #expect(scan.ownIndex == 2 && scan.predecessor == "b-lock-0000000010" && scan.first == "z-lock-0000000002")
-    #expect(scan.count == 4 && !scan.wraps && scan.contenders.isEmpty)
+    #expect(scan.count == 4 && !scan.wraps && scan.nodes.isEmpty)
   }
 
-  @Test("the first contender has nobody before it")
+  @Test("the first node has none before it")
   func first() throws {
     let scan = try self.scan(["a-lock-0000000001", "b-lock-0000000002"], own: "a-lock-0000000001")
     #expect(scan.ownIndex == 0 && scan.predecessor == nil)
   }
 
-  @Test("without an own name the predecessor is the last contender")
+  @Test("without an own name the predecessor is the last node")
   func noOwn() throws {
     let scan = try self.scan(["a-lock-0000000001", "b-lock-0000000003", "c-lock-0000000002"])
     #expect(scan.ownIndex == nil && scan.predecessor == "b-lock-0000000003" && scan.first == "a-lock-0000000001")
@@ -91,7 +91,7 @@ struct ScanTests {
   }
 
   @Test(
-    "names of other clients are contenders",
+    "names that other clients make are sequential",
     arguments: [
       "lock-0000000001", "_c_5f3b-lock-0000000001", "0123456789abcdef__lock__0000000001", "x-lock--000000001",
       "1-lock-0000000001", "lock-lock-0000000001",
@@ -106,7 +106,7 @@ struct ScanTests {
     let names = ["_c_1-lock--2147483648", "_c_2-lock-2147483647", "_c_3-lock--2147483647"]
     let scan = try self.scan(names, own: "_c_3-lock--2147483647")
     #expect(scan.wraps && scan.ownIndex == 1 && scan.predecessor == "_c_1-lock--2147483648")
-    #expect(scan.contenders == names)
+    #expect(scan.nodes == names)
   }
 
   @Test(
@@ -116,10 +116,10 @@ struct ScanTests {
   func nearEnd(number: String, wraps: Bool) throws {
     let scan = try self.scan(["junk", "a-lock-\(number)"])
     #expect(scan.wraps == wraps)
-    #expect(scan.contenders == (wraps ? ["a-lock-\(number)"] : []))
+    #expect(scan.nodes == (wraps ? ["a-lock-\(number)"] : []))
   }
 
-  @Test("names with the prefix are listed, contenders or not")
+  @Test("names with the prefix are listed, sequential or not")
   func matches() throws {
     let names = ["_c_1-lock-0000000001", "_c_2-lock-0000000002", "_c_1-lock-0000000003", "_c_1-note"]
     let scan = try self.scan(names, prefix: "_c_1")
@@ -129,7 +129,7 @@ struct ScanTests {
 
   @Test("only the given markers count")
   func markers() throws {
-    let markers = ContenderMarkers(["__READ__", "__WRIT__"])
+    let markers = SequenceMarkers(["__READ__", "__WRIT__"])
     let scan = try self.scan(["a__WRIT__0000000001", "a-lock-0000000000", "b__READ__0000000002"], markers: markers)
     #expect(scan.count == 2 && scan.first == "a__WRIT__0000000001")
   }
@@ -143,4 +143,8 @@ struct ScanTests {
     let scan = try self.scan(shuffled, own: names[own])
     #expect(scan.ownIndex == own && scan.predecessor == names[own - 1] && scan.first == names[0])
   }
+}
+
+extension SequenceMarkers {
+  static let locks = SequenceMarkers(["lock-", "__lock__"])
 }

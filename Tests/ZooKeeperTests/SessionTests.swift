@@ -159,7 +159,8 @@ struct SessionTests {
         for index in 0..<1_000 {
           session.exists("/none") { _ in counts.withLock { $0[index] += 1 } }
           session.delete("/none/none") { _ in counts.withLock { $0[1_000 + index] += 1 } }
-          session.enter(directory: "/none", prefix: "/none/x-lock-", data: [], acl: .open, markers: .locks) { _ in
+          session.createAndScan(directory: "/none", prefix: "/none/x-lock-", data: [], acl: .open, markers: .locks) {
+            _ in
             counts.withLock { $0[2_000 + index] += 1 }
           }
         }

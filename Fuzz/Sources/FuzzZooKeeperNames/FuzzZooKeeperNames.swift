@@ -31,8 +31,8 @@ private func list(_ input: inout FuzzInput) {
   // One of the list, or none; the name behind it is not in the list.
   let own: [UInt8]? = place < names.count ? names[place] : place == 255 ? Array("x-lock-0000000005".utf8) : nil
   for markers in [["lock-", "__lock__"], ["__READ__", "__WRIT__", "__rlock__"]] {
-    let scanned = scan(names, own: own, prefix: prefix.isEmpty ? nil : prefix, ContenderMarkers(markers))
-    let expected = ContenderScan(modelOf: names, own: own, prefix: prefix.isEmpty ? nil : prefix, markers)
+    let scanned = scan(names, own: own, prefix: prefix.isEmpty ? nil : prefix, SequenceMarkers(markers))
+    let expected = SequenceScan(modelOf: names, own: own, prefix: prefix.isEmpty ? nil : prefix, markers)
     property(
       scanned == expected,
       "\(names.map(text)), own \(own.map(text) ?? "none"): \(scanned), but should be \(expected)"
@@ -55,7 +55,7 @@ private func directory(_ input: inout FuzzInput) {
     property(path.hasPrefix(root), "\(name.rawValue.debugDescription) has the directory \(path)")
     let part = Array(NodePath.lastComponent(of: path).utf8)
     for markers in [["lock-", "__lock__"], ["__READ__", "__WRIT__", "__rlock__"]] {
-      let contends = scan([part], own: nil, prefix: nil, ContenderMarkers(markers)).count == 1
+      let contends = scan([part], own: nil, prefix: nil, SequenceMarkers(markers)).count == 1
       property(!contends, "the directory of \(name.rawValue.debugDescription), \(path), contends for the lock above")
     }
     // No other lock's, since the name can be read from it.
@@ -102,10 +102,10 @@ private func path(_ path: String) {
 // MARK: Calling the scan
 
 private final class Box {
-  var scan: ContenderScan?
+  var scan: SequenceScan?
 }
 
-private func scan(_ names: [[UInt8]], own: [UInt8]?, prefix: [UInt8]?, _ markers: ContenderMarkers) -> ContenderScan {
+private func scan(_ names: [[UInt8]], own: [UInt8]?, prefix: [UInt8]?, _ markers: SequenceMarkers) -> SequenceScan {
   let box = Box()
   // Strings of their own, each of its exact length, so that a step too far is seen.
   let strings = (names + [own ?? [], prefix ?? []]).map { bytes in
@@ -124,7 +124,7 @@ private func scan(_ names: [[UInt8]], own: [UInt8]?, prefix: [UInt8]?, _ markers
     markers.joined,
     { context, scan in
       guard let context else { return }
-      Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().scan = ContenderScan(scan.pointee)
+      Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().scan = SequenceScan(scan.pointee)
     },
     Unmanaged.passUnretained(box).toOpaque()
   )

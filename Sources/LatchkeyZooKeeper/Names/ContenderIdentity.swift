@@ -1,3 +1,5 @@
+package import ZooKeeper
+
 /// What our nodes are called and what they say.
 ///
 /// The name is Curator's, `_c_<uuid>-lock-<sequence>`: Curator, kazoo (told the pattern) and go-zookeeper take such a node
@@ -7,7 +9,7 @@ enum ContenderIdentity {
   static let markers = ["lock-", "__lock__", "__READ__", "__WRIT__", "__rlock__"]
 
   /// The markers of locks without readers.
-  private static let lockMarkers = ["lock-", "__lock__"]
+  static let lockMarkers = ["lock-", "__lock__"]
 
   /// Whether a child of a lock's directory contends for the lock: its name ends with a marker and a number as the server writes
   /// it, at least ten characters, negative after the counter has wrapped.
@@ -60,4 +62,9 @@ enum ContenderIdentity {
 
   /// How recovery recognises a node of an attempt.
   static func searchPrefix(_ identifier: String) -> String { "_c_\(identifier)-" }
+}
+
+extension SequenceMarkers {
+  /// The markers of locks: those of Curator, of kazoo and of the clients that follow them.
+  package static let locks = SequenceMarkers(ContenderIdentity.lockMarkers)
 }

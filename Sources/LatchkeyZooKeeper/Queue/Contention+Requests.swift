@@ -27,7 +27,7 @@ extension Contention where Backend == NodeQueueBackend {
       session.scan(
         directory: self.shell.directory,
         own: own,
-        uuidPrefix: self.shell.markPrefix,
+        matchPrefix: self.shell.markPrefix,
         markers: .locks,
         sync: sync
       ) { result in
@@ -115,7 +115,7 @@ extension Contention where Backend == NodeQueueBackend {
       session.scan(
         directory: self.shell.directory,
         own: nil,
-        uuidPrefix: self.shell.markPrefix,
+        matchPrefix: self.shell.markPrefix,
         markers: .locks,
         sync: true
       ) { result in
@@ -146,12 +146,12 @@ extension Contention where Backend == NodeQueueBackend {
       let failure = QueueFailure.permanent(LockFailure(error))
       return self.handle(.entered(attempt: attempt, create: .failure(failure), view: .failure(failure)))
     }
-    session.enter(
+    session.createAndScan(
       directory: self.shell.directory,
       prefix: self.shell.path(ContenderIdentity.prefix(identifier)),
       data: self.shell.data,
       acl: self.shell.acl,
-      uuidPrefix: self.shell.markPrefix,
+      matchPrefix: self.shell.markPrefix,
       markers: .locks
     ) { reply in
       let node = self.reduced(reply.create).map { created in
@@ -289,7 +289,7 @@ extension Contention where Backend == NodeQueueBackend {
   }
 
   private func view(
-    _ result: Result<ContenderScan, ZooKeeperError>,
+    _ result: Result<SequenceScan, ZooKeeperError>,
     _ identifier: String
   ) -> Result<QueueView, QueueFailure> {
     self.reduced(result).map { scan in
@@ -302,7 +302,7 @@ extension Contention where Backend == NodeQueueBackend {
         // One identifier, so the names differ by their numbers alone, and those have one length.
         matches: scan.matches.filter { $0.hasPrefix(attempt) }.sorted(),
         ours: scan.matches,
-        unordered: scan.wraps ? scan.contenders : nil
+        unordered: scan.wraps ? scan.nodes : nil
       )
     }
   }

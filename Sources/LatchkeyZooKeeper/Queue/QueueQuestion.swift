@@ -35,9 +35,9 @@ enum QueueQuestion {
     _ mark: String,
     _ session: ZKSession,
     until deadline: ContinuousClock.Instant
-  ) async -> Result<ContenderScan, ZooKeeperError> {
-    let question = OneShot<Result<ContenderScan, ZooKeeperError>>()
-    session.scan(directory: directory, own: nil, uuidPrefix: mark, markers: .locks, sync: true) { result in
+  ) async -> Result<SequenceScan, ZooKeeperError> {
+    let question = OneShot<Result<SequenceScan, ZooKeeperError>>()
+    session.scan(directory: directory, own: nil, matchPrefix: mark, markers: .locks, sync: true) { result in
       question.resolve(result)
     }
     return await withDeadline(deadline) {

@@ -1,7 +1,6 @@
 internal import CZooKeeper
 internal import LatchkeyPrimitives
 
-// Requests that only the public operations make.
 extension ZKSession {
   func create(
     _ path: String,
@@ -80,5 +79,38 @@ extension ZKSession {
   /// Makes the server catch up with its leader.
   package func sync(_ path: String, _ done: @escaping @Sendable (ZooKeeperCode) -> Void) {
     self.request(size: path.utf8.count, done) { czk_sync(self.pointer, path, completionAnswered, $0) }
+  }
+
+  /// Creates a node and those above it that are missing, as containers; nodes that exist are left as they are.
+  package func createContainers(_ path: String, acl: [ACL], _ done: @escaping @Sendable (ZooKeeperCode) -> Void) {
+    // Containers without children are removed by the servers, so one that was just made may be gone again: hence the tries.
+    self.createContainer(path, acl: acl, tries: 3, done)
+  }
+
+  private func createContainer(
+    _ path: String,
+    acl: [ACL],
+    tries: Int,
+    _ done: @escaping @Sendable (ZooKeeperCode) -> Void
+  ) {
+    self.create(path, data: [], mode: .container, acl: acl) { outcome in
+      let code = outcome.code
+      switch code {
+      case .ok, .nodeExists: done(.ok)
+      case .noNode:
+        guard tries > 0, let parent = NodePath.parent(of: path), parent != "/" else {
+          done(code)
+          return
+        }
+        self.createContainers(parent, acl: acl) { code in
+          guard code == .ok else {
+            done(code)
+            return
+          }
+          self.createContainer(path, acl: acl, tries: tries - 1, done)
+        }
+      default: done(code)
+      }
+    }
   }
 }

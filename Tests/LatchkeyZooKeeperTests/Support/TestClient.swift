@@ -109,12 +109,12 @@ final class TestClient: LockProvider {
   }
 
   /// The contenders as the servers see them; nil if the directory does not exist.
-  func scan(_ directory: String) async throws -> ContenderScan? {
+  func scan(_ directory: String) async throws -> SequenceScan? {
     let session = try await self.client.waitForSession(within: .seconds(10))
     // A server under load may refuse the question, as it may refuse any.
-    let answer: Result<ContenderScan, ZooKeeperError> = await askDespiteLoad(until: .now + .seconds(10)) {
+    let answer: Result<SequenceScan, ZooKeeperError> = await askDespiteLoad(until: .now + .seconds(10)) {
       await withCheckedContinuation { continuation in
-        session.scan(directory: directory, own: nil, uuidPrefix: nil, markers: .locks, sync: true) {
+        session.scan(directory: directory, own: nil, matchPrefix: nil, markers: .locks, sync: true) {
           continuation.resume(returning: $0)
         }
       }
@@ -139,7 +139,7 @@ final class TestClient: LockProvider {
   func create(_ path: String, prefix: String) async throws {
     let session = try await self.client.waitForSession(within: .seconds(10))
     let reply = await withCheckedContinuation { continuation in
-      session.enter(directory: path, prefix: "\(path)/\(prefix)", data: [], acl: .open, markers: .locks) {
+      session.createAndScan(directory: path, prefix: "\(path)/\(prefix)", data: [], acl: .open, markers: .locks) {
         continuation.resume(returning: $0)
       }
     }

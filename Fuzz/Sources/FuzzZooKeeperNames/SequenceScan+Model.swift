@@ -28,7 +28,7 @@ private struct ModelContender: Comparable {
   }
 }
 
-extension ContenderScan {
+extension SequenceScan {
   /// What a scan should say, put as simply as can be.
   init(modelOf names: [[UInt8]], own: [UInt8]?, prefix: [UInt8]?, _ markers: [String]) {
     let text = { (bytes: [UInt8]) in String(decoding: bytes, as: UTF8.self) }
@@ -45,7 +45,7 @@ extension ContenderScan {
       first: sorted.first.map { text($0.name) },
       matches: prefix.map { prefix in names.filter { $0.starts(with: prefix) }.map(text) } ?? [],
       wraps: wraps,
-      contenders: wraps ? contenders.map { text($0.name) } : []
+      nodes: wraps ? contenders.map { text($0.name) } : []
     )
   }
 }

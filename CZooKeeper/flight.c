@@ -5,28 +5,28 @@
 #include "scan.h"
 
 /// A request that is two on the wire: (create or sync), then list. The C client answers them in that order.
-typedef struct contention {
+typedef struct flight {
   czk_op op;
-  bool is_enter;
+  bool is_create;
   bool first_answered;
   int32_t first_rc;
   bool has_stat;
   czk_stat stat;
-  /// enter: the created path, once it is known. scan: the name to look for.
+  /// create: the created path, once it is known. scan: the name to look for.
   const char *own;
-  /// enter: where the created path goes. Set aside with the request: a node that exists must not be forgotten for want of memory.
+  /// create: where the created path goes. Set aside with the request: a node that exists must not be forgotten for want of memory.
   char *created;
   size_t created_size;
   const char *match_prefix;
   const char *markers;
   /// What the pointers above point into.
   char text[];
-} contention;
+} flight;
 
 static void partial(czk_op *op, czk_reply *reply) {
-  contention *request = (contention *)op;
+  flight *request = (flight *)op;
   if (!request->first_answered) return;
-  if (request->is_enter) {
+  if (request->is_create) {
     reply->rc = request->first_rc;
     reply->path = request->own;
     reply->stat = request->has_stat ? &request->stat : NULL;
@@ -35,7 +35,7 @@ static void partial(czk_op *op, czk_reply *reply) {
   }
 }
 
-static void finish(contention *request, int32_t list_rc, const czk_scan *scan) {
+static void finish(flight *request, int32_t list_rc, const czk_scan *scan) {
   czk_reply reply = {.rc = list_rc, .data_length = -1, .scan_rc = list_rc, .scan = scan};
   partial(&request->op, &reply);
   czk_op_answer(&request->op, &reply);
@@ -47,7 +47,7 @@ static const char *last_component(const char *path) {
 }
 
 static void on_list(int rc, const struct String_vector *names, const void *data) {
-  contention *request = (contention *)data;
+  flight *request = (flight *)data;
   if (rc != ZOK || names == NULL) {
     finish(request, rc, NULL);
     return;
@@ -62,13 +62,13 @@ static void on_list(int rc, const struct String_vector *names, const void *data)
   czk_scan_drop(&lists);
 }
 
-static void first_answer(contention *request, int rc) {
+static void first_answer(flight *request, int rc) {
   request->first_answered = true;
   request->first_rc = rc;
 }
 
 static void on_created(int rc, const char *path, const struct Stat *stat, const void *data) {
-  contention *request = (contention *)data;
+  flight *request = (flight *)data;
   if (rc == ZOK && stat != NULL && path != NULL) {
     czk_copy_stat(&request->stat, stat);
     request->has_stat = true;
@@ -85,7 +85,7 @@ static void on_created(int rc, const char *path, const struct Stat *stat, const 
 
 static void on_synced(int rc, const char *value, const void *data) {
   (void)value;
-  first_answer((contention *)data, rc);
+  first_answer((flight *)data, rc);
 }
 
 /// The server appends at most eleven characters to a sequential node's path.
@@ -102,15 +102,15 @@ static const char *copy(char **place, const char *text) {
 
 static size_t size_of(const char *text) { return text == NULL ? 0 : strlen(text) + 1; }
 
-/// - path_prefix: enter: what the created path begins with.
-static contention *make(czk_session *session, const char *path_prefix, const char *own, const char *match_prefix,
+/// - path_prefix: create: what the created path begins with.
+static flight *make(czk_session *session, const char *path_prefix, const char *own, const char *match_prefix,
                         const char *markers, czk_done done, void *ctx) {
   size_t created_size = path_prefix == NULL ? 0 : strlen(path_prefix) + sequence_size;
   size_t text_size = size_of(own) + size_of(match_prefix) + size_of(markers) + created_size;
-  contention *request = czk_op_new(session, sizeof(*request) + text_size, done, ctx);
+  flight *request = czk_op_new(session, sizeof(*request) + text_size, done, ctx);
   if (request == NULL) return NULL;
   request->op.partial = partial;
-  request->is_enter = path_prefix != NULL;
+  request->is_create = path_prefix != NULL;
   char *place = request->text;
   request->own = copy(&place, own);
   request->match_prefix = copy(&place, match_prefix);
@@ -121,7 +121,7 @@ static contention *make(czk_session *session, const char *path_prefix, const cha
 }
 
 /// Submits the list behind a first request that was accepted. Both answers may come before this returns.
-static int32_t submit_list(czk_session *session, const char *directory, contention *request) {
+static int32_t submit_list(czk_session *session, const char *directory, flight *request) {
   int rc = zoo_awget_children(session->zh, directory, NULL, NULL, on_list, request);
   // The first request cannot be taken back. Where the list is refused, the close of the session answers with what the first one
   // brought, and its node goes with the session. If the session has not just ended, it must be closed for that.
@@ -129,14 +129,14 @@ static int32_t submit_list(czk_session *session, const char *directory, contenti
   return czk_end(session, &request->op, ZOK);
 }
 
-int32_t czk_enter(czk_session *session, const char *directory, const char *path_prefix, const void *data,
-                  int32_t length, const czk_acl *acl, int32_t acl_count, const char *match_prefix, const char *markers,
-                  czk_done done, void *ctx) {
+int32_t czk_create_and_scan(czk_session *session, const char *directory, const char *path_prefix, const void *data,
+                            int32_t length, const czk_acl *acl, int32_t acl_count, const char *match_prefix,
+                            const char *markers, czk_done done, void *ctx) {
   czk_acl_vector entries;
   if (!czk_acl_fill(&entries, acl, acl_count)) return ZSYSTEMERROR;
   int32_t rc = czk_begin(session);
   if (rc == 0) {
-    contention *request = make(session, path_prefix, NULL, match_prefix, markers, done, ctx);
+    flight *request = make(session, path_prefix, NULL, match_prefix, markers, done, ctx);
     if (request == NULL) {
       pthread_mutex_unlock(&session->submit_lock);
       rc = ZSYSTEMERROR;
@@ -154,7 +154,7 @@ int32_t czk_scan_directory(czk_session *session, const char *directory, const ch
                            const char *markers, bool sync_first, czk_done done, void *ctx) {
   int32_t rc = czk_begin(session);
   if (rc != 0) return rc;
-  contention *request = make(session, NULL, own, match_prefix, markers, done, ctx);
+  flight *request = make(session, NULL, own, match_prefix, markers, done, ctx);
   if (request == NULL) {
     pthread_mutex_unlock(&session->submit_lock);
     return ZSYSTEMERROR;

@@ -4,11 +4,12 @@ import Testing
 
 @testable import ZooKeeper
 
-@Suite("Contention on a server", .timeLimit(.minutes(1)))
-struct ContentionTests {
-  private func enter(_ session: ZKSession, _ directory: String, _ id: String = "a") async -> EnterReply {
+@Suite("Requests in one flight, on a server", .timeLimit(.minutes(1)))
+struct FlightTests {
+  private func createAndScan(_ session: ZKSession, _ directory: String, _ id: String = "a") async -> CreateAndScanReply
+  {
     await answer {
-      session.enter(
+      session.createAndScan(
         directory: directory,
         prefix: "\(directory)/_c_\(id)-lock-",
         data: Array("me".utf8),
@@ -25,7 +26,7 @@ struct ContentionTests {
       let session = try #require(client.currentSession)
       let prefix = "\(directory)/_c_a-lock-"
       let reply = await answer {
-        session.enter(directory: "no path", prefix: prefix, data: [], acl: .open, markers: .locks, $0)
+        session.createAndScan(directory: "no path", prefix: prefix, data: [], acl: .open, markers: .locks, $0)
       }
       // Unless the session is closed before that is known.
       if let name = try? reply.create.get().name {
@@ -41,11 +42,11 @@ struct ContentionTests {
     }
   }
 
-  @Test("the first contender is told in one answer that it is first")
-  func enterFirst() async throws {
+  @Test("one answer says that a new node is the first")
+  func createFirst() async throws {
     try await withClient { client, directory in
       let session = try #require(client.currentSession)
-      let reply = await self.enter(session, directory)
+      let reply = await self.createAndScan(session, directory)
       let created = try reply.create.get()
       let scan = try reply.scan.get()
       #expect(created.name == "_c_a-lock-0000000000")
@@ -54,21 +55,21 @@ struct ContentionTests {
     }
   }
 
-  @Test("a later contender is told who comes before it, whatever else lies in the directory")
-  func enterBehind() async throws {
+  @Test("one answer says which node comes before a new one, whatever else lies in the directory")
+  func createBehind() async throws {
     try await withClient { client, directory in
       let session = try #require(client.currentSession)
-      let first = try await self.enter(session, directory, "z").create.get()
+      let first = try await self.createAndScan(session, directory, "z").create.get()
       #expect(await answer { session.createContainers("\(directory)/junk", acl: .open, $0) } == .ok)
-      let second = try await self.enter(session, directory, "a").create.get()
-      let third = await self.enter(session, directory, "m")
+      let second = try await self.createAndScan(session, directory, "a").create.get()
+      let third = await self.createAndScan(session, directory, "m")
       let scan = try third.scan.get()
       #expect(scan.ownIndex == 2 && scan.predecessor == second.name && scan.first == first.name && scan.count == 3)
       let look = await answer {
         session.scan(
           directory: directory,
           own: nil,
-          uuidPrefix: "_c_a",
+          matchPrefix: "_c_a",
           markers: .locks,
           sync: true,
           $0
@@ -84,11 +85,11 @@ struct ContentionTests {
     try await withClient { client, directory in
       let session = try #require(client.currentSession)
       let deep = "\(directory)/a/b/c"
-      let reply = await self.enter(session, deep)
+      let reply = await self.createAndScan(session, deep)
       #expect(reply.create.code == .noNode)
       #expect(reply.scan.code == .noNode)
       #expect(await answer { session.createContainers(deep, acl: .open, $0) } == .ok)
-      #expect(try await self.enter(session, deep).create.get().name == "_c_a-lock-0000000000")
+      #expect(try await self.createAndScan(session, deep).create.get().name == "_c_a-lock-0000000000")
     }
   }
 
@@ -96,7 +97,7 @@ struct ContentionTests {
   func deletionWatch() async throws {
     try await withClient { client, directory in
       let session = try #require(client.currentSession)
-      let path = try "\(directory)/" + (await self.enter(session, directory).create.get().name)
+      let path = try "\(directory)/" + (await self.createAndScan(session, directory).create.get().name)
       let events = Locked(0)
       #expect(
         await answer { session.watchDeletion(of: path, onEvent: { events.withLock { $0 += 1 } }, $0) } == .ok
