@@ -101,11 +101,6 @@ public final class EtcdLocks: LockProvider {
   /// - Returns: The lock.
   public func fencedLock(_ name: LockName) -> EtcdLock { EtcdLock(name: name, locks: self) }
 
-  /// The contention for a lock, as it is now.
-  func contention(for name: LockName) -> Contention<KeyQueueBackend> {
-    self.contentions.contention(for: name, of: self)
-  }
-
   private func observe(_ event: EtcdSessionEvent) {
     let contentions = self.contentions.update { session in
       switch event {

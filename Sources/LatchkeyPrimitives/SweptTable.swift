@@ -3,8 +3,8 @@
 package protocol Sweepable {
   /// Takes the value out of use for good, unless something uses it.
   ///
-  /// Called with the table in hand, so it must neither call others nor ask for the table. Whoever has looked the value up
-  /// before must find it retired, and look it up again.
+  /// Called with the table in hand, so it must neither call others nor ask for the table. A caller that has looked the value
+  /// up before must find it retired, and look it up again.
   ///
   /// - Returns: Whether the value is out of use; the table then forgets it.
   func retireIfIdle() -> Bool

@@ -106,11 +106,6 @@ public final class ZooKeeperLocks: LockProvider {
     return "the locks would be in \(path), but ZooKeeper keeps /zookeeper for itself; choose another root or chroot"
   }
 
-  /// The contention for a lock, as it is now.
-  func contention(for name: LockName) -> Contention<NodeQueueBackend> {
-    self.contentions.contention(for: name, of: self)
-  }
-
   private func observe(_ event: ZKSessionEvent) {
     let contentions = self.contentions.update { session in
       if case .connected(let new) = event { session = new } else { session = nil }

@@ -134,12 +134,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     var work = Work()
     var requests: [Machine.Request] = []
     for action in step(&state.machine, self.shell.context(state.local)) {
-      if case .send(let request) = action {
-        if Machine.isQuestion(request) { state.callers.asked() }
-        requests.append(request)
-      } else {
-        self.resolve(action, &state, &work.steps)
-      }
+      self.resolve(action, &state, &work.steps, &requests)
     }
     if state.machine.isAnswered { state.callers.answered() }
     work.jobs = self.shell.jobs(
@@ -153,9 +148,16 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     return work
   }
 
-  private func resolve(_ action: ContentionAction<Machine>, _ state: inout State, _ steps: inout [Step]) {
+  private func resolve(
+    _ action: ContentionAction<Machine>,
+    _ state: inout State,
+    _ steps: inout [Step],
+    _ requests: inout [Machine.Request]
+  ) {
     switch action {
-    case .send: break
+    case .send(let request):
+      if Machine.isQuestion(request) { state.callers.asked() }
+      requests.append(request)
     case .grant(let claim): self.grant(claim, &state, &steps)
     case .lose(let claim):
       if let lease = state.leases.removeValue(forKey: claim) { steps.append(.lose(lease)) }

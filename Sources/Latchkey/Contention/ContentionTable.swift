@@ -23,8 +23,6 @@ package final class ContentionTable<Backend: ContentionBackend>: Sendable {
     }
   }
 
-  package var shared: Backend.Shared { self.state.withLock { $0.shared } }
-
   /// Changes what is common to all locks.
   ///
   /// - Returns: The contentions that were made before the change.

@@ -108,7 +108,7 @@ package enum QueueEvent: Sendable {
   case recheck
 }
 
-/// What the queue asks of the servers. Whoever sends a request reports the outcome as an event.
+/// What the queue asks of the servers. The backend sends each request and reports the outcome as an event.
 package enum QueueRequest: Hashable, Sendable {
   /// Create our key and read who is before it, in one transaction; only if the queue is empty, if so asked.
   case enter(attempt: UInt64, session: UInt64, slot: UInt64, onlyIfEmpty: Bool)

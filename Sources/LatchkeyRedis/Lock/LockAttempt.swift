@@ -35,7 +35,7 @@ protocol LockAttempt: AnyObject, Sendable {
   var isReleased: Bool { get }
   /// Whether nothing of it can be at a server any more.
   var isOver: Bool { get }
-  /// What a caller that waits is told of the servers.
+  /// What is reported of the servers to a caller that waits.
   var wait: LockError.Wait { get }
 
   /// Asks for the lock.

@@ -57,7 +57,7 @@ package enum QuorumVoteEvent: Hashable, Sendable {
   case retry(node: Int)
 }
 
-/// What a vote wants done. Whoever performs an action reports the outcome as an event.
+/// What a vote wants done. The shell performs each action and reports the outcome as an event.
 package enum QuorumVoteAction: Hashable, Sendable {
   /// Ask a server to plant our key.
   case request(node: Int)

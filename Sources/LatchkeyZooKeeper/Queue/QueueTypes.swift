@@ -128,7 +128,7 @@ package enum QueueEvent: Sendable {
 
 package typealias QueueAction = ContentionAction<QueueMachine>
 
-/// What the queue asks of the servers. Whoever sends a request reports the outcome as an event.
+/// What the queue asks of the servers. The backend sends each request and reports the outcome as an event.
 package enum QueueRequest: Hashable, Sendable {
   /// Create our node and list the directory, in one flight.
   case enter(attempt: UInt64, identifier: String, session: UInt64)

@@ -174,4 +174,11 @@ extension [UInt8] {
     return (0...(self.count - sequence.count)).contains { self[$0..<($0 + sequence.count)].elementsEqual(sequence) }
   }
 }
+
+extension EtcdLocks {
+  /// The contention for a lock, as it is now.
+  func contention(for name: LockName) -> Contention<KeyQueueBackend> {
+    self.contentions.contention(for: name, of: self)
+  }
+}
 #endif

@@ -1,8 +1,8 @@
 import Latchkey
 import LatchkeyTesting
-import LatchkeyZooKeeper
 import Logging
 
+@testable import LatchkeyZooKeeper
 @testable import ZooKeeper
 
 /// A client with a session of its own, behind a fault proxy for each server.
@@ -144,5 +144,12 @@ final class TestClient: LockProvider {
       }
     }
     _ = try reply.create.get()
+  }
+}
+
+extension ZooKeeperLocks {
+  /// The contention for a lock, as it is now.
+  func contention(for name: LockName) -> Contention<NodeQueueBackend> {
+    self.contentions.contention(for: name, of: self)
   }
 }
