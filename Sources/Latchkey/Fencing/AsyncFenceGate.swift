@@ -17,7 +17,6 @@ public final class AsyncFenceGate: Sendable {
   private let line = LocalMutex(
     core: LocalLockCore(
       name: AsyncFenceGate.name,
-      kind: .mutex,
       instance: LocalLocks.nextInstance(),
       observability: .off
     )

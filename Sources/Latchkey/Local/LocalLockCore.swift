@@ -7,10 +7,8 @@ internal import Synchronization
 /// its release another. Whoever finds the slot taken joins the line and marks the slot as contended in one step, and a release
 /// hands a contended slot straight to the first in line: the slot is never free while somebody waits, so nobody can overtake.
 @usableFromInline
-final class LocalLockCore: LeaseDriver {
-  enum Kind: String {
-    case mutex, channel
-  }
+final class LocalLockCore: LocalLeaseDriver {
+  static let kind = "mutex"
 
   enum Answer: Sendable {
     case granted(UInt64)
@@ -40,10 +38,7 @@ final class LocalLockCore: LeaseDriver {
     var endingHandlers = HandlerTable<@Sendable (LeaseEnding) -> Void>()
   }
 
-  private static let origin = ContinuousClock.now
-
-  /// Added to the slot's numbers: the core's age in nanoseconds since the process began to use locks. So tokens grow even if a
-  /// lock's core comes and goes: nobody makes a grant a nanosecond.
+  /// Added to the slot's numbers.
   private let base: UInt64
   private let slot = Atomic<UInt64>(0)
   private let observer: LockObserver
@@ -54,14 +49,12 @@ final class LocalLockCore: LeaseDriver {
   let backend: LockBackend
   private let state = Locked(State())
 
-  init(name: LockName, kind: Kind, instance: String, observability: LockObservability) {
+  init(name: LockName, instance: String, observability: LockObservability) {
     self.name = name
-    self.observer = LockObserver(observability, kind: kind.rawValue)
+    self.observer = LockObserver(observability, kind: Self.kind)
     self.isObserved = Atomic(self.observer.isActive)
-    self.backend = LockBackend(kind: kind.rawValue, instance: instance)
-    // In this order: the first core also sets the origin.
-    let origin = Self.origin
-    self.base = UInt64((ContinuousClock.now - origin).nanoseconds)
+    self.backend = LockBackend(kind: Self.kind, instance: instance)
+    self.base = LocalLocks.firstNumber()
   }
 
   /// Whether a call must be measured, and so takes the way round.
@@ -190,7 +183,7 @@ final class LocalLockCore: LeaseDriver {
   private func wait(within timeout: Duration?) async throws(LockError) -> Lease {
     let start = ContinuousClock.now
     if let timeout, timeout <= .zero {
-      throw self.timedOut(since: start, place: self.state.withLock { $0.line.count } + 1)
+      throw .timedOut(self.name, inProcessSince: start, place: self.state.withLock { $0.line.count } + 1)
     }
     enum Entry {
       case granted(UInt64)
@@ -220,7 +213,7 @@ final class LocalLockCore: LeaseDriver {
       guard Task.isCancelled else { return lease }
       await lease.releaseQuietly()
       throw .cancelled(self.name)
-    case .timedOut(let place): throw self.timedOut(since: start, place: place)
+    case .timedOut(let place): throw .timedOut(self.name, inProcessSince: start, place: place)
     case .cancelled: throw .cancelled(self.name)
     }
   }
@@ -252,25 +245,12 @@ final class LocalLockCore: LeaseDriver {
     Lease(driver: self, grant: grant, token: FencingToken(major: grant))
   }
 
-  private func timedOut(since start: ContinuousClock.Instant, place: Int) -> LockError {
-    let holder = ContenderDescription.thisProcess(label: nil)
-    return .timedOut(self.name, LockError.Wait(holder: holder, place: place, waited: ContinuousClock.now - start))
-  }
-
   // MARK: LeaseDriver
-
-  func token(of grant: UInt64) -> FencingToken? { FencingToken(major: grant) }
-
-  func deadline(of grant: UInt64) -> ContinuousClock.Instant? { nil }
-
-  func canBeLost(_ grant: UInt64) -> Bool { false }
 
   func isHeld(_ grant: UInt64) -> Bool {
     let slot = Slot(bits: self.slot.load(ordering: .acquiring))
     return slot.isTaken && self.base + slot.number == grant
   }
-
-  func isReleased(_ grant: UInt64) -> Bool { !self.isHeld(grant) }
 
   func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     let id = self.state.withLock { state -> UInt64? in
@@ -283,24 +263,6 @@ final class LocalLockCore: LeaseDriver {
 
   func removeEndingHandler(_ id: UInt64, of grant: UInt64) {
     self.state.withLock { state in _ = state.endingHandlers.remove(id) }
-  }
-
-  func extend(_ grant: UInt64) async throws(LockError) {
-    throw LockError(
-      .notSupported,
-      name: self.name,
-      message: "an in-process lock has no deadline to extend; it is held until it is released"
-    )
-  }
-
-  func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? {
-    self.abandon(grant)
-    return nil
-  }
-
-  func releaseAtOnce(_ grant: UInt64) -> Bool {
-    self.abandon(grant)
-    return true
   }
 
   @usableFromInline

@@ -23,7 +23,6 @@ public struct LocalMutex: FencedLock {
   public init(_ name: String, observability: LockObservability = LockObservability()) throws(LockError) {
     self.core = LocalLockCore(
       name: try LockName(name),
-      kind: .mutex,
       instance: LocalLocks.nextInstance(),
       observability: observability
     )
