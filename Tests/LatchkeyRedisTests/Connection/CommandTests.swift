@@ -5,7 +5,7 @@ import Testing
 
 @testable import LatchkeyRedis
 
-extension RealRedisTests {
+extension RedisServerTests {
   @Suite("Commands")
   struct CommandTests {
     @Test("get their own replies, however many are sent at once", arguments: [true, false])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LatchkeyRedis
 
-extension RealRedisTests {
+extension RedisServerTests {
   @Suite("Connecting")
   struct ConnectTests {
     @Test(

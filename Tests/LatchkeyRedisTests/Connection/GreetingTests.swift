@@ -3,7 +3,7 @@ import Testing
 
 @testable import LatchkeyRedis
 
-extension RealRedisTests {
+extension RedisServerTests {
   /// What a server, or what stands before it, says instead of a welcome.
   @Suite("A server that answers the greeting with an error")
   struct GreetingTests {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LatchkeyRedis
 
-extension RealRedisTests {
+extension RedisServerTests {
   @Suite("A lost connection")
   struct OutageTests {
     @Test("ends the commands that wait, and is made again when the server is back")

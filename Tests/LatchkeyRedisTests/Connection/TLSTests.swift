@@ -4,7 +4,7 @@ import Testing
 
 @testable import LatchkeyRedis
 
-extension RealRedisTests {
+extension RedisServerTests {
   @Suite("TLS")
   struct TLSTests {
     @Test("protects the connection, against an authority of one's own")

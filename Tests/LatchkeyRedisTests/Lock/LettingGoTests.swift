@@ -4,7 +4,7 @@ import Testing
 
 @testable import LatchkeyRedis
 
-extension RealRedisTests {
+extension RedisServerTests {
   @Suite("A client that is let go of")
   struct LettingGoTests {
     private struct Weak: Sendable {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LatchkeyRedis
 
-extension RealRedisTests {
+extension RedisServerTests {
   @Suite("Subscriptions")
   struct SubscriptionTests {
     @Test("bring every message that is published after they have begun", arguments: [true, false])

@@ -11,7 +11,7 @@ enum SharedRedis {
 
 /// The tests that start servers of their own, or measure waits, one after the other.
 @Suite(.serialized, .timeLimit(.minutes(5)))
-enum RealRedisTests {}
+enum RedisServerTests {}
 
 extension RedisConnection.Configuration {
   /// A configuration for a loopback port.
