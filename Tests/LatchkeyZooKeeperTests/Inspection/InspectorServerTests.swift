@@ -120,7 +120,8 @@ struct InspectorServerTests {
   @Test("a holder of Curator is shown with the address that it leaves, and can be removed")
   func curator() async throws {
     try await Self.foreign([
-      "java", "-Xmx128m", "-cp", InteroperationServerTests.curator, "\(InteroperationServerTests.contenders)/CuratorHolder.java",
+      "java", "-Xmx128m", "-cp", InteroperationServerTests.curator,
+      "\(InteroperationServerTests.contenders)/CuratorHolder.java",
     ]) {
       holder in
       #expect(holder.identity.hasPrefix("_c_"))
