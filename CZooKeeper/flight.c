@@ -18,7 +18,7 @@ typedef struct flight {
   char *created;
   size_t created_size;
   const char *match_prefix;
-  const char *markers;
+  czk_markers markers;
   /// What the pointers above point into.
   char text[];
 } flight;
@@ -104,9 +104,9 @@ static size_t size_of(const char *text) { return text == NULL ? 0 : strlen(text)
 
 /// - path_prefix: create: what the created path begins with.
 static flight *make(czk_session *session, const char *path_prefix, const char *own, const char *match_prefix,
-                        const char *markers, czk_done done, void *ctx) {
+                    czk_markers markers, czk_done done, void *ctx) {
   size_t created_size = path_prefix == NULL ? 0 : strlen(path_prefix) + sequence_size;
-  size_t text_size = size_of(own) + size_of(match_prefix) + size_of(markers) + created_size;
+  size_t text_size = size_of(own) + size_of(match_prefix) + size_of(markers.text) + created_size;
   flight *request = czk_op_new(session, sizeof(*request) + text_size, done, ctx);
   if (request == NULL) return NULL;
   request->op.partial = partial;
@@ -114,7 +114,8 @@ static flight *make(czk_session *session, const char *path_prefix, const char *o
   char *place = request->text;
   request->own = copy(&place, own);
   request->match_prefix = copy(&place, match_prefix);
-  request->markers = copy(&place, markers);
+  request->markers.text = copy(&place, markers.text);
+  request->markers.blocking = markers.blocking;
   request->created = place;
   request->created_size = created_size;
   return request;
@@ -131,7 +132,7 @@ static int32_t submit_list(czk_session *session, const char *directory, flight *
 
 int32_t czk_create_and_scan(czk_session *session, const char *directory, const char *path_prefix, const void *data,
                             int32_t length, const czk_acl *acl, int32_t acl_count, const char *match_prefix,
-                            const char *markers, czk_done done, void *ctx) {
+                            czk_markers markers, czk_done done, void *ctx) {
   czk_acl_vector entries;
   if (!czk_acl_fill(&entries, acl, acl_count)) return ZSYSTEMERROR;
   int32_t rc = czk_begin(session);
@@ -151,7 +152,7 @@ int32_t czk_create_and_scan(czk_session *session, const char *directory, const c
 }
 
 int32_t czk_scan_directory(czk_session *session, const char *directory, const char *own, const char *match_prefix,
-                           const char *markers, bool sync_first, czk_done done, void *ctx) {
+                           czk_markers markers, bool sync_first, czk_done done, void *ctx) {
   int32_t rc = czk_begin(session);
   if (rc != 0) return rc;
   flight *request = make(session, NULL, own, match_prefix, markers, done, ctx);

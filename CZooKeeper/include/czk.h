@@ -56,15 +56,25 @@ enum {
   CZK_PERSISTENT_SEQUENTIAL_TTL = 6,
 };
 
-/// What a look at a list of sequential nodes found: of names that end with one of the markers asked for and a signed decimal
-/// number. They are ordered by number, then by name; other names are passed over.
+/// What makes a name a sequential node: it ends with one of the markers and a signed decimal number.
+typedef struct czk_markers {
+  /// Separated by '\n'; none may end with a digit or a minus. Where a name ends with several, the first of them counts.
+  const char *text;
+  /// How many of them, from the first on, block nodes with a greater number.
+  int32_t blocking;
+} czk_markers;
+
+/// What a look at a list found. Sequential nodes are ordered by number, then by name; other names are passed over.
 typedef struct czk_scan {
-  /// The number of nodes.
+  /// The number of sequential nodes.
   int32_t count;
-  /// How many nodes come before our own; -1 if ours is not in the list.
+  /// How many of them come before our own; -1 if ours is not in the list.
   int32_t own_index;
-  /// The node just before our own; the last one if no own name was given.
-  const char *CZK_NULLABLE predecessor;
+  /// How many of those before our own block it; if no own name was given, how many blocking nodes there are.
+  int32_t blockers;
+  /// The last of the blockers, and the place of its marker among the markers.
+  const char *CZK_NULLABLE nearest;
+  int32_t nearest_marker;
   /// The first node.
   const char *CZK_NULLABLE first;
   /// Whether a number is negative or near the end of its range, so that numbers do not tell the order.
@@ -229,20 +239,19 @@ int32_t czk_multi(czk_session *session, const czk_op_spec *ops, int32_t count, c
 ///
 /// - path_prefix: what the server appends the number to.
 /// - match_prefix: names that start with it are the scan's matches.
-/// - markers: separated by '\n'; none may end with a digit or a minus.
 int32_t czk_create_and_scan(czk_session *session, const char *directory, const char *path_prefix,
                             const void *CZK_NULLABLE data, int32_t length, const czk_acl *CZK_NULLABLE acl,
-                            int32_t acl_count, const char *CZK_NULLABLE match_prefix, const char *markers,
+                            int32_t acl_count, const char *CZK_NULLABLE match_prefix, czk_markers markers,
                             czk_done done, void *CZK_NULLABLE ctx);
 
 /// Scans a directory, after a sync in the same flight if asked for. `rc` is the first failure of the two.
 int32_t czk_scan_directory(czk_session *session, const char *directory, const char *CZK_NULLABLE own,
-                           const char *CZK_NULLABLE match_prefix, const char *markers, bool sync_first, czk_done done,
+                           const char *CZK_NULLABLE match_prefix, czk_markers markers, bool sync_first, czk_done done,
                            void *CZK_NULLABLE ctx);
 
 /// The scan itself, on names in memory. Returns false if memory ran out; otherwise `seen` has been called.
 bool czk_scan_names(const char *CZK_NULLABLE const *CZK_NULLABLE names, int32_t count, const char *CZK_NULLABLE own,
-                    const char *CZK_NULLABLE match_prefix, const char *markers,
+                    const char *CZK_NULLABLE match_prefix, czk_markers markers,
                     void (*seen)(void *CZK_NULLABLE ctx, const czk_scan *scan), void *CZK_NULLABLE ctx);
 
 // MARK: - Timer

@@ -51,7 +51,7 @@ struct FlightServerTests {
       let scan = try reply.scan.get()
       #expect(created.name == "_c_a-lock-0000000000")
       #expect(created.czxid > 0)
-      #expect(scan.count == 1 && scan.ownIndex == 0 && scan.predecessor == nil && scan.first == created.name)
+      #expect(scan.count == 1 && scan.ownIndex == 0 && scan.nearest == nil && scan.first == created.name)
     }
   }
 
@@ -64,7 +64,7 @@ struct FlightServerTests {
       let second = try await self.createAndScan(session, directory, "a").create.get()
       let third = await self.createAndScan(session, directory, "m")
       let scan = try third.scan.get()
-      #expect(scan.ownIndex == 2 && scan.predecessor == second.name && scan.first == first.name && scan.count == 3)
+      #expect(scan.ownIndex == 2 && scan.nearest == second.name && scan.first == first.name && scan.count == 3)
       let look = await answer {
         session.scan(
           directory: directory,
@@ -76,7 +76,7 @@ struct FlightServerTests {
         )
       }
       #expect(try look.get().matches == [second.name])
-      #expect(try look.get().predecessor == (try third.create.get().name))
+      #expect(try look.get().nearest == (try third.create.get().name))
     }
   }
 

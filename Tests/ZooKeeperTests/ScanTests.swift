@@ -8,7 +8,10 @@ import Testing
 @Suite("A look at a list of sequential nodes")
 struct ScanTests {
   private final class Box {
+    let markers: SequenceMarkers
     var scan: SequenceScan?
+
+    init(_ markers: SequenceMarkers) { self.markers = markers }
   }
 
   private func scan(
@@ -17,21 +20,24 @@ struct ScanTests {
     prefix: String? = nil,
     markers: SequenceMarkers = .locks
   ) throws -> SequenceScan {
-    let box = Box()
+    let box = Box(markers)
     withCStrings(names + [own ?? "", prefix ?? ""]) { strings in
       let list: [UnsafePointer<CChar>?] = strings.dropLast(2).map { $0 }
-      _ = czk_scan_names(
-        list,
-        Int32(names.count),
-        own == nil ? nil : strings[names.count],
-        prefix == nil ? nil : strings[names.count + 1],
-        markers.joined,
-        { context, scan in
-          guard let context else { return }
-          Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().scan = SequenceScan(scan.pointee)
-        },
-        Unmanaged.passUnretained(box).toOpaque()
-      )
+      _ = markers.withShim { shim in
+        czk_scan_names(
+          list,
+          Int32(names.count),
+          own == nil ? nil : strings[names.count],
+          prefix == nil ? nil : strings[names.count + 1],
+          shim,
+          { context, scan in
+            guard let context else { return }
+            let box = Unmanaged<Box>.fromOpaque(context).takeUnretainedValue()
+            box.scan = SequenceScan(scan.pointee, box.markers)
+          },
+          Unmanaged.passUnretained(box).toOpaque()
+        )
+      }
     }
     return try #require(box.scan)
   }
@@ -39,40 +45,40 @@ struct ScanTests {
   @Test("an empty list has nobody")
   func empty() throws {
     let scan = try self.scan([])
-    #expect(scan == SequenceScan(count: 0, matches: [], wraps: false, nodes: []))
+    #expect(scan == SequenceScan(count: 0, blockers: 0, matches: [], wraps: false, nodes: []))
   }
 
   @Test("nodes are ordered by number, not by name")
   func order() throws {
     let names = ["b-lock-0000000010", "a-lock-0000000012", "z-lock-0000000002", "m-lock-0000000011"]
     let scan = try self.scan(names, own: "m-lock-0000000011")
-    #expect(scan.ownIndex == 2 && scan.predecessor == "b-lock-0000000010" && scan.first == "z-lock-0000000002")
+    #expect(scan.ownIndex == 2 && scan.nearest == "b-lock-0000000010" && scan.first == "z-lock-0000000002")
     #expect(scan.count == 4 && !scan.wraps && scan.nodes.isEmpty)
   }
 
   @Test("the first node has none before it")
   func first() throws {
     let scan = try self.scan(["a-lock-0000000001", "b-lock-0000000002"], own: "a-lock-0000000001")
-    #expect(scan.ownIndex == 0 && scan.predecessor == nil)
+    #expect(scan.ownIndex == 0 && scan.nearest == nil)
   }
 
-  @Test("without an own name the predecessor is the last node")
+  @Test("without an own name the nearest blocker is the last node")
   func noOwn() throws {
     let scan = try self.scan(["a-lock-0000000001", "b-lock-0000000003", "c-lock-0000000002"])
-    #expect(scan.ownIndex == nil && scan.predecessor == "b-lock-0000000003" && scan.first == "a-lock-0000000001")
+    #expect(scan.ownIndex == nil && scan.nearest == "b-lock-0000000003" && scan.first == "a-lock-0000000001")
   }
 
-  @Test("an own node that is not in the list has no place and no predecessor")
+  @Test("an own node that is not in the list has no place and no blocker")
   func ownGone() throws {
     let scan = try self.scan(["a-lock-0000000001"], own: "b-lock-0000000002")
-    #expect(scan.ownIndex == nil && scan.predecessor == nil && scan.count == 1)
+    #expect(scan.ownIndex == nil && scan.nearest == nil && scan.count == 1)
   }
 
   @Test("equal numbers are ordered by name")
   func ties() throws {
     let names = ["c-lock-0000000005", "a-lock-0000000005", "b__lock__0000000005"]
     let scan = try self.scan(names, own: "b__lock__0000000005")
-    #expect(scan.ownIndex == 1 && scan.predecessor == "a-lock-0000000005")
+    #expect(scan.ownIndex == 1 && scan.nearest == "a-lock-0000000005")
   }
 
   @Test(
@@ -87,7 +93,7 @@ struct ScanTests {
   )
   func junk(name: String) throws {
     let scan = try self.scan([name, "a-lock-0000000009"], own: "a-lock-0000000009")
-    #expect(scan.count == 1 && scan.ownIndex == 0 && scan.predecessor == nil)
+    #expect(scan.count == 1 && scan.ownIndex == 0 && scan.nearest == nil)
   }
 
   @Test(
@@ -98,14 +104,14 @@ struct ScanTests {
     ]
   )
   func foreign(name: String) throws {
-    #expect(try self.scan([name, "a-lock-0000000009"], own: "a-lock-0000000009").predecessor == name)
+    #expect(try self.scan([name, "a-lock-0000000009"], own: "a-lock-0000000009").nearest == name)
   }
 
   @Test("a negative number is told from a marker's dash, comes first and is a sign of wrapping")
   func negative() throws {
     let names = ["_c_1-lock--2147483648", "_c_2-lock-2147483647", "_c_3-lock--2147483647"]
     let scan = try self.scan(names, own: "_c_3-lock--2147483647")
-    #expect(scan.wraps && scan.ownIndex == 1 && scan.predecessor == "_c_1-lock--2147483648")
+    #expect(scan.wraps && scan.ownIndex == 1 && scan.nearest == "_c_1-lock--2147483648")
     #expect(scan.nodes == names)
   }
 
@@ -129,9 +135,28 @@ struct ScanTests {
 
   @Test("only the given markers count")
   func markers() throws {
-    let markers = SequenceMarkers(["__READ__", "__WRIT__"])
+    let markers = SequenceMarkers(blocking: ["__READ__", "__WRIT__"])
     let scan = try self.scan(["a__WRIT__0000000001", "a-lock-0000000000", "b__READ__0000000002"], markers: markers)
     #expect(scan.count == 2 && scan.first == "a__WRIT__0000000001")
+  }
+
+  @Test("of the nodes before our own, only those with a blocking marker block it")
+  func blockers() throws {
+    let names = [
+      "a__READ__0000000001", "b__WRIT__0000000002", "c__WRIT__0000000003", "d__READ__0000000004", "e__READ__0000000005",
+      "f__WRIT__0000000006",
+    ]
+    let reading = SequenceMarkers(blocking: ["lock-", "__WRIT__"], others: ["__READ__"])
+    let reader = try self.scan(names, own: names[4], markers: reading)
+    #expect(reader.count == 6 && reader.ownIndex == 4 && reader.first == names[0])
+    #expect(reader.blockers == 2 && reader.nearest == names[2] && reader.nearestMarker == "__WRIT__")
+    let writing = SequenceMarkers(blocking: ["__WRIT__", "__READ__"])
+    let writer = try self.scan(names, own: names[5], markers: writing)
+    #expect(writer.blockers == 5 && writer.nearest == names[4] && writer.nearestMarker == "__READ__")
+    #expect(try self.scan(names, markers: reading).blockers == 3)
+    #expect(try self.scan(names, own: names[0], markers: reading).blockers == 0)
+    #expect(try self.scan(names, own: "g__READ__0000000009", markers: reading).blockers == 0)
+    #expect(try self.scan(names, markers: .none).count == 0)
   }
 
   @Test("of ten thousand names in any order the right neighbour is found")
@@ -141,10 +166,10 @@ struct ScanTests {
     let shuffled = names.shuffled(using: &random)
     let own = Int.random(in: 1..<10_000, using: &random)
     let scan = try self.scan(shuffled, own: names[own])
-    #expect(scan.ownIndex == own && scan.predecessor == names[own - 1] && scan.first == names[0])
+    #expect(scan.ownIndex == own && scan.nearest == names[own - 1] && scan.first == names[0])
   }
 }
 
 extension SequenceMarkers {
-  static let locks = SequenceMarkers(["lock-", "__lock__"])
+  static let locks = SequenceMarkers(blocking: ["lock-", "__lock__"])
 }

@@ -19,6 +19,14 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   return 0
 }
 
+/// A lock, both halves of a read-write lock, and an election: with blockers only, and with contenders that are passed.
+private let rules: [GrantRule] = [
+  .mutex,
+  GrantRule("__READ__", behind: ["__WRIT__", "lock-", "__lock__"], passing: ["__READ__", "__rlock__"]),
+  GrantRule("__WRIT__", behind: ["__READ__", "__WRIT__", "__rlock__", "lock-", "__lock__"]),
+  GrantRule("latch-", behind: ["latch-"]),
+]
+
 /// The scan of a list in C says what the model says.
 private func list(_ input: inout FuzzInput) {
   let place = input.number(below: 256)
@@ -30,9 +38,9 @@ private func list(_ input: inout FuzzInput) {
   names = names.filter { seen.insert($0).inserted }
   // One of the list, or none; the name behind it is not in the list.
   let own: [UInt8]? = place < names.count ? names[place] : place == 255 ? Array("x-lock-0000000005".utf8) : nil
-  for markers in [["lock-", "__lock__"], ["__READ__", "__WRIT__", "__rlock__"]] {
-    let scanned = scan(names, own: own, prefix: prefix.isEmpty ? nil : prefix, SequenceMarkers(markers))
-    let expected = SequenceScan(modelOf: names, own: own, prefix: prefix.isEmpty ? nil : prefix, markers)
+  for rule in rules {
+    let scanned = scan(names, own: own, prefix: prefix.isEmpty ? nil : prefix, rule.markers)
+    let expected = SequenceScan(modelOf: names, own: own, prefix: prefix.isEmpty ? nil : prefix, rule)
     property(
       scanned == expected,
       "\(names.map(text)), own \(own.map(text) ?? "none"): \(scanned), but should be \(expected)"
@@ -41,8 +49,10 @@ private func list(_ input: inout FuzzInput) {
   for name in names {
     // What is shown to people are the same contenders.
     guard let text = String(validating: name, as: UTF8.self) else { continue }
-    let contends = scan([name], own: nil, prefix: nil, .locks).count == 1
-    property(ContenderIdentity.isContender(text) == contends, "\(text.debugDescription): contends to one scanner only")
+    for rule in rules {
+      let marker = scan([name], own: nil, prefix: nil, rule.markers).nearestMarker
+      property(rule.blockingMarker(of: text) == marker, "\(text.debugDescription): blocks to one scanner only")
+    }
   }
 }
 
@@ -55,7 +65,7 @@ private func directory(_ input: inout FuzzInput) {
     property(path.hasPrefix(root), "\(name.rawValue.debugDescription) has the directory \(path)")
     let part = Array(NodePath.lastComponent(of: path).utf8)
     for markers in [["lock-", "__lock__"], ["__READ__", "__WRIT__", "__rlock__"]] {
-      let contends = scan([part], own: nil, prefix: nil, SequenceMarkers(markers)).count == 1
+      let contends = scan([part], own: nil, prefix: nil, SequenceMarkers(blocking: markers)).count == 1
       property(!contends, "the directory of \(name.rawValue.debugDescription), \(path), contends for the lock above")
     }
     // No other lock's, since the name can be read from it.
@@ -74,16 +84,16 @@ private func ours(_ input: inout FuzzInput) {
   let mark = input.integer(UInt64.self)
   let identifier = ContenderIdentity.newIdentifier(mark: mark)
   let hex = identifier.filter { $0 != "-" }
-  let ours = Array((ContenderIdentity.prefix(identifier) + number).utf8)
-  let marked = scan([ours], own: nil, prefix: Array(ContenderIdentity.prefix(mark: mark).utf8), .locks)
+  let ours = Array((ContenderIdentity.prefix(identifier, marker: GrantRule.mutex.ownMarker) + number).utf8)
+  let marked = scan([ours], own: nil, prefix: Array(ContenderIdentity.prefix(mark: mark).utf8), GrantRule.mutex.markers)
   property(!marked.matches.isEmpty, "\(text(ours)) is not found by its mark \(mark)")
   for name in [ours, Array("\(hex)__lock__\(number)".utf8), Array("lock-\(number)".utf8)] {
     let search = Array(ContenderIdentity.searchPrefix(identifier).utf8)
-    let seen = scan([name], own: name, prefix: search, .locks)
+    let seen = scan([name], own: name, prefix: search, GrantRule.mutex.markers)
     property(seen.count == 1 && seen.ownIndex == 0, "\(text(name)) does not contend")
     property(seen.matches.isEmpty == (name != ours), "\(text(name)) is found as \(seen.matches)")
     property(seen.wraps == (sequence < 0 || sequence >= Int32.max - (1 << 20) + 1), "\(text(name)): \(seen)")
-    property(ContenderIdentity.isContender(text(name)), "\(text(name)) does not contend")
+    property(GrantRule.mutex.blockingMarker(of: text(name)) != nil, "\(text(name)) does not contend")
   }
 }
 
@@ -102,11 +112,14 @@ private func path(_ path: String) {
 // MARK: Calling the scan
 
 private final class Box {
+  let markers: SequenceMarkers
   var scan: SequenceScan?
+
+  init(_ markers: SequenceMarkers) { self.markers = markers }
 }
 
 private func scan(_ names: [[UInt8]], own: [UInt8]?, prefix: [UInt8]?, _ markers: SequenceMarkers) -> SequenceScan {
-  let box = Box()
+  let box = Box(markers)
   // Strings of their own, each of its exact length, so that a step too far is seen.
   let strings = (names + [own ?? [], prefix ?? []]).map { bytes in
     let string = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
@@ -116,18 +129,21 @@ private func scan(_ names: [[UInt8]], own: [UInt8]?, prefix: [UInt8]?, _ markers
   }
   defer { for string in strings { string.deallocate() } }
   let list: [UnsafePointer<CChar>?] = strings.dropLast(2).map { UnsafePointer($0) }
-  let isComplete = czk_scan_names(
-    list,
-    Int32(names.count),
-    own == nil ? nil : strings[names.count],
-    prefix == nil ? nil : strings[names.count + 1],
-    markers.joined,
-    { context, scan in
-      guard let context else { return }
-      Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().scan = SequenceScan(scan.pointee)
-    },
-    Unmanaged.passUnretained(box).toOpaque()
-  )
+  let isComplete = markers.withShim { shim in
+    czk_scan_names(
+      list,
+      Int32(names.count),
+      own == nil ? nil : strings[names.count],
+      prefix == nil ? nil : strings[names.count + 1],
+      shim,
+      { context, scan in
+        guard let context else { return }
+        let box = Unmanaged<Box>.fromOpaque(context).takeUnretainedValue()
+        box.scan = SequenceScan(scan.pointee, box.markers)
+      },
+      Unmanaged.passUnretained(box).toOpaque()
+    )
+  }
   guard isComplete, let scan = box.scan else { fatalError("the scan has given nothing") }
   return scan
 }

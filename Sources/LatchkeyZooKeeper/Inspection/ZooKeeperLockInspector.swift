@@ -101,7 +101,8 @@ public struct ZooKeeperLockInspector: LockInspector {
     do throws(ZooKeeperError) {
       // A server that lags behind must not answer for the others.
       try await self.client.sync(directory)
-      names = try await self.client.children(of: directory).filter { ContenderIdentity.isContender($0) }
+      names = try await self.client.children(of: directory)
+        .filter { GrantRule.mutex.blockingMarker(of: $0) != nil }
     } catch {
       guard error.code == .noNode else { throw error }
       return []

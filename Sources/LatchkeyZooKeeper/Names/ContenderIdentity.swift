@@ -1,5 +1,3 @@
-package import ZooKeeper
-
 /// What our nodes are called and what they say.
 ///
 /// The name is Curator's, `_c_<uuid>-lock-<sequence>`: Curator, kazoo (told the pattern) and go-zookeeper take such a node
@@ -8,25 +6,25 @@ enum ContenderIdentity {
   /// What stands before the sequence number in the node of a contender, ours and other libraries'.
   static let markers = ["lock-", "__lock__", "__READ__", "__WRIT__", "__rlock__"]
 
-  /// The markers of locks without readers.
-  static let lockMarkers = ["lock-", "__lock__"]
-
-  /// Whether a child of a lock's directory contends for the lock: its name ends with a marker and a number as the server writes
-  /// it, at least ten characters, negative after the counter has wrapped.
+  /// The marker of a child that contends: its name ends with the marker and a number as the server writes it, at least ten
+  /// characters, negative after the counter has wrapped. Nil if it is no contender.
   ///
-  /// By bytes from the end, as the client scans a list: a `Character` may hide a marker's first letter, and of two markers that
-  /// overlap the last one counts.
-  static func isContender(_ name: some StringProtocol, markers: [String] = Self.lockMarkers) -> Bool {
+  /// By bytes from the end, as the client scans a list: a `Character` may hide a marker's first letter. Where a name ends with
+  /// several markers, the first of them counts.
+  static func marker(of name: some StringProtocol, among markers: [String]) -> String? {
     let bytes = Array(name.utf8)
     let start = (bytes.lastIndex { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? -1) + 1
     let before = bytes[..<start]
-    let endsWithMarker = { (text: ArraySlice<UInt8>) in
-      markers.contains { text.suffix($0.utf8.count).elementsEqual($0.utf8) }
+    let markerAtEnd = { (text: ArraySlice<UInt8>) in
+      markers.first { text.suffix($0.utf8.count).elementsEqual($0.utf8) }
     }
-    let isPositive = endsWithMarker(before)
-    guard isPositive || (before.last == UInt8(ascii: "-") && endsWithMarker(before.dropLast())) else { return false }
-    let length = bytes.count - start + (isPositive ? 0 : 1)
-    return length >= 10 && Int64(String(decoding: bytes[start...], as: UTF8.self)) != nil
+    var marker = markerAtEnd(before)
+    var length = bytes.count - start
+    if marker == nil, before.last == UInt8(ascii: "-") {
+      marker = markerAtEnd(before.dropLast())
+      length += 1
+    }
+    return length >= 10 && Int64(String(decoding: bytes[start...], as: UTF8.self)) != nil ? marker : nil
   }
 
   /// A number that tells one contender's nodes from all others', those of other contenders of the same client included.
@@ -58,13 +56,8 @@ enum ContenderIdentity {
     return String(decoding: text, as: UTF8.self)
   }
 
-  static func prefix(_ identifier: String) -> String { "_c_\(identifier)-lock-" }
+  static func prefix(_ identifier: String, marker: String) -> String { Self.searchPrefix(identifier) + marker }
 
   /// How recovery recognises a node of an attempt.
   static func searchPrefix(_ identifier: String) -> String { "_c_\(identifier)-" }
-}
-
-extension SequenceMarkers {
-  /// The markers of locks: those of Curator, of kazoo and of the clients that follow them.
-  package static let locks = SequenceMarkers(ContenderIdentity.lockMarkers)
 }

@@ -18,7 +18,7 @@ enum LockPath {
   private static func component(_ part: Substring, isTop: Bool) -> String {
     // The server keeps `/zookeeper` for itself.
     if isTop, part == "zookeeper" { return "%7Aookeeper" }
-    let endsLikeContender = ContenderIdentity.isContender(part, markers: ContenderIdentity.markers)
+    let endsLikeContender = ContenderIdentity.marker(of: part, among: ContenderIdentity.markers) != nil
     if !endsLikeContender, part.unicodeScalars.allSatisfy(Self.isCarried) { return String(part) }
     var text = ""
     for (index, scalar) in part.unicodeScalars.enumerated() {

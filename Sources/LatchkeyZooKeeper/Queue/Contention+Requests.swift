@@ -8,11 +8,11 @@ extension Contention where Backend == NodeQueueBackend {
   /// Sends what the machine asks for; the reply comes back as an event.
   func send(_ request: QueueRequest, _ current: ZKSession?) {
     switch request {
-    case .enter(let attempt, let identifier, let session):
+    case .enter(let attempt, let identifier, let rule, let session):
       guard let session = self.session(session, current) else {
         return self.handle(.entered(attempt: attempt, create: .failure(.sessionOver), view: .failure(.sessionOver)))
       }
-      self.enter(attempt, identifier, session)
+      self.enter(attempt, identifier, rule, session)
     case .makeDirectory(let attempt, let session):
       guard let session = self.session(session, current) else {
         return self.handle(.directoryMade(attempt: attempt, .failure(.sessionOver)))
@@ -20,7 +20,7 @@ extension Contention where Backend == NodeQueueBackend {
       session.createContainers(self.shell.directory, acl: self.shell.acl) { code in
         self.handle(.directoryMade(attempt: attempt, self.directoryResult(code)))
       }
-    case .list(let attempt, let own, let identifier, let sync, let session):
+    case .list(let attempt, let own, let identifier, let rule, let sync, let session):
       guard let session = self.session(session, current) else {
         return self.handle(.listed(attempt: attempt, .failure(.sessionOver)))
       }
@@ -28,7 +28,7 @@ extension Contention where Backend == NodeQueueBackend {
         directory: self.shell.directory,
         own: own,
         matchPrefix: self.shell.markPrefix,
-        markers: .locks,
+        markers: rule.markers,
         sync: sync
       ) { result in
         self.handle(.listed(attempt: attempt, self.view(result, identifier)))
@@ -49,18 +49,18 @@ extension Contention where Backend == NodeQueueBackend {
         return self.handle(.ordered(attempt: attempt, .failure(.sessionOver)))
       }
       self.order(attempt, names, session)
-    case .watchPredecessor(let attempt, let name, let session):
+    case .watchBlocker(let attempt, let name, let session):
       guard let session = self.session(session, current) else {
-        return self.handle(.predecessorWatched(attempt: attempt, name: name, .failure(.sessionOver)))
+        return self.handle(.blockerWatched(attempt: attempt, name: name, .failure(.sessionOver)))
       }
       let watch = session.watchDeletion(of: self.shell.path(name)) {
-        self.handle(.predecessorGone(attempt: attempt, name: name))
+        self.handle(.blockerGone(attempt: attempt, name: name))
       } _: { code in
-        self.handle(.predecessorWatched(attempt: attempt, name: name, self.result(code)))
+        self.handle(.blockerWatched(attempt: attempt, name: name, self.result(code)))
       }
       let isStale = self.withLocal { machine, local -> Bool in
-        guard machine.watchesPredecessor(attempt, name) else { return true }
-        local.predecessorWatch = NodeQueueBackend.Registration(id: watch, session: session)
+        guard machine.watchesBlocker(attempt, name) else { return true }
+        local.blockerWatch = NodeQueueBackend.Registration(id: watch, session: session)
         return false
       }
       if isStale { session.removeWatch(watch) }
@@ -116,7 +116,7 @@ extension Contention where Backend == NodeQueueBackend {
         directory: self.shell.directory,
         own: nil,
         matchPrefix: self.shell.markPrefix,
-        markers: .locks,
+        markers: .none,
         sync: true
       ) { result in
         self.handle(.searched(identifier: identifier, session: session.generation, self.view(result, identifier)))
@@ -141,18 +141,18 @@ extension Contention where Backend == NodeQueueBackend {
     current?.generation == generation ? current : nil
   }
 
-  private func enter(_ attempt: UInt64, _ identifier: String, _ session: ZKSession) {
+  private func enter(_ attempt: UInt64, _ identifier: String, _ rule: GrantRule, _ session: ZKSession) {
     if let error = self.tooShort(session) {
       let failure = QueueFailure.permanent(LockFailure(error))
       return self.handle(.entered(attempt: attempt, create: .failure(failure), view: .failure(failure)))
     }
     session.createAndScan(
       directory: self.shell.directory,
-      prefix: self.shell.path(ContenderIdentity.prefix(identifier)),
+      prefix: self.shell.path(ContenderIdentity.prefix(identifier, marker: rule.ownMarker)),
       data: self.shell.data,
       acl: self.shell.acl,
       matchPrefix: self.shell.markPrefix,
-      markers: .locks
+      markers: rule.markers
     ) { reply in
       let node = self.reduced(reply.create).map { created in
         QueueNode(name: created.name, czxid: created.czxid, session: session.generation)
@@ -296,7 +296,9 @@ extension Contention where Backend == NodeQueueBackend {
       let attempt = ContenderIdentity.searchPrefix(identifier)
       return QueueView(
         ownIndex: scan.ownIndex,
-        predecessor: scan.predecessor,
+        blockers: scan.blockers,
+        blocker: scan.nearest,
+        marker: scan.nearestMarker,
         first: scan.first,
         count: scan.count,
         // One identifier, so the names differ by their numbers alone, and those have one length.

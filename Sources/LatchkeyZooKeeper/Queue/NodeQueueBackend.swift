@@ -24,7 +24,7 @@ final class NodeQueueBackend: ContentionBackend {
     var sawContenderAhead = false
     /// How often in a row the servers have refused a request because of their load.
     var refusals = 0
-    var predecessorWatch: Registration?
+    var blockerWatch: Registration?
     var ownWatch: Registration?
     var heartbeatHook: Registration?
     var holder: (node: String, description: String)?
@@ -90,6 +90,7 @@ final class NodeQueueBackend: ContentionBackend {
   ) -> Contention<NodeQueueBackend> {
     let shell = NodeQueueBackend(name: name, locks: locks)
     let machine = QueueMachine(
+      rule: .mutex,
       session: session?.generation,
       directoryVanishes: shell.directoryVanishes,
       makeIdentifier: { [mark = locks.mark] _ in ContenderIdentity.newIdentifier(mark: mark) }
@@ -136,9 +137,9 @@ final class NodeQueueBackend: ContentionBackend {
     for request in requests {
       switch request {
       case .forgetWatches:
-        jobs += [local.predecessorWatch, local.ownWatch].compactMap { $0 }.map { .removeWatch($0) }
+        jobs += [local.blockerWatch, local.ownWatch].compactMap { $0 }.map { .removeWatch($0) }
         if let hook = local.heartbeatHook { jobs.append(.cancelHook(hook)) }
-        (local.predecessorWatch, local.ownWatch, local.heartbeatHook) = (nil, nil, nil)
+        (local.blockerWatch, local.ownWatch, local.heartbeatHook) = (nil, nil, nil)
       case .behind(let place):
         local.sawContenderAhead = true
         if hasDeadline, place.first != nil, place.first != local.holder?.node {
@@ -212,13 +213,14 @@ final class NodeQueueBackend: ContentionBackend {
     _ contention: Contention<NodeQueueBackend>,
     until deadline: ContinuousClock.Instant?
   ) async throws(LockError) -> LockError.Wait? {
-    let (isFree, isTaken) = contention.withLocal { machine, _ in (machine.isFree, machine.isTaken) }
+    let (isFree, isTaken, rule) = contention.withLocal { machine, _ in (machine.isFree, machine.isTaken, machine.rule) }
     // Once what is on its way is answered, the queue asks again for this try.
     guard isFree else { return isTaken ? contention.knownWait : nil }
     let patience = deadline.map { ContinuousClock.now.duration(to: $0) }
     let session = try await self.connectedSession(within: patience)
-    let (count, first) = try await QueueQuestion.contenders(
+    let (count, first) = try await QueueQuestion.blockers(
       of: self.name,
+      by: rule,
       in: self.directory,
       besides: self.markPrefix,
       session: session,

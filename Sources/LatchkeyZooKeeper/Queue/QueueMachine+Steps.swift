@@ -21,7 +21,12 @@ extension QueueMachine {
       self.phase = .needSession
       return []
     }
-    let attempt = Attempt(number: self.nextAttempt, identifier: self.makeIdentifier(self.nextAttempt), session: session)
+    let attempt = Attempt(
+      number: self.nextAttempt,
+      identifier: self.makeIdentifier(self.nextAttempt),
+      rule: self.rule,
+      session: session
+    )
     self.nextAttempt += 1
     return self.enter(attempt)
   }
@@ -29,7 +34,16 @@ extension QueueMachine {
   mutating func enter(_ attempt: Attempt) -> [QueueAction] {
     self.demand.asked()
     self.phase = .entering(attempt)
-    return [.send(.enter(attempt: attempt.number, identifier: attempt.identifier, session: attempt.session))]
+    return [
+      .send(
+        .enter(
+          attempt: attempt.number,
+          identifier: attempt.identifier,
+          rule: attempt.rule,
+          session: attempt.session
+        )
+      )
+    ]
   }
 
   /// Our node is gone: begin again, at the end of the queue.
@@ -63,6 +77,7 @@ extension QueueMachine {
           attempt: attempt.number,
           own: nil,
           identifier: attempt.identifier,
+          rule: attempt.rule,
           sync: self.rules.syncsRecovery,
           session: attempt.session
         )
@@ -97,6 +112,7 @@ extension QueueMachine {
           attempt: attempt.number,
           own: node.name,
           identifier: attempt.identifier,
+          rule: attempt.rule,
           sync: false,
           session: attempt.session
         )
@@ -115,14 +131,14 @@ extension QueueMachine {
       self.phase = .ordering(attempt, node)
       return [.send(.warnAboutWrap), .send(.order(attempt: attempt.number, names: names, session: attempt.session))]
     }
-    guard let index = view.ownIndex else { return self.restart() }
+    guard view.ownIndex != nil else { return self.restart() }
     if self.rules.sweepsStrangers, let lowest = self.matches(in: view).first, lowest != node.name {
       return [self.forgetWatches()] + self.takeLowest(lowest, of: view, attempt)
     }
-    guard index > 0 else { return self.ripen(attempt, node, termIsLive: termIsLive) }
+    guard view.blockers > 0 else { return self.ripen(attempt, node, termIsLive: termIsLive) }
     // Somebody is ahead and has no name: no list should say so, and none that does grants anything.
-    guard let predecessor = view.predecessor else { return self.list(attempt, node) }
-    let place = QueuePlace(ahead: index, first: view.first, predecessor: predecessor)
+    guard let blocker = view.blocker else { return self.list(attempt, node) }
+    let place = QueuePlace(ahead: view.blockers, first: view.first, blocker: blocker, marker: view.marker)
     // Behind a caller that waits, a try is busy in any case.
     if self.demand.needsNewAnswer, self.rules.asksForNewcomers {
       return self.turnAwayEarlier(place) + self.list(attempt, node)
@@ -130,13 +146,13 @@ extension QueueMachine {
     var actions = self.dismissTries(place, node)
     guard self.demand.isAny else { return actions }
     actions.append(.send(.behind(place)))
-    actions.append(.send(.watchPredecessor(attempt: attempt.number, name: predecessor, session: attempt.session)))
+    actions.append(.send(.watchBlocker(attempt: attempt.number, name: blocker, session: attempt.session)))
     if self.ownWatch?.node != node { actions.append(self.watchOwn(node)) }
     self.phase = .watching(attempt, node, place)
     return actions
   }
 
-  /// The node is first. It is granted only if the session is proven to live: a grant that comes with no time left would be
+  /// Nobody blocks the node. It is granted only if the session is proven to live: a grant that comes with no time left would be
   /// lost at once.
   mutating func ripen(_ attempt: Attempt, _ node: QueueNode, termIsLive: Bool) -> [QueueAction] {
     guard termIsLive || !self.rules.needsLiveTerm else {

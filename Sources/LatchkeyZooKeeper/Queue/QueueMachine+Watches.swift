@@ -1,6 +1,6 @@
 internal import Latchkey
 
-// Whose end is waited for: the predecessor's, which makes it our turn, and our own node's, after which it never is.
+// Whose end is waited for: the blocker's, which makes it our turn, and our own node's, after which it never is.
 extension QueueMachine {
   mutating func watchOwn(_ node: QueueNode) -> QueueAction {
     self.watchNumbered(node) { .send(.watchOwn(node, watch: $0)) }
@@ -34,9 +34,9 @@ extension QueueMachine {
     case .held(let node) where node.session == session:
       return [self.forgetWatches(), self.watchOwnLater(node)]
     case .watching(let attempt, let node, let place) where attempt.session == session:
-      guard let predecessor = place.predecessor else { return [] }
+      guard let blocker = place.blocker else { return [] }
       return [
-        self.forgetWatches(), .send(.watchPredecessor(attempt: attempt.number, name: predecessor, session: session)),
+        self.forgetWatches(), .send(.watchBlocker(attempt: attempt.number, name: blocker, session: session)),
         self.watchOwn(node),
       ]
     case .ripe(let attempt, _) where attempt.session == session:
@@ -49,18 +49,18 @@ extension QueueMachine {
     }
   }
 
-  mutating func predecessorWatched(
+  mutating func blockerWatched(
     _ number: UInt64,
     _ name: String,
     _ result: Result<Void, QueueFailure>,
     termIsLive: Bool
   ) -> [QueueAction] {
-    guard self.watchesPredecessor(number, name) || !self.rules.matchesPredecessors,
+    guard self.watchesBlocker(number, name) || !self.rules.matchesBlockers,
       case .watching(let attempt, let node, _) = self.phase, attempt.number == number
     else { return [] }
     switch result {
     case .success: return []
-    case .failure(.noNode): return self.predecessorGone(number, name, termIsLive: termIsLive)
+    case .failure(.noNode): return self.blockerGone(number, name, termIsLive: termIsLive)
     case .failure(.inDoubt): return self.doubt(attempt)
     case .failure(.throttled): return self.pause(attempt, .list(node))
     case .failure(.sessionOver): return self.sessionOver()
@@ -68,14 +68,16 @@ extension QueueMachine {
     }
   }
 
-  mutating func predecessorGone(_ number: UInt64, _ name: String, termIsLive: Bool) -> [QueueAction] {
-    guard self.watchesPredecessor(number, name) || !self.rules.matchesPredecessors,
+  mutating func blockerGone(_ number: UInt64, _ name: String, termIsLive: Bool) -> [QueueAction] {
+    guard self.watchesBlocker(number, name) || !self.rules.matchesBlockers,
       case .watching(let attempt, let node, let place) = self.phase, attempt.number == number
     else { return [] }
     // No contender can have come between: one that enters after our list stands behind us. But our own node may have been deleted by
     // hand, and only a watch would have told us before.
     let isOnlyOne = place.ahead == 1 || !self.rules.listsAgainBehindSeveral
-    if isOnlyOne, self.isOwnWatched(node) { return self.ripen(attempt, node, termIsLive: termIsLive) }
+    let isReplaceable = place.marker.map(attempt.rule.replaceable.contains) ?? false
+    let isOver = !isReplaceable || !self.rules.listsAgainBehindReplaceable
+    if isOnlyOne, isOver, self.isOwnWatched(node) { return self.ripen(attempt, node, termIsLive: termIsLive) }
     return self.list(attempt, node)
   }
 

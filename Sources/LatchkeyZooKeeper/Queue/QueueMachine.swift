@@ -12,7 +12,7 @@ package import Latchkey
 package struct QueueMachine: ContentionMachine {
   /// The rules that make the queue safe, each for itself: tests break one at a time and see that it is missed.
   package struct Rules: Sendable {
-    /// Behind more than one contender, a predecessor that goes makes us list again: it may have given up.
+    /// Behind more than one contender, a blocker that goes makes us list again: it may have given up.
     package var listsAgainBehindSeveral = true
     /// A create without an answer is looked for before it is made again.
     package var recoversCreates = true
@@ -29,15 +29,17 @@ package struct QueueMachine: ContentionMachine {
     /// Watches are set once more after a reconnect: servers may refuse because of their load what the client's library sends
     /// to set them again, and the library tells nobody.
     package var watchesAgain = true
-    /// The end of the only predecessor means our turn only if the server has said before that our own node is watched;
+    /// The end of the only blocker means our turn only if the server has said before that our own node is watched;
     /// otherwise somebody may have deleted it, and we list again.
     package var shortcutNeedsOwnWatch = true
     /// What the server said of a watch counts for the node that it was about.
     package var ownWatchCountsForItsNode = true
     /// What the server said of a watch counts for the connection on which it said so.
     package var ownWatchEndsWithConnection = true
-    /// Events about a predecessor count for the predecessor that they name.
-    package var matchesPredecessors = true
+    /// Events about a blocker count for the blocker that they name.
+    package var matchesBlockers = true
+    /// The end of a blocker that may have been replaced makes us list again.
+    package var listsAgainBehindReplaceable = true
     /// Recovery does not go on with a node that is being deleted.
     package var leavesDoomedNodes = true
     /// Recovery waits until its server has caught up with the leader.
@@ -60,11 +62,12 @@ package struct QueueMachine: ContentionMachine {
   struct Attempt: Sendable {
     let number: UInt64
     let identifier: String
+    let rule: GrantRule
     let session: UInt64
     var directoriesMade = 0
   }
 
-  /// A watch on our own node. It outlives one predecessor after another.
+  /// A watch on our own node. It outlives one blocker after another.
   struct OwnWatch: Sendable {
     /// Tells the answer to this watch from answers to earlier ones.
     let number: UInt64
@@ -117,14 +120,17 @@ package struct QueueMachine: ContentionMachine {
   /// The failure of an attempt whose directory is deleted as fast as it is made.
   let directoryVanishes: LockFailure
   let makeIdentifier: @Sendable (_ attempt: UInt64) -> String
+  package let rule: GrantRule
   let rules: Rules
 
   package init(
+    rule: GrantRule,
     session: UInt64?,
     rules: Rules = Rules(),
     directoryVanishes: LockFailure,
     makeIdentifier: @escaping @Sendable (_ attempt: UInt64) -> String
   ) {
+    self.rule = rule
     self.connectedSession = session
     self.rules = rules
     self.directoryVanishes = directoryVanishes
@@ -159,10 +165,10 @@ package struct QueueMachine: ContentionMachine {
     if case .watching(_, _, let place) = self.phase { place } else { nil }
   }
 
-  /// Whether the attempt waits for a predecessor of that name.
-  package func watchesPredecessor(_ number: UInt64, _ name: String) -> Bool {
+  /// Whether the attempt waits for a blocker of that name.
+  package func watchesBlocker(_ number: UInt64, _ name: String) -> Bool {
     if case .watching(let attempt, _, let place) = self.phase {
-      attempt.number == number && place.predecessor == name
+      attempt.number == number && place.blocker == name
     } else {
       false
     }
@@ -237,9 +243,9 @@ package struct QueueMachine: ContentionMachine {
     case .listed(let number, let result): return self.listed(number, result, termIsLive: termIsLive)
     case .inspected(let number, let result): return self.inspected(number, result)
     case .ordered(let number, let result): return self.ordered(number, result, termIsLive: termIsLive)
-    case .predecessorWatched(let number, let name, let result):
-      return self.predecessorWatched(number, name, result, termIsLive: termIsLive)
-    case .predecessorGone(let number, let name): return self.predecessorGone(number, name, termIsLive: termIsLive)
+    case .blockerWatched(let number, let name, let result):
+      return self.blockerWatched(number, name, result, termIsLive: termIsLive)
+    case .blockerGone(let number, let name): return self.blockerGone(number, name, termIsLive: termIsLive)
     case .ownGone(let node): return self.ownGone(node)
     case .ownWatched(let node, let watch, let result): return self.ownWatched(node, watch, result)
     case .strangerSeen(let name, let session, let result): return self.strangerSeen(name, session, result)
@@ -424,9 +430,14 @@ package struct QueueMachine: ContentionMachine {
     switch result {
     case .success(let contenders):
       let own = contenders.firstIndex { $0.name == node.name }
+      let markers = contenders[..<(own ?? 0)].compactMap { contender in
+        attempt.rule.blockingMarker(of: contender.name).map { (name: contender.name, marker: $0) }
+      }
       let view = QueueView(
         ownIndex: own,
-        predecessor: own.flatMap { $0 > 0 ? contenders[$0 - 1].name : nil },
+        blockers: markers.count,
+        blocker: markers.last?.name,
+        marker: markers.last?.marker,
         first: contenders.first?.name,
         count: contenders.count
       )

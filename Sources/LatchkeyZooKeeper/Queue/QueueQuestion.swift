@@ -2,9 +2,9 @@ internal import Latchkey
 internal import LatchkeyPrimitives
 internal import ZooKeeper
 
-/// The question that a try asks first: who contends for this lock?
+/// The question that a try asks first: who stands in its way?
 enum QueueQuestion {
-  /// Counts the contenders, with a `sync` in the same flight so that a server that lags behind does not answer.
+  /// Counts the contenders that would block it, with a `sync` in the same flight so that a server that lags behind does not answer.
   ///
   /// Servers that refuse to answer because of their load are asked again.
   ///
@@ -12,19 +12,22 @@ enum QueueQuestion {
   /// only the queue cleans them up: it must see them in a list of its own.
   ///
   /// - Parameters:
+  ///   - rule: Who would block it.
   ///   - mark: What the names of this client's nodes begin with.
   ///   - deadline: Until when there must be an answer.
   /// - Returns: How many there are, 0 also if the directory does not exist, and the first of them.
-  static func contenders(
+  static func blockers(
     of name: LockName,
+    by rule: GrantRule,
     in directory: String,
     besides mark: String,
     session: ZKSession,
     until deadline: ContinuousClock.Instant
   ) async throws(LockError) -> (count: Int, first: String?) {
-    switch await askDespiteLoad(until: deadline, { await self.ask(directory, mark, session, until: deadline) }) {
+    switch await askDespiteLoad(until: deadline, { await self.ask(directory, rule, mark, session, until: deadline) }) {
     case .success(let scan):
-      return (scan.count - scan.matches.count, scan.first.flatMap { scan.matches.contains($0) ? nil : $0 })
+      let own = scan.matches.count { rule.blockingMarker(of: $0) != nil }
+      return (scan.blockers - own, scan.first.flatMap { scan.matches.contains($0) ? nil : $0 })
     case .failure(let error) where error.code == .noNode: return (0, nil)
     case .failure(let error): throw LockError(name, error)
     }
@@ -32,12 +35,13 @@ enum QueueQuestion {
 
   private static func ask(
     _ directory: String,
+    _ rule: GrantRule,
     _ mark: String,
     _ session: ZKSession,
     until deadline: ContinuousClock.Instant
   ) async -> Result<SequenceScan, ZooKeeperError> {
     let question = OneShot<Result<SequenceScan, ZooKeeperError>>()
-    session.scan(directory: directory, own: nil, matchPrefix: mark, markers: .locks, sync: true) { result in
+    session.scan(directory: directory, own: nil, matchPrefix: mark, markers: rule.markers, sync: true) { result in
       question.resolve(result)
     }
     return await withDeadline(deadline) {

@@ -20,8 +20,12 @@ package struct QueueNode: Hashable, Sendable {
 package struct QueueView: Hashable, Sendable {
   /// How many contenders stand before our node; nil if our node is not among them.
   package var ownIndex: Int?
-  /// The contender right before our node.
-  package var predecessor: String?
+  /// How many of those block it.
+  package var blockers: Int
+  /// The last of the blockers.
+  package var blocker: String?
+  /// What the blocker's name has before its number.
+  package var marker: String?
   /// The contender that holds the lock.
   package var first: String?
   /// How many contenders there are.
@@ -35,7 +39,9 @@ package struct QueueView: Hashable, Sendable {
 
   package init(
     ownIndex: Int? = nil,
-    predecessor: String? = nil,
+    blockers: Int? = nil,
+    blocker: String? = nil,
+    marker: String? = nil,
     first: String? = nil,
     count: Int = 0,
     matches: [String] = [],
@@ -43,7 +49,9 @@ package struct QueueView: Hashable, Sendable {
     unordered: [String]? = nil
   ) {
     self.ownIndex = ownIndex
-    self.predecessor = predecessor
+    self.blockers = blockers ?? ownIndex ?? 0
+    self.blocker = blocker
+    self.marker = marker
     self.first = first
     self.count = count
     self.matches = matches
@@ -68,10 +76,13 @@ package enum QueueFailure: Error, Hashable, Sendable {
 
 /// What a contender waits behind: told to callers whose wait runs out.
 package struct QueuePlace: Hashable, Sendable {
+  /// How many contenders block us.
   package var ahead: Int
   package var first: String?
   /// The node whose deletion is waited for.
-  package var predecessor: String?
+  package var blocker: String?
+  /// What its name has before its number.
+  package var marker: String?
 }
 
 /// What is made again a while after the servers refused it because of their load.
@@ -104,10 +115,10 @@ package enum QueueEvent: Sendable {
   case inspected(attempt: UInt64, Result<QueueNode?, QueueFailure>)
   /// Contenders with their creation transactions, oldest first.
   case ordered(attempt: UInt64, Result<[QueueNode], QueueFailure>)
-  /// The watch on a predecessor of that name was set, or not.
-  case predecessorWatched(attempt: UInt64, name: String, Result<Void, QueueFailure>)
-  /// A predecessor of that name was deleted.
-  case predecessorGone(attempt: UInt64, name: String)
+  /// The watch on a blocker of that name was set, or not.
+  case blockerWatched(attempt: UInt64, name: String, Result<Void, QueueFailure>)
+  /// A blocker of that name was deleted.
+  case blockerGone(attempt: UInt64, name: String)
   /// Our own node was deleted.
   case ownGone(QueueNode)
   /// The watch of that number on our own node was set, or not.
@@ -131,15 +142,15 @@ package typealias QueueAction = ContentionAction<QueueMachine>
 /// What the queue asks of the servers. The backend sends each request and reports the outcome as an event.
 package enum QueueRequest: Hashable, Sendable {
   /// Create our node and list the directory, in one flight.
-  case enter(attempt: UInt64, identifier: String, session: UInt64)
+  case enter(attempt: UInt64, identifier: String, rule: GrantRule, session: UInt64)
   case makeDirectory(attempt: UInt64, session: UInt64)
   /// List the directory, after a `sync` if the answer must not be stale.
-  case list(attempt: UInt64, own: String?, identifier: String, sync: Bool, session: UInt64)
+  case list(attempt: UInt64, own: String?, identifier: String, rule: GrantRule, sync: Bool, session: UInt64)
   /// Read owner and creation transaction of a node that recovery found.
   case inspect(attempt: UInt64, name: String, session: UInt64)
   /// Read the creation transactions of all contenders.
   case order(attempt: UInt64, names: [String], session: UInt64)
-  case watchPredecessor(attempt: UInt64, name: String, session: UInt64)
+  case watchBlocker(attempt: UInt64, name: String, session: UInt64)
   case watchOwn(QueueNode, watch: UInt64)
   /// Watch our own node from the next heartbeat on: a short hold ends before, and then costs no read.
   case watchOwnLater(QueueNode, watch: UInt64)

@@ -1,20 +1,33 @@
 internal import CZooKeeper
 internal import LatchkeyPrimitives
 
-/// What the names of sequential nodes have before their number.
+/// What the names of sequential nodes have before their number, and which of the nodes block those with a greater number.
 package struct SequenceMarkers: Sendable, Hashable {
-  /// The markers as the shim wants them: passed on for every look at a list, so put together once.
-  let joined: String
+  /// No node counts: a list is looked through for a prefix alone.
+  package static let none = SequenceMarkers(blocking: [])
 
-  /// - Parameter markers: Not empty, none with a line break, none ending with a digit or "-" after which a number could not
-  ///   be told from it. ("lock-" is fine: what follows it is a signed number.)
-  package init(_ markers: [String]) {
-    precondition(!markers.isEmpty && !markers.contains(""), "a marker must not be empty")
+  /// The markers, those of blocking nodes first. Where a name ends with several, the first of them counts.
+  package let all: [String]
+  private let blockingCount: Int32
+  /// The markers as the shim wants them: passed on for every look at a list, so put together once.
+  private let joined: String
+
+  /// - Parameters:
+  ///   - blocking: The markers of nodes that block. None is empty, holds a line break, or ends with a digit, or with "-" after
+  ///     which a number could not be told from it. ("lock-" is fine: what follows it is a signed number.)
+  ///   - others: The markers of nodes that do not block.
+  package init(blocking: [String], others: [String] = []) {
+    self.all = blocking + others
+    self.blockingCount = Int32(blocking.count)
+    self.joined = self.all.joined(separator: "\n")
     precondition(
-      !markers.contains { marker in marker.contains("\n") || marker.last?.isNumber == true },
-      "a marker must not hold a line break or end with a digit"
+      !self.all.contains { marker in marker.isEmpty || marker.contains("\n") || marker.last?.isNumber == true },
+      "a marker must not be empty, hold a line break or end with a digit"
     )
-    self.joined = markers.joined(separator: "\n")
+  }
+
+  func withShim<R>(_ body: (czk_markers) -> R) -> R {
+    self.joined.withCString { body(czk_markers(text: $0, blocking: self.blockingCount)) }
   }
 }
 
@@ -25,8 +38,12 @@ package struct SequenceScan: Sendable, Hashable {
   package var count: Int
   /// How many nodes come before our own; nil if it is not in the list, or none was named.
   package var ownIndex: Int?
-  /// The name of the node just before our own; if none was named: the last one.
-  package var predecessor: String?
+  /// How many of those before our own block it; if none was named, how many blocking nodes there are.
+  package var blockers: Int
+  /// The name of the last of them.
+  package var nearest: String?
+  /// Its marker.
+  package var nearestMarker: String?
   /// The name of the first node.
   package var first: String?
   /// Names that start with the prefix asked for, sequential nodes or not.
@@ -38,10 +55,12 @@ package struct SequenceScan: Sendable, Hashable {
 }
 
 extension SequenceScan {
-  init(_ scan: czk_scan) {
+  init(_ scan: czk_scan, _ markers: SequenceMarkers) {
     self.count = Int(scan.count)
     self.ownIndex = scan.own_index < 0 ? nil : Int(scan.own_index)
-    self.predecessor = scan.predecessor.map { String(cString: $0) }
+    self.blockers = Int(scan.blockers)
+    self.nearest = scan.nearest.map { String(cString: $0) }
+    self.nearestMarker = scan.nearest == nil ? nil : markers.all[Int(scan.nearest_marker)]
     self.first = scan.first.map { String(cString: $0) }
     self.matches = strings(scan.matches, Int(scan.match_count))
     self.wraps = scan.wraps

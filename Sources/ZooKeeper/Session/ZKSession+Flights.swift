@@ -19,7 +19,7 @@ extension ZKSession {
   ///   - data: The node's data.
   ///   - acl: The node's access control list.
   ///   - matchPrefix: Names that start with this are listed in ``SequenceScan/matches``.
-  ///   - markers: What the names of the nodes have before their number.
+  ///   - markers: Which nodes count, and which of them block.
   ///   - done: Called once, with both answers.
   package func createAndScan(
     directory: String,
@@ -39,24 +39,26 @@ extension ZKSession {
     let code = Completion.submit { reply in
       let created = reply.rc == 0 ? reply.path.map { String(cString: $0) } : nil
       self.settleEphemeral(prefix, isSequential: true, created: created)
-      done(CreateAndScanReply(reply, directory: directory, prefix: prefix))
+      done(CreateAndScanReply(reply, directory: directory, prefix: prefix, markers))
     } _: { context in
       withACL(acl) { acl, aclCount in
         data.withUnsafeBytes { bytes in
           withOptionalCString(matchPrefix) { matchPrefix in
-            czk_create_and_scan(
-              self.pointer,
-              directory,
-              prefix,
-              bytes.baseAddress,
-              Int32(bytes.count),
-              acl,
-              aclCount,
-              matchPrefix,
-              markers.joined,
-              completionAnswered,
-              context
-            )
+            markers.withShim { markers in
+              czk_create_and_scan(
+                self.pointer,
+                directory,
+                prefix,
+                bytes.baseAddress,
+                Int32(bytes.count),
+                acl,
+                aclCount,
+                matchPrefix,
+                markers,
+                completionAnswered,
+                context
+              )
+            }
           }
         }
       }
@@ -75,7 +77,7 @@ extension ZKSession {
   ///   - directory: The directory.
   ///   - own: The name of our own node in it.
   ///   - matchPrefix: Names that start with this are listed in ``SequenceScan/matches``.
-  ///   - markers: What the names of the nodes have before their number.
+  ///   - markers: Which nodes count, and which of them block.
   ///   - sync: Whether the server must first catch up with its leader, in the same flight.
   ///   - done: Called once.
   package func scan(
@@ -88,23 +90,16 @@ extension ZKSession {
   ) {
     let code = Completion.submit { reply in
       if reply.rc == 0, let scan = reply.scan {
-        done(.success(SequenceScan(scan.pointee)))
+        done(.success(SequenceScan(scan.pointee, markers)))
       } else {
         done(.failure(ZooKeeperError(reply.code, operation: "children", path: directory)))
       }
     } _: { context in
       withOptionalCString(own) { own in
         withOptionalCString(matchPrefix) { prefix in
-          czk_scan_directory(
-            self.pointer,
-            directory,
-            own,
-            prefix,
-            markers.joined,
-            sync,
-            completionAnswered,
-            context
-          )
+          markers.withShim { markers in
+            czk_scan_directory(self.pointer, directory, own, prefix, markers, sync, completionAnswered, context)
+          }
         }
       }
     }
@@ -114,14 +109,14 @@ extension ZKSession {
 }
 
 extension CreateAndScanReply {
-  fileprivate init(_ reply: czk_reply, directory: String, prefix: String) {
+  fileprivate init(_ reply: czk_reply, directory: String, prefix: String, _ markers: SequenceMarkers) {
     if reply.rc == 0, let path = reply.path, let stat = reply.stat {
       self.create = .success((NodePath.lastComponent(of: String(cString: path)), stat.pointee.czxid))
     } else {
       self.create = .failure(ZooKeeperError(reply.code, operation: "create", path: prefix))
     }
     if reply.scan_rc == 0, let scan = reply.scan {
-      self.scan = .success(SequenceScan(scan.pointee))
+      self.scan = .success(SequenceScan(scan.pointee, markers))
     } else {
       let code = ZooKeeperCode(rawValue: reply.scan_rc)
       self.scan = .failure(ZooKeeperError(code, operation: "children", path: directory))

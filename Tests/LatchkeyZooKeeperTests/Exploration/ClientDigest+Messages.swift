@@ -5,7 +5,7 @@ import LatchkeyTesting
 extension ClientDigest {
   mutating func add(_ request: QueueRequest) {
     switch request {
-    case .enter(let attempt, let identifier, let session):
+    case .enter(let attempt, let identifier, _, let session):
       self.words.add(1)
       self.attempt(attempt)
       self.identifier(identifier)
@@ -13,7 +13,7 @@ extension ClientDigest {
     case .makeDirectory(let attempt, _):
       self.words.add(2)
       self.attempt(attempt)
-    case .list(let attempt, let own, let identifier, let sync, _):
+    case .list(let attempt, let own, let identifier, _, let sync, _):
       self.words.add(own == nil ? 3 : 4)
       self.words.add(sync)
       self.attempt(attempt)
@@ -22,7 +22,7 @@ extension ClientDigest {
       self.words.add(5)
       self.attempt(attempt)
       self.node(name)
-    case .watchPredecessor(let attempt, let name, _):
+    case .watchBlocker(let attempt, let name, _):
       self.words.add(6)
       self.attempt(attempt)
       self.node(name)
@@ -75,7 +75,7 @@ extension ClientDigest {
       self.attempt(attempt)
       if case .success(let node?) = result { self.add(node) }
       if case .failure(let failure) = result { self.add(failure) }
-    case .predecessorWatched(let attempt, let name, let result):
+    case .blockerWatched(let attempt, let name, let result):
       self.words.add(5)
       self.attempt(attempt)
       self.node(name)
@@ -120,7 +120,7 @@ extension ClientDigest {
       return
     }
     self.words.add(view.ownIndex ?? -1)
-    if let predecessor = view.predecessor { self.node(predecessor) }
+    if let blocker = view.blocker { self.node(blocker) }
     self.words.add(view.matches.count)
     for name in view.matches { self.node(name) }
     self.words.add(view.ours.count)

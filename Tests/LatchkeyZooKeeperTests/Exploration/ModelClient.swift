@@ -56,7 +56,7 @@ struct ModelClient {
   var laggingNodes: [ModelServer.Node]?
   var watches: [Watch] = []
   /// Whom the present attempt has waited for, the last one last; kept only where answers may come late.
-  var predecessors: [(attempt: UInt64, name: String)] = []
+  var blockers: [(attempt: UInt64, name: String)] = []
   var laterWatches: [LaterWatch] = []
   /// What is to be asked again after a while.
   var pauses: [QueuePause] = []
@@ -93,10 +93,10 @@ struct ModelClient {
 
   /// Whether the attempt has waited for another one than it waits for now.
   var isBehindLaterOne: Bool {
-    guard let last = self.predecessors.last, self.machine.watchesPredecessor(last.attempt, last.name) else {
+    guard let last = self.blockers.last, self.machine.watchesBlocker(last.attempt, last.name) else {
       return false
     }
-    return self.predecessors.count > 1
+    return self.blockers.count > 1
   }
 
   /// Whether the client has something to do with the lock or its remains.

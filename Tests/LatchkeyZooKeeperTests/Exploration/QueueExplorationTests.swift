@@ -145,13 +145,13 @@ struct QueueExplorationTests {
     mistake("the deadline is later than the server's", after: .pause, leadsTo: "hold the lock at once") {
       $0.shell.deadlineComesFirst = false
     },
-    mistake("a predecessor that goes always means our turn", clients: 3, after: .cancel, leadsTo: "at once") {
+    mistake("a blocker that goes always means our turn", clients: 3, after: .cancel, leadsTo: "at once") {
       $0.rules.listsAgainBehindSeveral = false
     },
     mistake(
-      "the predecessor's end means our turn though nobody has said that our own node is watched",
+      "the blocker's end means our turn though nobody has said that our own node is watched",
       after: .deleteByHand,
-      leadsTo: "gone before the end of the predecessor"
+      leadsTo: "gone before the end of the blocker"
     ) {
       $0.rules.shortcutNeedsOwnWatch = false
     },
@@ -159,7 +159,7 @@ struct QueueExplorationTests {
       "that an earlier node of ours was watched counts for this one",
       after: .deleteByHand,
       .deleteByHand,
-      leadsTo: "gone before the end of the predecessor"
+      leadsTo: "gone before the end of the blocker"
     ) {
       $0.rules.ownWatchCountsForItsNode = false
     },
@@ -178,7 +178,7 @@ struct QueueExplorationTests {
       .answerLate,
       leadsTo: "at once"
     ) {
-      $0.rules.matchesPredecessors = false
+      $0.rules.matchesBlockers = false
     },
     mistake(
       "recovery lists without a sync",
@@ -247,9 +247,11 @@ struct QueueExplorationTests {
     var machine = QueueMachine.modelled()
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let holder = "a-lock-0000000000"
-    let behind = QueueView(ownIndex: 1, predecessor: holder, first: holder, count: 2)
-    let place = QueuePlace(ahead: 1, first: holder, predecessor: holder)
-    let again = QueueAction.send(.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1))
+    let behind = QueueView(ownIndex: 1, blocker: holder, first: holder, count: 2)
+    let place = QueuePlace(ahead: 1, first: holder, blocker: holder)
+    let again = QueueAction.send(
+      .list(attempt: 1, own: node.name, identifier: "1", rule: .mutex, sync: false, session: 1)
+    )
     _ = machine.want(tries: true)
     #expect(machine.want(tries: true, newTries: true) == [])
     let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(behind)), true)
@@ -288,7 +290,7 @@ struct QueueExplorationTests {
     // Somebody deletes the lower one by hand.
     let one = QueueView(first: upper, count: 1, matches: [upper], ours: [upper])
     let next = machine.handle(.listed(attempt: 1, .success(one)), true)
-    #expect(next == [.send(.enter(attempt: 1, identifier: "1", session: 1))])
+    #expect(next == [.send(.enter(attempt: 1, identifier: "1", rule: .mutex, session: 1))])
     #expect(machine.handle(.pauseOver(.delete(extra)), true) == [.send(.delete(extra))])
   }
 
@@ -297,60 +299,64 @@ struct QueueExplorationTests {
     var machine = QueueMachine.modelled()
     _ = machine.want(waits: true)
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
-    let view = QueueView(ownIndex: 1, predecessor: "a-lock-0000000000", first: "a-lock-0000000000", count: 2)
+    let view = QueueView(ownIndex: 1, blocker: "a-lock-0000000000", first: "a-lock-0000000000", count: 2)
     _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
-    _ = machine.handle(.predecessorWatched(attempt: 1, name: "a-lock-0000000000", .success(())), true)
+    _ = machine.handle(.blockerWatched(attempt: 1, name: "a-lock-0000000000", .success(())), true)
     let failed = QueueEvent.ownWatched(node, watch: 1, .failure(.inDoubt))
     #expect(machine.handle(failed, true) == [.send(.watchOwnLater(node, watch: 2))])
   }
 
   /// A machine that waits with a node behind one other.
-  private func waiting() -> (machine: QueueMachine, node: QueueNode, predecessor: String) {
+  private func waiting() -> (machine: QueueMachine, node: QueueNode, blocker: String) {
     var machine = QueueMachine.modelled()
     _ = machine.want(waits: true)
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
-    let predecessor = "a-lock-0000000000"
-    let view = QueueView(ownIndex: 1, predecessor: predecessor, first: predecessor, count: 2)
+    let blocker = "a-lock-0000000000"
+    let view = QueueView(ownIndex: 1, blocker: blocker, first: blocker, count: 2)
     _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
-    return (machine, node, predecessor)
+    return (machine, node, blocker)
   }
 
-  @Test("the end of another node than the predecessor that is waited for changes nothing")
+  @Test("the end of another node than the blocker that is waited for changes nothing")
   func endOfAnother() throws {
-    var (machine, node, predecessor) = self.waiting()
+    var (machine, node, blocker) = self.waiting()
     _ = machine.handle(.ownWatched(node, watch: 1, .success(())), true)
     let other = "b-lock-0000000000"
-    #expect(machine.handle(.predecessorGone(attempt: 1, name: other), true).isEmpty)
-    let missing = QueueEvent.predecessorWatched(attempt: 1, name: other, .failure(.noNode))
+    #expect(machine.handle(.blockerGone(attempt: 1, name: other), true).isEmpty)
+    let missing = QueueEvent.blockerWatched(attempt: 1, name: other, .failure(.noNode))
     #expect(machine.handle(missing, true).isEmpty)
-    let granted = machine.handle(.predecessorGone(attempt: 1, name: predecessor), true)
+    let granted = machine.handle(.blockerGone(attempt: 1, name: blocker), true)
     #expect(granted == [.grant(node)])
   }
 
-  @Test("the predecessor's end before the answer about our own node's watch is looked into")
+  @Test("the blocker's end before the answer about our own node's watch is looked into")
   func endBeforeAnswer() throws {
-    var (machine, node, predecessor) = self.waiting()
+    var (machine, node, blocker) = self.waiting()
     // An answer to a watch that is not the present one says nothing.
     _ = machine.handle(.ownWatched(node, watch: 7, .success(())), true)
-    let actions = machine.handle(.predecessorGone(attempt: 1, name: predecessor), true)
-    #expect(actions == [.send(.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1))])
+    let actions = machine.handle(.blockerGone(attempt: 1, name: blocker), true)
+    #expect(
+      actions == [.send(.list(attempt: 1, own: node.name, identifier: "1", rule: .mutex, sync: false, session: 1))]
+    )
   }
 
   @Test("a list that shows somebody ahead without a name grants nothing")
-  func namelessPredecessor() throws {
+  func namelessBlocker() throws {
     var machine = QueueMachine.modelled()
     _ = machine.want(waits: true)
     let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let view = QueueView(ownIndex: 1, first: "a-lock-0000000000", count: 2)
     let actions = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
-    #expect(actions == [.send(.list(attempt: 1, own: node.name, identifier: "1", sync: false, session: 1))])
+    #expect(
+      actions == [.send(.list(attempt: 1, own: node.name, identifier: "1", rule: .mutex, sync: false, session: 1))]
+    )
   }
 
   @Test("a session that cannot be proven ends the wait of whoever is first, and the node goes")
   func unprovable() throws {
-    var (machine, node, predecessor) = self.waiting()
+    var (machine, node, blocker) = self.waiting()
     _ = machine.handle(.ownWatched(node, watch: 1, .success(())), true)
-    let ripe = machine.handle(.predecessorGone(attempt: 1, name: predecessor), false)
+    let ripe = machine.handle(.blockerGone(attempt: 1, name: blocker), false)
     #expect(ripe == [.send(.awaitLiveTerm(session: 1))])
     let refused = machine.handle(.unprovable(session: 1, .modelled), false)
     #expect(refused == [.send(.forgetWatches), .send(.delete(node)), .fail(.modelled)])
@@ -360,7 +366,7 @@ struct QueueExplorationTests {
 extension QueueMachine {
   /// A machine whose session is connected.
   fileprivate static func modelled() -> QueueMachine {
-    QueueMachine(session: 1, directoryVanishes: .modelled) { "\($0)" }
+    QueueMachine(rule: .mutex, session: 1, directoryVanishes: .modelled) { "\($0)" }
   }
 
   fileprivate mutating func want(waits: Bool = false, tries: Bool = false, newTries: Bool = false) -> [QueueAction] {

@@ -59,7 +59,7 @@ extension QueueModel {
     case .awaitLiveTerm(let session): state.clients[index].awaitsTerm = session
     case .pause(let pause): state.clients[index].pauses.append(pause)
     case .behind, .warnAboutWrap: break
-    case .watchPredecessor(let attempt, let name, _):
+    case .watchBlocker(let attempt, let name, _):
       if self.faults.contains(.answerLate) { state.clients[index].noteWait(attempt, for: name) }
       state.clients[index].watches.append(ModelClient.Watch(name: name, attempt: attempt))
       state.clients[index].requests.append(request)
@@ -81,7 +81,7 @@ extension QueueModel {
       throw BrokenPromise("\(name) is granted the lock by a node that it knows is gone")
     }
     guard !client.goneWhenSent.contains(node.name) else {
-      throw BrokenPromise("\(name) is granted the lock by a node that was gone before the end of the predecessor")
+      throw BrokenPromise("\(name) is granted the lock by a node that was gone before the end of the blocker")
     }
     guard node.czxid > state.lastToken || state.deletedByHand.contains(node.name) else {
       throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
@@ -136,7 +136,7 @@ extension QueueModel {
     switch posted.message {
     case .reply(let event):
       switch event {
-      case .predecessorWatched(let attempt, let name, let result):
+      case .blockerWatched(let attempt, let name, let result):
         self.settleWatch(on: name, attempt, isSet: result.isSuccess, index, &state)
       case .ownWatched(let node, _, let result):
         self.settleWatch(on: node.name, nil, isSet: result.isSuccess, index, &state)
@@ -174,7 +174,7 @@ extension QueueModel {
     _ state: inout State
   ) throws(BrokenPromise) {
     state.clients[index].watches.removeAll { $0.name == name && $0.attempt == attempt }
-    if let attempt { return try self.feed(.predecessorGone(attempt: attempt, name: name), index, &state) }
+    if let attempt { return try self.feed(.blockerGone(attempt: attempt, name: name), index, &state) }
     // The machine knows its node by name and token; the watch only by name.
     state.clients[index].toldGone.append(name)
     guard let node = state.clients[index].machine.node, node.name == name else { return }
@@ -268,8 +268,8 @@ extension QueueModel {
 
 extension ModelClient {
   fileprivate mutating func noteWait(_ attempt: UInt64, for name: String) {
-    self.predecessors.removeAll { $0.attempt != attempt || $0.name == name }
-    self.predecessors.append((attempt, name))
+    self.blockers.removeAll { $0.attempt != attempt || $0.name == name }
+    self.blockers.append((attempt, name))
   }
 }
 
@@ -321,8 +321,8 @@ extension QueueEvent {
     case .directoryMade(let attempt, _): .directoryMade(attempt: attempt, .failure(.inDoubt))
     case .listed(let attempt, _): .listed(attempt: attempt, .failure(.inDoubt))
     case .inspected(let attempt, _): .inspected(attempt: attempt, .failure(.inDoubt))
-    case .predecessorWatched(let attempt, let name, _):
-      .predecessorWatched(attempt: attempt, name: name, .failure(.inDoubt))
+    case .blockerWatched(let attempt, let name, _):
+      .blockerWatched(attempt: attempt, name: name, .failure(.inDoubt))
     case .ownWatched(let node, let watch, _): .ownWatched(node, watch: watch, .failure(.inDoubt))
     case .strangerSeen(let name, let session, _): .strangerSeen(name, session: session, .failure(.inDoubt))
     case .deleted(let node, _): .deleted(node, .failure(.inDoubt))

@@ -96,9 +96,9 @@ struct ClientDigest {
     self.words.add(client.pauses.count)
     for pause in client.pauses { self.add(pause) }
     if self.state.faults > 0 {
-      let predecessors = client.predecessors.filter { $0.attempt == client.machine.attempt?.number }
-      self.words.add(predecessors.count)
-      for predecessor in predecessors { self.node(predecessor.name) }
+      let blockers = client.blockers.filter { $0.attempt == client.machine.attempt?.number }
+      self.words.add(blockers.count)
+      for blocker in blockers { self.node(blocker.name) }
     }
   }
 

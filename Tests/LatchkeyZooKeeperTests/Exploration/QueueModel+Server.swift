@@ -7,9 +7,9 @@ import LatchkeyTesting
 extension QueueModel {
   func carryOut(_ request: QueueRequest, _ index: Int, _ state: inout State) -> ModelClient.Message? {
     // A server that lags behind has caught up by the time of anything else.
-    if case .list(_, _, _, sync: false, _) = request {} else { state.clients[index].laggingNodes = nil }
+    if case .list(_, _, _, _, sync: false, _) = request {} else { state.clients[index].laggingNodes = nil }
     switch request {
-    case .enter(let attempt, let identifier, let session):
+    case .enter(let attempt, let identifier, _, let session):
       let node = state.server.create(identifier, session: session)
       let own = node.map { QueueNode(name: $0.name, czxid: $0.czxid, session: session) }
       let view = self.view(own: own?.name, identifier: identifier, index, state)
@@ -17,17 +17,17 @@ extension QueueModel {
     case .makeDirectory(let attempt, _):
       state.server.isDirectoryMade = true
       return .reply(.directoryMade(attempt: attempt, .success(())))
-    case .list(let attempt, let own, let identifier, _, _):
+    case .list(let attempt, let own, let identifier, _, _, _):
       return .reply(.listed(attempt: attempt, self.view(own: own, identifier: identifier, index, state)))
     case .inspect(let attempt, let name, let session):
       return .reply(.inspected(attempt: attempt, self.look(at: name, session, state.server)))
     case .lookAtStranger(let name, let session):
       return .reply(.strangerSeen(name, session: session, self.look(at: name, session, state.server)))
-    case .watchPredecessor(let attempt, let name, let session):
+    case .watchBlocker(let attempt, let name, let session):
       let isSet = state.server.watch(ModelServer.Watch(session: session, name: name, attempt: attempt))
       let isTold = !isSet && self.shell.reportsMissingNodes
       return .reply(
-        .predecessorWatched(attempt: attempt, name: name, isTold ? .failure(.noNode) : .success(()))
+        .blockerWatched(attempt: attempt, name: name, isTold ? .failure(.noNode) : .success(()))
       )
     case .watchOwn(let node, let number):
       let isSet = state.server.watch(ModelServer.Watch(session: node.session, name: node.name, attempt: nil))
@@ -73,8 +73,8 @@ extension QueueModel {
     guard state.server.isDirectoryMade else { return .failure(.noNode) }
     let nodes = state.clients[client].laggingNodes ?? state.server.nodes
     let index = own.flatMap { own in nodes.firstIndex { $0.name == own } }
-    var view = QueueView(ownIndex: index, first: nodes.first?.name, count: nodes.count)
-    if let index, index > 0 { view.predecessor = nodes[index - 1].name }
+    var view = QueueView(ownIndex: index, blockers: index ?? 0, first: nodes.first?.name, count: nodes.count)
+    if let index, index > 0 { view.blocker = nodes[index - 1].name }
     for node in nodes {
       if node.name.hasPrefix("\(client).") { view.ours.append(node.name) }
       if !self.shell.checksOwnership || node.name.hasPrefix("\(identifier)-") { view.matches.append(node.name) }
@@ -101,7 +101,7 @@ extension QueueModel {
 extension QueueRequest {
   var isWatch: Bool {
     switch self {
-    case .watchPredecessor, .watchOwn: true
+    case .watchBlocker, .watchOwn: true
     default: false
     }
   }
@@ -113,12 +113,12 @@ extension QueueRequest {
   /// What the client hears of a request that has no result.
   func reply(_ failure: QueueFailure) -> QueueEvent? {
     switch self {
-    case .enter(let attempt, _, _): .entered(attempt: attempt, create: .failure(failure), view: .failure(failure))
+    case .enter(let attempt, _, _, _): .entered(attempt: attempt, create: .failure(failure), view: .failure(failure))
     case .makeDirectory(let attempt, _): .directoryMade(attempt: attempt, .failure(failure))
-    case .list(let attempt, _, _, _, _): .listed(attempt: attempt, .failure(failure))
+    case .list(let attempt, _, _, _, _, _): .listed(attempt: attempt, .failure(failure))
     case .inspect(let attempt, _, _): .inspected(attempt: attempt, .failure(failure))
-    case .watchPredecessor(let attempt, let name, _):
-      .predecessorWatched(attempt: attempt, name: name, .failure(failure))
+    case .watchBlocker(let attempt, let name, _):
+      .blockerWatched(attempt: attempt, name: name, .failure(failure))
     case .watchOwn(let node, let watch): .ownWatched(node, watch: watch, .failure(failure))
     case .delete(let node): .deleted(node, .failure(failure))
     case .search(let identifier, let session): .searched(identifier: identifier, session: session, .failure(failure))
@@ -130,7 +130,7 @@ extension QueueRequest {
   /// What the client hears of a request that it may not make; nil if servers never say that of it, or if a node would be left.
   var denial: QueueEvent? {
     switch self {
-    case .enter, .makeDirectory, .list, .watchPredecessor, .watchOwn: self.reply(.permanent(.modelled))
+    case .enter, .makeDirectory, .list, .watchBlocker, .watchOwn: self.reply(.permanent(.modelled))
     default: nil
     }
   }

@@ -38,7 +38,7 @@ extension QueueModel {
     case .cutLagging(let index):
       return "FAULT: \(Self.name(index))'s connection breaks after all was carried out; the next server lags behind"
     case .answerLate(let index):
-      let name = state.clients[index].predecessors.first?.name ?? ""
+      let name = state.clients[index].blockers.first?.name ?? ""
       return "FAULT: \(Self.name(index)) hears late that \(name) is gone, for which it has waited before"
     case .arrive(let number):
       return "the create \(state.server.lateCreates[number].identifier) of a lost connection is carried out"
@@ -79,9 +79,9 @@ extension QueueModel {
     switch request {
     case .enter: "create and list"
     case .makeDirectory: "request to make the directory"
-    case .list(_, let own, _, _, _): own == nil ? "search for what became of its create" : "list"
+    case .list(_, let own, _, _, _, _): own == nil ? "search for what became of its create" : "list"
     case .inspect(_, let name, _): "look at node \(name)"
-    case .watchPredecessor(_, let name, _): "watch on its predecessor \(name)"
+    case .watchBlocker(_, let name, _): "watch on its blocker \(name)"
     case .watchOwn(let node, _): "watch on its own node \(node.name)"
     case .delete(let node): "delete of \(node.name)"
     case .lookAtStranger(let name, _): "look at node \(name), of which nobody knows"
@@ -92,7 +92,7 @@ extension QueueModel {
 
   private func describe(_ message: ModelClient.Message) -> String {
     switch message {
-    case .fired(let name, let attempt): "that \(attempt == nil ? "its own node" : "its predecessor") \(name) is gone"
+    case .fired(let name, let attempt): "that \(attempt == nil ? "its own node" : "its blocker") \(name) is gone"
     case .reply(let event): self.describe(event)
     }
   }
@@ -106,8 +106,8 @@ extension QueueModel {
     case .listed(_, .success(let view)):
       view.ownIndex.map { "a list with \($0) ahead" } ?? "a list with these nodes of its attempt: \(view.matches)"
     case .inspected(_, .success(let node)): node == nil ? "that the node is not its own" : "that the node is its own"
-    case .predecessorWatched(_, _, .success): "that its predecessor is watched"
-    case .predecessorWatched(_, _, .failure(.noNode)): "that its predecessor is gone already"
+    case .blockerWatched(_, _, .success): "that its blocker is watched"
+    case .blockerWatched(_, _, .failure(.noNode)): "that its blocker is gone already"
     case .ownWatched(_, _, .success): "that its own node is watched"
     case .ownWatched(_, _, .failure(.noNode)): "that its own node is gone already"
     case .strangerSeen(_, _, .success(let node)):

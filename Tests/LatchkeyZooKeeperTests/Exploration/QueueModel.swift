@@ -31,7 +31,7 @@ struct QueueModel: ExplorationModel {
     case delay
     /// The server of the next connection lags behind.
     case lag
-    /// An answer about an earlier predecessor comes late: a thread of the client had asked for it before, and was held up.
+    /// An answer about an earlier blocker comes late: a thread of the client had asked for it before, and was held up.
     case answerLate
     /// The server refuses a request for good.
     case deny
@@ -106,6 +106,7 @@ struct QueueModel: ExplorationModel {
   var start: State {
     let clients = self.callers.enumerated().map { number, callers in
       let machine = QueueMachine(
+        rule: .mutex,
         session: UInt64(number) + 1,
         rules: self.rules,
         directoryVanishes: .modelled,
@@ -243,7 +244,7 @@ struct QueueModel: ExplorationModel {
       try self.cut(index, carriedOut: 0, &state)
       state.clients[index].kept = [request]
     case .cutDelaying(let index):
-      for case .enter(_, let identifier, let session) in state.clients[index].requests {
+      for case .enter(_, let identifier, _, let session) in state.clients[index].requests {
         state.server.lateCreates.append(ModelServer.LateCreate(identifier: identifier, session: session))
       }
       try self.cut(index, carriedOut: 0, &state)
@@ -252,8 +253,8 @@ struct QueueModel: ExplorationModel {
       try self.cut(index, carriedOut: state.clients[index].requests.count, &state)
       state.clients[index].laggingNodes = before
     case .answerLate(let index):
-      guard let (attempt, name) = state.clients[index].predecessors.first else { return }
-      try self.feed(.predecessorWatched(attempt: attempt, name: name, .failure(.noNode)), index, &state)
+      guard let (attempt, name) = state.clients[index].blockers.first else { return }
+      try self.feed(.blockerWatched(attempt: attempt, name: name, .failure(.noNode)), index, &state)
     case .arrive(let number): state.server.arrive(number)
     case .reject(let index):
       let request = state.clients[index].requests.removeFirst()

@@ -103,6 +103,6 @@ struct StrangerServerTests {
   }
 
   private static func prefix(_ locks: ZooKeeperLocks) -> String {
-    ContenderIdentity.prefix(ContenderIdentity.newIdentifier(mark: locks.mark))
+    ContenderIdentity.prefix(ContenderIdentity.newIdentifier(mark: locks.mark), marker: GrantRule.mutex.ownMarker)
   }
 }

@@ -17,7 +17,7 @@ struct ContenderNameTests {
     ]
   )
   func contends(name: String) {
-    #expect(ContenderIdentity.isContender(name))
+    #expect(GrantRule.mutex.blockingMarker(of: name) != nil)
   }
 
   @Test(
@@ -27,7 +27,7 @@ struct ContenderNameTests {
     ]
   )
   func contendsForNothing(name: String) {
-    #expect(!ContenderIdentity.isContender(name))
+    #expect(GrantRule.mutex.blockingMarker(of: name) == nil)
   }
 
   @Test(
@@ -40,7 +40,16 @@ struct ContenderNameTests {
   func directory(part: String) throws {
     let path = LockPath.directory(of: try LockName("orders/\(part)"), under: "/")
     let last = path.split(separator: "/").last ?? ""
-    #expect(!ContenderIdentity.isContender(last, markers: ContenderIdentity.markers), "\(path)")
+    #expect(ContenderIdentity.marker(of: last, among: ContenderIdentity.markers) == nil, "\(path)")
     #expect(last.contains("%"))
+  }
+
+  @Test("says whom it blocks")
+  func blocks() {
+    let reading = GrantRule("__READ__", behind: ["__WRIT__"], passing: ["__READ__"])
+    #expect(reading.blockingMarker(of: "_c_1-__WRIT__0000000001") == "__WRIT__")
+    for name in ["_c_1-__READ__0000000001", "_c_1-lock-0000000001", "_c_1-__WRIT__1"] {
+      #expect(reading.blockingMarker(of: name) == nil)
+    }
   }
 }

@@ -114,7 +114,7 @@ final class TestClient: LockProvider {
     // A server under load may refuse the question, as it may refuse any.
     let answer: Result<SequenceScan, ZooKeeperError> = await askDespiteLoad(until: .now + .seconds(10)) {
       await withCheckedContinuation { continuation in
-        session.scan(directory: directory, own: nil, matchPrefix: nil, markers: .locks, sync: true) {
+        session.scan(directory: directory, own: nil, matchPrefix: nil, markers: GrantRule.mutex.markers, sync: true) {
           continuation.resume(returning: $0)
         }
       }
@@ -139,7 +139,13 @@ final class TestClient: LockProvider {
   func create(_ path: String, prefix: String) async throws {
     let session = try await self.client.waitForSession(within: .seconds(10))
     let reply = await withCheckedContinuation { continuation in
-      session.createAndScan(directory: path, prefix: "\(path)/\(prefix)", data: [], acl: .open, markers: .locks) {
+      session.createAndScan(
+        directory: path,
+        prefix: "\(path)/\(prefix)",
+        data: [],
+        acl: .open,
+        markers: GrantRule.mutex.markers
+      ) {
         continuation.resume(returning: $0)
       }
     }
