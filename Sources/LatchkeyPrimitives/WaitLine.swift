@@ -100,6 +100,12 @@ package struct WaitLine<Answer: Sendable>: Sendable {
     }
   }
 
+  /// Those at the front of the line, up to the first for whom a condition does not hold.
+  @inlinable
+  package func prefix(while condition: (ID) -> Bool) -> [ID] {
+    Array(self.order[self.first...].lazy.filter { self.places[$0] != nil }.prefix(while: condition))
+  }
+
   /// How many wait before somebody; 0 for somebody who does not wait.
   @inlinable
   package func countAhead(of id: ID) -> Int {

@@ -7,6 +7,8 @@ struct CallerLine<Answer: Sendable>: Sendable {
 
   private var line = Line()
   private var tries: Set<ID> = []
+  /// Those who would share the lock.
+  private var sharing: Set<ID> = []
   /// The tries that joined after the last question was asked.
   private var newTries: Set<ID> = []
   /// Those that may run out of time.
@@ -19,24 +21,45 @@ struct CallerLine<Answer: Sendable>: Sendable {
   var hasDeadline: Bool { !self.timed.isEmpty }
 
   var demand: Demand {
-    Demand(
-      waits: self.line.count > self.tries.count,
-      tries: self.tries.count > self.newTries.count,
-      newTries: !self.newTries.isEmpty
-    )
+    mutating get {
+      Demand(
+        waits: self.line.count > self.tries.count,
+        tries: self.tries.count > self.newTries.count,
+        newTries: !self.newTries.isEmpty,
+        want: self.want
+      )
+    }
+  }
+
+  private var want: Want {
+    mutating get { !self.sharing.isEmpty && self.line.head.map(self.sharing.contains) == true ? .shared : .exclusive }
   }
 
   func isTry(_ id: ID) -> Bool { self.tries.contains(id) }
 
   func countAhead(of id: ID) -> Int { self.line.countAhead(of: id) }
 
-  var head: ID? { mutating get { self.line.head } }
+  /// Those whom a grant serves of what the head of the line wants: the head, and if it shares the lock, all behind it until the first
+  /// that does not.
+  var served: [ID] {
+    mutating get {
+      guard let head = self.line.head else { return [] }
+      return self.want == .shared ? self.line.prefix(while: self.sharing.contains) : [head]
+    }
+  }
 
   /// - Parameters:
   ///   - isNew: Whether what has been asked already tells a try nothing.
   ///   - firstAnswer: Until when the servers must have answered anything at all.
-  mutating func join(isTry: Bool, isNew: Bool, hasDeadline: Bool, firstAnswer: ContinuousClock.Instant?) -> ID {
+  mutating func join(
+    for want: Want,
+    isTry: Bool,
+    isNew: Bool,
+    hasDeadline: Bool,
+    firstAnswer: ContinuousClock.Instant?
+  ) -> ID {
     let id = self.line.join()
+    if want == .shared { self.sharing.insert(id) }
     if isTry {
       self.tries.insert(id)
       if isNew { self.newTries.insert(id) }
@@ -54,13 +77,14 @@ struct CallerLine<Answer: Sendable>: Sendable {
     let departure = self.line.leave(id, with: answer)
     guard departure.isDelivered else { return departure }
     if self.tries.remove(id) != nil { self.newTries.remove(id) }
+    self.sharing.remove(id)
     self.timed.remove(id)
     self.unanswered[id] = nil
     return departure
   }
 
   mutating func leaveAll(with answer: Answer) -> [Line.Continuation] {
-    (self.tries, self.newTries, self.timed, self.unanswered) = ([], [], [], [:])
+    (self.tries, self.newTries, self.sharing, self.timed, self.unanswered) = ([], [], [], [], [:])
     return self.line.leaveAll(with: answer)
   }
 

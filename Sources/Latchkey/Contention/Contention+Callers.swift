@@ -15,6 +15,7 @@ extension Contention {
   ///   - firstAnswer: Until when the servers must have answered anything at all; nil if that is as good as any time.
   ///   - keepAlive: The source of the backend's events.
   func join(
+    for want: Want,
     isTry: Bool,
     hasDeadline: Bool,
     firstAnswer: ContinuousClock.Instant?,
@@ -25,6 +26,7 @@ extension Contention {
       if let refusal = state.refusal { return (.refused(refusal), Work(), nil) }
       state.keepAlive = keepAlive
       let id = state.callers.join(
+        for: want,
         isTry: isTry,
         isNew: !state.machine.isFree,
         hasDeadline: hasDeadline,

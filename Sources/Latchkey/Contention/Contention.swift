@@ -24,7 +24,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     var machine: Machine
     var local: Backend.Local
     var callers = Line()
-    var leases: [Machine.Claim: ClaimLease] = [:]
+    /// The leases of each claim: one, or those of all who share it.
+    var leases: [Machine.Claim: [ClaimLease]] = [:]
     var releases: [Machine.Claim: CheckedContinuation<ReleaseOutcome, Never>] = [:]
     var isAnswerTimerSet = false
     /// Keeps the source of the backend's events alive while there is anything to do.
@@ -32,12 +33,27 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     /// Fails callers that join while it is set.
     var refusal: LockError?
     var isRetired = false
+
+    /// Takes a lease from its claim.
+    ///
+    /// - Returns: Whether the claim has no lease any more; nil if the lease has been given back before.
+    mutating func remove(_ lease: ClaimLease) -> Bool? {
+      guard let place = self.leases[lease.node]?.firstIndex(where: { $0 === lease }) else { return nil }
+      self.leases[lease.node]?.remove(at: place)
+      guard self.leases[lease.node]?.isEmpty == true else { return false }
+      self.leases[lease.node] = nil
+      return true
+    }
   }
 
   /// What is left to do after the lock.
   struct Work: Sendable {
     var steps: [Step] = []
     var jobs: [Backend.Job] = []
+
+    static func + (first: Work, second: Work) -> Work {
+      Work(steps: first.steps + second.steps, jobs: first.jobs + second.jobs)
+    }
   }
 
   enum Step: Sendable {
@@ -95,7 +111,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   /// Whether a lease of a claim is held.
   package func holds(_ claim: Machine.Claim) -> Bool { self.state.withLock { $0.leases[claim] != nil } }
 
-  package var leases: [ClaimLease] { self.state.withLock { Array($0.leases.values) } }
+  package var leases: [ClaimLease] { self.state.withLock { $0.leases.values.flatMap { $0 } } }
 
   /// What callers would be told of the present holder.
   package var knownWait: LockError.Wait { self.state.withLock { self.known(at: $0.machine.standing, $0) } }
@@ -130,7 +146,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     _ state: inout State,
     _ step: (inout Machine, Machine.Context) -> [ContentionAction<Machine>]
   ) -> Work {
-    state.machine.demand = state.callers.demand
+    let demand = state.callers.demand
+    state.machine.demand = demand
     var work = Work()
     var requests: [Machine.Request] = []
     for action in step(&state.machine, self.shell.context(state.local)) {
@@ -145,7 +162,9 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     )
     state.machine.demand = state.callers.demand
     if state.leases.isEmpty, state.machine.isIdle { state.keepAlive = nil }
-    return work
+    // Those who were answered have left the head of the line to callers that want something else.
+    guard state.machine.demand.isAny, state.machine.demand.want != demand.want else { return work }
+    return work + self.run(&state) { $0.demandChanged($1) }
   }
 
   private func resolve(
@@ -160,7 +179,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
       requests.append(request)
     case .grant(let claim): self.grant(claim, &state, &steps)
     case .lose(let claim):
-      if let lease = state.leases.removeValue(forKey: claim) { steps.append(.lose(lease)) }
+      for lease in state.leases.removeValue(forKey: claim) ?? [] { steps.append(.lose(lease)) }
     case .turnAway(let standing): self.turnAway(at: standing, sparingNew: false, &state, &steps)
     case .turnAwayEarlier(let standing): self.turnAway(at: standing, sparingNew: true, &state, &steps)
     case .failTries(let failure):
@@ -173,18 +192,21 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   }
 
   private func grant(_ claim: Machine.Claim, _ state: inout State, _ steps: inout [Step]) {
-    guard let head = state.callers.head else { preconditionFailure("a grant without a caller in line") }
+    let served = state.callers.served
+    precondition(!served.isEmpty, "a grant without a caller in line")
     let terms = self.shell.terms(of: claim, &state.local)
-    let lease = ClaimLease(
-      owner: self,
-      node: claim,
-      grant: terms.number,
-      token: terms.token,
-      term: terms.term
-    )
-    state.leases[claim] = lease
-    steps.append(.begin(lease, terms.begin))
-    self.answer(head, .granted(lease), &state, &steps)
+    for id in served {
+      let lease = ClaimLease(
+        owner: self,
+        node: claim,
+        grant: terms.number,
+        token: terms.token,
+        term: terms.term
+      )
+      state.leases[claim, default: []].append(lease)
+      steps.append(.begin(lease, terms.begin))
+      self.answer(id, .granted(lease), &state, &steps)
+    }
     // Another caller of this process holds the lock now.
     self.turnAway(at: nil, sparingNew: false, &state, &steps)
   }
@@ -250,11 +272,10 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     var handler: UInt64?
     let outcome: ReleaseOutcome = await withCheckedContinuation { continuation in
       let work = self.state.withLock { state -> Work in
-        guard state.leases[lease.node] === lease else {
-          return Work(steps: [.settle(continuation, .success(nil))])
-        }
+        // If others share the claim, it goes with the last of them.
+        guard state.remove(lease) == true else { return Work(steps: [.settle(continuation, .success(nil))]) }
         state.releases[lease.node] = continuation
-        return self.giveBack(lease, &state)
+        return self.giveBackClaim(of: lease, &state)
       }
       self.perform(work)
       handler = lease.term.onEnd { _ in self.settleRelease(of: lease.node) }
@@ -275,16 +296,14 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   package func giveBack(_ lease: ClaimLease) -> Bool {
     self.shell.forget(lease)
     let work = self.state.withLock { state -> Work? in
-      guard state.leases[lease.node] === lease else { return nil }
-      return self.giveBack(lease, &state)
+      state.remove(lease).map { isLast in isLast ? self.giveBackClaim(of: lease, &state) : Work() }
     }
     if let work { self.perform(work) }
     return work != nil
   }
 
-  private func giveBack(_ lease: ClaimLease, _ state: inout State) -> Work {
+  private func giveBackClaim(of lease: ClaimLease, _ state: inout State) -> Work {
     self.shell.willRelease(lease, &state.local)
-    state.leases[lease.node] = nil
     return self.run(&state) { $0.released(lease.node, $1) }
   }
 

@@ -103,11 +103,12 @@ package protocol ContentionBackend: AnyObject, Sendable {
     isTry: Bool
   ) async throws(LockError) -> ContinuousClock.Instant
 
-  /// Asks for a try whether the lock is held, where that takes less than contending for it.
+  /// Asks for a try whether the lock can be had, where that takes less than contending for it.
   ///
   /// - Returns: Who holds it; nil if that must be found out by contending.
   func askFirst(
     _ contention: Contention<Self>,
+    for want: Want,
     until deadline: ContinuousClock.Instant?
   ) async throws(LockError) -> LockError.Wait?
 
@@ -138,6 +139,7 @@ extension ContentionBackend {
   package func checkName() throws(LockError) {}
   package func askFirst(
     _ contention: Contention<Self>,
+    for want: Want,
     until deadline: ContinuousClock.Instant?
   ) async throws(LockError) -> LockError.Wait? { nil }
   package func joined(_ contention: Contention<Self>) {}

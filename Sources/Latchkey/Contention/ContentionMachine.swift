@@ -1,5 +1,15 @@
+/// How a caller wants to hold a lock.
+package enum Want: Hashable, Sendable {
+  /// Alone.
+  case exclusive
+  /// Together with others that share it.
+  case shared
+}
+
 /// What the callers of this process want of a lock at present: all that a backend's machine needs to know of them.
 package struct Demand: Hashable, Sendable {
+  /// What the first in line wants, and all behind it until the first that wants something else.
+  package var want: Want
   /// Whether a caller waits.
   package var waits: Bool
   /// Whether a try is in line that joined before the last question was asked.
@@ -7,7 +17,8 @@ package struct Demand: Hashable, Sendable {
   /// Whether a try has joined since: an answer on its way may be older than that call.
   package var newTries: Bool
 
-  package init(waits: Bool = false, tries: Bool = false, newTries: Bool = false) {
+  package init(waits: Bool = false, tries: Bool = false, newTries: Bool = false, want: Want = .exclusive) {
+    self.want = want
     self.waits = waits
     self.tries = tries
     self.newTries = newTries
@@ -69,7 +80,7 @@ package protocol ContentionMachine: Sendable {
   /// Whether the answer to a request tells tries that the lock is busy.
   static func isQuestion(_ request: Request) -> Bool
 
-  /// Callers have come or gone.
+  /// Callers have come or gone, or the head of the line wants something else than before.
   mutating func demandChanged(_ context: Context) -> [ContentionAction<Self>]
 
   /// The holder gives the claim back, or has lost it.
@@ -80,7 +91,8 @@ package protocol ContentionMachine: Sendable {
 
 /// What a machine wants done. All but ``send(_:)`` concerns callers, and ``Contention`` does it; requests are the backend's.
 package enum ContentionAction<Machine: ContentionMachine>: Sendable {
-  /// The lock is ours: the first in line gets it. The tries that are left are answered with "busy".
+  /// The lock is ours, as ``Demand/want`` says: the first in line gets it, or all at the head of the line that share it. The tries
+  /// that are left are answered with "busy".
   case grant(Machine.Claim)
   /// The grant does not stand any more.
   case lose(Machine.Claim)

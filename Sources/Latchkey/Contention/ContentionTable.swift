@@ -45,21 +45,28 @@ private enum TryOutcome<Lease> {
 
 extension ContentionTable {
   /// Takes the lock if nobody has it.
-  package func tryAcquire(_ name: LockName, of source: Backend.Source) async throws(LockError) -> Backend.ClaimLease? {
+  package func tryAcquire(
+    _ name: LockName,
+    of source: Backend.Source,
+    for want: Want = .exclusive
+  ) async throws(LockError) -> Backend.ClaimLease? {
     let contention = self.contention(for: name, of: source)
     try contention.shell.checkName()
     if Task.isCancelled { throw .cancelled(name) }
-    if case .leased(let lease) = try await self.tryOnce(contention, source) { return lease }
+    if case .leased(let lease) = try await self.tryOnce(contention, source, want) { return lease }
     return nil
   }
 
   /// Waits for the lock.
   ///
-  /// - Parameter timeout: The budget of the whole call; nil waits for ever, zero tries once.
+  /// - Parameters:
+  ///   - timeout: The budget of the whole call; nil waits for ever, zero tries once.
+  ///   - want: Whether the lock may be shared.
   package func acquire(
     _ name: LockName,
     of source: Backend.Source,
-    within timeout: Duration?
+    within timeout: Duration?,
+    for want: Want = .exclusive
   ) async throws(LockError) -> Backend.ClaimLease {
     let contention = self.contention(for: name, of: source)
     let shell = contention.shell
@@ -67,7 +74,7 @@ extension ContentionTable {
     if Task.isCancelled { throw .cancelled(name) }
     let start = ContinuousClock.now
     if let timeout, timeout <= .zero {
-      switch try await self.tryOnce(contention, source) {
+      switch try await self.tryOnce(contention, source, want) {
       case .leased(let lease): return lease
       case .busy(let wait): throw .late(name, wait, since: start)
       }
@@ -75,7 +82,7 @@ extension ContentionTable {
     let asked = try await shell.awaitConnection(from: start, within: timeout, isTry: false)
     let firstAnswer = shell.firstAnswerTimeout.map { asked.advanced(by: $0) }
     let deadline = timeout.map { start.advanced(by: $0) }
-    switch await self.wait(for: contention, source, from: start, until: deadline, firstAnswer: firstAnswer) {
+    switch await self.wait(for: contention, source, want, from: start, until: deadline, firstAnswer: firstAnswer) {
     case .granted(let lease): return try await self.wanted(lease)
     case .busy(let wait): throw .late(name, wait, since: start)
     case .timedOut(let wait, let silence):
@@ -88,14 +95,15 @@ extension ContentionTable {
 
   private func tryOnce(
     _ contention: Contention<Backend>,
-    _ source: Backend.Source
+    _ source: Backend.Source,
+    _ want: Want
   ) async throws(LockError) -> TryOutcome<Backend.ClaimLease> {
     let shell = contention.shell
     let start = ContinuousClock.now
     let deadline = shell.tryTimeout.map { start.advanced(by: $0) }
     _ = try await shell.awaitConnection(from: start, within: shell.tryTimeout, isTry: true)
-    if let wait = try await shell.askFirst(contention, until: deadline) { return .busy(wait) }
-    switch await self.wait(for: contention, source, from: start, until: deadline, isTry: true) {
+    if let wait = try await shell.askFirst(contention, for: want, until: deadline) { return .busy(wait) }
+    switch await self.wait(for: contention, source, want, from: start, until: deadline, isTry: true) {
     case .granted(let lease): return .leased(try await self.wanted(lease))
     case .busy(let wait): return .busy(wait)
     case .timedOut(let wait, let silence):
@@ -122,6 +130,7 @@ extension ContentionTable {
   private func wait(
     for contention: Contention<Backend>,
     _ source: Backend.Source,
+    _ want: Want,
     from start: ContinuousClock.Instant,
     until deadline: ContinuousClock.Instant?,
     firstAnswer: ContinuousClock.Instant? = nil,
@@ -132,6 +141,7 @@ extension ContentionTable {
     if let deadline, let first = firstAnswer, deadline <= first { firstAnswer = nil }
     while true {
       switch contention.join(
+        for: want,
         isTry: isTry,
         hasDeadline: deadline != nil,
         firstAnswer: firstAnswer,

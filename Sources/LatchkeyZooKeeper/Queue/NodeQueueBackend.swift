@@ -90,7 +90,7 @@ final class NodeQueueBackend: ContentionBackend {
   ) -> Contention<NodeQueueBackend> {
     let shell = NodeQueueBackend(name: name, locks: locks)
     let machine = QueueMachine(
-      rule: .mutex,
+      rule: { _ in .mutex },
       session: session?.generation,
       directoryVanishes: shell.directoryVanishes,
       makeIdentifier: { [mark = locks.mark] _ in ContenderIdentity.newIdentifier(mark: mark) }
@@ -211,9 +211,12 @@ final class NodeQueueBackend: ContentionBackend {
   /// A question first, and a node only if the answer is that nobody holds the lock.
   func askFirst(
     _ contention: Contention<NodeQueueBackend>,
+    for want: Want,
     until deadline: ContinuousClock.Instant?
   ) async throws(LockError) -> LockError.Wait? {
-    let (isFree, isTaken, rule) = contention.withLocal { machine, _ in (machine.isFree, machine.isTaken, machine.rule) }
+    let (isFree, isTaken, rule) = contention.withLocal { machine, _ in
+      (machine.isFree, machine.isTaken, machine.rule(want))
+    }
     // Once what is on its way is answered, the queue asks again for this try.
     guard isFree else { return isTaken ? contention.knownWait : nil }
     let patience = deadline.map { ContinuousClock.now.duration(to: $0) }

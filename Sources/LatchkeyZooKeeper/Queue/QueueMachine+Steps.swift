@@ -24,7 +24,7 @@ extension QueueMachine {
     let attempt = Attempt(
       number: self.nextAttempt,
       identifier: self.makeIdentifier(self.nextAttempt),
-      rule: self.rule,
+      rule: self.rule(self.demand.want),
       session: session
     )
     self.nextAttempt += 1

@@ -120,11 +120,12 @@ package struct QueueMachine: ContentionMachine {
   /// The failure of an attempt whose directory is deleted as fast as it is made.
   let directoryVanishes: LockFailure
   let makeIdentifier: @Sendable (_ attempt: UInt64) -> String
-  package let rule: GrantRule
+  /// The grant rule for what callers want.
+  package let rule: @Sendable (Want) -> GrantRule
   let rules: Rules
 
   package init(
-    rule: GrantRule,
+    rule: @escaping @Sendable (Want) -> GrantRule,
     session: UInt64?,
     rules: Rules = Rules(),
     directoryVanishes: LockFailure,
@@ -261,6 +262,10 @@ package struct QueueMachine: ContentionMachine {
 
   private mutating func demandChanged() -> [QueueAction] {
     guard self.demand.isAny else { return self.abandon() }
+    // A node stands in the queue for what the head of the line wants, and for nobody else.
+    if let attempt = self.attempt, attempt.rule != self.rule(self.demand.want) {
+      return self.abandon() + self.startIfWanted()
+    }
     switch self.phase {
     case .idle: return self.start()
     // A node that already waits for others cannot serve a caller that would not wait.

@@ -366,7 +366,7 @@ struct QueueExplorationTests {
 extension QueueMachine {
   /// A machine whose session is connected.
   fileprivate static func modelled() -> QueueMachine {
-    QueueMachine(rule: .mutex, session: 1, directoryVanishes: .modelled) { "\($0)" }
+    QueueMachine(rule: { _ in .mutex }, session: 1, directoryVanishes: .modelled) { "\($0)" }
   }
 
   fileprivate mutating func want(waits: Bool = false, tries: Bool = false, newTries: Bool = false) -> [QueueAction] {

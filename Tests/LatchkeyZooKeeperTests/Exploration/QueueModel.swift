@@ -106,7 +106,7 @@ struct QueueModel: ExplorationModel {
   var start: State {
     let clients = self.callers.enumerated().map { number, callers in
       let machine = QueueMachine(
-        rule: .mutex,
+        rule: { _ in .mutex },
         session: UInt64(number) + 1,
         rules: self.rules,
         directoryVanishes: .modelled,
