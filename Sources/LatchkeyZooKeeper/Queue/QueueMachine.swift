@@ -52,6 +52,8 @@ package struct QueueMachine: ContentionMachine {
     /// A try that comes while an attempt is on its way is not answered by what was asked before: the lock may have been released
     /// since.
     package var asksForNewcomers = true
+    /// A node stands for what the head of the line wants: it is left when that changes.
+    package var followsWant = true
     /// Callers that wait for a delete return when the connection is lost.
     package var settlesOnSuspension = true
 
@@ -263,7 +265,7 @@ package struct QueueMachine: ContentionMachine {
   private mutating func demandChanged() -> [QueueAction] {
     guard self.demand.isAny else { return self.abandon() }
     // A node stands in the queue for what the head of the line wants, and for nobody else.
-    if let attempt = self.attempt, attempt.rule != self.rule(self.demand.want) {
+    if self.rules.followsWant, let attempt = self.attempt, attempt.rule != self.rule(self.demand.want) {
       return self.abandon() + self.startIfWanted()
     }
     switch self.phase {

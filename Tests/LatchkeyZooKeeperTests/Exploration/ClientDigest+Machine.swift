@@ -39,6 +39,7 @@ extension ClientDigest {
   private mutating func add(_ attempt: QueueMachine.Attempt) {
     self.attempt(attempt.number)
     self.identifier(attempt.identifier)
+    self.marker(attempt.rule.ownMarker)
     self.session(attempt.session)
     self.words.add(attempt.directoriesMade)
   }

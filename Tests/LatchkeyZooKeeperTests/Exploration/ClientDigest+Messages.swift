@@ -5,17 +5,19 @@ import LatchkeyTesting
 extension ClientDigest {
   mutating func add(_ request: QueueRequest) {
     switch request {
-    case .enter(let attempt, let identifier, _, let session):
+    case .enter(let attempt, let identifier, let rule, let session):
       self.words.add(1)
+      self.marker(rule.ownMarker)
       self.attempt(attempt)
       self.identifier(identifier)
       self.session(session)
     case .makeDirectory(let attempt, _):
       self.words.add(2)
       self.attempt(attempt)
-    case .list(let attempt, let own, let identifier, _, let sync, _):
+    case .list(let attempt, let own, let identifier, let rule, let sync, _):
       self.words.add(own == nil ? 3 : 4)
       self.words.add(sync)
+      self.marker(rule.ownMarker)
       self.attempt(attempt)
       self.identifier(identifier)
     case .inspect(let attempt, let name, _):
@@ -120,6 +122,7 @@ extension ClientDigest {
       return
     }
     self.words.add(view.ownIndex ?? -1)
+    self.words.add(view.blockers)
     if let blocker = view.blocker { self.node(blocker) }
     self.words.add(view.matches.count)
     for name in view.matches { self.node(name) }

@@ -1,6 +1,16 @@
 import Latchkey
 @testable import LatchkeyZooKeeper
 
+/// Somebody who asks for the lock.
+struct ModelCaller: Hashable {
+  /// Whether it waits.
+  var isPatient = true
+  var want = Want.exclusive
+
+  static let reader = ModelCaller(want: .shared)
+  static let writer = ModelCaller()
+}
+
 /// One client of the model: its machine, and what is under way between it and the server.
 struct ModelClient {
   /// What a client may hear, in the order in which the server sent it.
@@ -60,9 +70,9 @@ struct ModelClient {
   var laterWatches: [LaterWatch] = []
   /// What is to be asked again after a while.
   var pauses: [QueuePause] = []
-  /// Who is still to ask: whether each is patient.
-  var callers: [Bool]
-  var waiting: [Bool] = []
+  /// Who is still to ask.
+  var callers: [ModelCaller]
+  var waiting: [ModelCaller] = []
   /// How many of the tries that wait, the latest, came after the last list of the queue had been asked for.
   var newcomers = 0
   /// How many of the tries that wait, the latest, have seen the lock free all the time.
@@ -79,16 +89,21 @@ struct ModelClient {
   /// Nodes of which the client has been told that they are gone.
   var toldGone: [String] = []
 
-  init(session: UInt64, callers: [Bool], machine: QueueMachine) {
+  init(session: UInt64, callers: [ModelCaller], machine: QueueMachine) {
     self.session = session
     self.callers = callers
     self.machine = machine
   }
 
-  var tries: Int { self.waiting.count { !$0 } }
+  var tries: Int { self.waiting.count { !$0.isPatient } }
 
   var demand: Demand {
-    Demand(waits: self.waiting.contains(true), tries: self.tries > self.newcomers, newTries: self.newcomers > 0)
+    Demand(
+      waits: self.waiting.contains(where: \.isPatient),
+      tries: self.tries > self.newcomers,
+      newTries: self.newcomers > 0,
+      want: self.waiting.first?.want ?? .exclusive
+    )
   }
 
   /// Whether the attempt has waited for another one than it waits for now.

@@ -7,12 +7,14 @@ struct ModelServer {
     var session: UInt64
     /// What its name begins with: the attempt that made it.
     var identifier: String
+    var marker: ModelMarker
     /// Whether it was created after the connection had been lost on which that was asked for.
     var isLate = false
   }
 
   struct LateCreate {
     var identifier: String
+    var marker: ModelMarker
     var session: UInt64
   }
 
@@ -35,10 +37,16 @@ struct ModelServer {
     self.isDirectoryMade = isDirectoryMade
   }
 
-  mutating func create(_ identifier: String, session: UInt64) -> Node? {
+  mutating func create(_ identifier: String, _ marker: ModelMarker, session: UInt64) -> Node? {
     guard self.isDirectoryMade else { return nil }
     self.zxid += 1
-    let node = Node(name: "\(identifier)-\(self.zxid)", czxid: self.zxid, session: session, identifier: identifier)
+    let node = Node(
+      name: "\(identifier)\(marker.letter)\(self.zxid)",
+      czxid: self.zxid,
+      session: session,
+      identifier: identifier,
+      marker: marker
+    )
     self.nodes.append(node)
     return node
   }
@@ -46,7 +54,7 @@ struct ModelServer {
   /// Carries out a create that was read from a connection which is lost.
   mutating func arrive(_ number: Int) {
     let create = self.lateCreates.remove(at: number)
-    guard self.create(create.identifier, session: create.session) != nil else { return }
+    guard self.create(create.identifier, create.marker, session: create.session) != nil else { return }
     self.nodes[self.nodes.count - 1].isLate = true
   }
 
@@ -68,6 +76,25 @@ struct ModelServer {
     self.nodes.remove(at: place)
     let fired = self.watches.filter { $0.name == name }
     self.watches.removeAll { $0.name == name }
+    return fired
+  }
+
+  /// Puts a node in the place of another, in one transaction.
+  ///
+  /// - Returns: The watches that fire.
+  mutating func replace(_ name: String, by marker: ModelMarker) -> [Watch] {
+    guard let place = self.place(of: name) else { return [] }
+    let old = self.nodes[place]
+    let fired = self.delete(name) ?? []
+    let replaced = "\(old.identifier)\(marker.letter)\(self.zxid)"
+    let node = Node(
+      name: replaced,
+      czxid: self.zxid,
+      session: old.session,
+      identifier: old.identifier,
+      marker: marker
+    )
+    self.nodes.insert(node, at: place)
     return fired
   }
 

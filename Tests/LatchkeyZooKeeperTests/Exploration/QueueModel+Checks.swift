@@ -1,3 +1,4 @@
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyZooKeeper
@@ -5,7 +6,8 @@ import LatchkeyTesting
 /// What must be.
 extension QueueModel {
   func check(_ state: State) throws(BrokenPromise) {
-    var holder: Int?
+    var holders: [(name: String, marker: ModelMarker)] = []
+    if let outsider = state.outsider { holders.append(("a client of another kind", ModelMarker(of: outsider))) }
     for (index, client) in state.clients.enumerated() {
       guard client.releasing.allSatisfy(client.awaitsDelete) else {
         throw BrokenPromise("\(Self.name(index)) waits for its release, though nothing more comes on this connection")
@@ -22,8 +24,14 @@ extension QueueModel {
       if self.checksHeldNodes, client.isSessionAlive, state.server.place(of: hold.node.name) == nil {
         throw BrokenPromise("\(Self.name(index)) holds the lock with a node that it has deleted itself")
       }
-      if let holder { throw BrokenPromise("\(Self.name(holder)) and \(Self.name(index)) hold the lock at once") }
-      holder = index
+      let marker = ModelMarker(of: hold.node.name)
+      if self.isSharingWrong, marker == .reading, holders.contains(where: { $0.marker == .reading }) {
+        throw BrokenPromise("two clients share the lock")
+      }
+      for holder in holders where !marker.mayBeHeld(beside: holder.marker) {
+        throw BrokenPromise("\(holder.name) and \(Self.name(index)) hold the lock at once")
+      }
+      holders.append((Self.name(index), marker))
     }
   }
 
@@ -38,20 +46,42 @@ extension QueueModel {
 
   /// Notes which tries have seen the lock in other hands.
   func noteHolders(_ state: inout State) {
-    for index in state.clients.indices where self.isInOtherHands(index, state) { state.clients[index].undisturbed = 0 }
+    for index in state.clients.indices where state.clients[index].undisturbed > 0 {
+      if self.isInOtherHands(index, state) { state.clients[index].undisturbed = 0 }
+    }
   }
 
   /// Whether the lock is held, or wanted by somebody who comes before a client's tries: by anybody else than the tries of that client.
   func isInOtherHands(_ index: Int, _ state: State) -> Bool {
     let client = state.clients[index]
+    if client.hold != nil || client.waiting.contains(where: \.isPatient) { return true }
     let own = client.machine.attempt?.identifier
-    return client.hold != nil || client.waiting.contains(true) || state.server.nodes.contains { $0.identifier != own }
+    let want = client.waiting.first { !$0.isPatient }?.want ?? .exclusive
+    let marker = ModelMarker(client.machine.rule(want).ownMarker)
+    return state.server.nodes.contains { $0.identifier != own && !marker.mayBeHeld(beside: $0.marker) }
   }
 
   static func name(_ client: Int) -> String { ["Ann", "Bob", "Cay", "Dan"][client] }
 }
 
+extension QueueModel.State {
+  /// The greatest token of all grants that a node's would have been in conflict with.
+  func lastToken(against marker: ModelMarker) -> Int64 {
+    let (lock, reading, writing) = (self.lastTokens[0], self.lastTokens[1], self.lastTokens[2])
+    return switch marker {
+    case .latch: self.lastTokens[ModelMarker.latch.rawValue]
+    case .reading: max(lock, writing)
+    case .lock, .writing: max(lock, reading, writing)
+    }
+  }
+}
+
 extension ModelClient {
+  /// Whether the first in line waits before one that wants something else.
+  var isAheadOfAnotherWant: Bool {
+    self.waiting.count > 1 && self.waiting[0].isPatient && self.waiting[0].want != self.waiting[1].want
+  }
+
   /// Whether the delete of a node can still be answered on this connection: only then may a release wait for it.
   func awaitsDelete(of node: QueueNode) -> Bool {
     guard self.isConnected else { return false }

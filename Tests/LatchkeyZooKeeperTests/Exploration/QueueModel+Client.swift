@@ -19,15 +19,18 @@ extension QueueModel {
     _ state: inout State,
     _ step: (inout QueueMachine, Bool) -> [QueueAction]
   ) throws(BrokenPromise) {
-    state.clients[index].machine.demand = state.clients[index].demand
+    let demand = state.clients[index].demand
+    state.clients[index].machine.demand = demand
     let actions = step(&state.clients[index].machine, state.clients[index].hasLiveTerm)
     for action in actions { try self.act(action, index, &state) }
-    state.clients[index].machine.demand = state.clients[index].demand
+    let demandAfter = state.clients[index].demand
+    state.clients[index].machine.demand = demandAfter
+    if demandAfter.isAny, demandAfter.want != demand.want { try self.changeDemand(index, &state) }
   }
 
   private func act(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
-    case .send(let request): self.send(request, index, &state)
+    case .send(let request): try self.send(request, index, &state)
     case .grant(let node): try self.grant(node, index, &state)
     case .lose: state.clients[index].hold = nil
     case .turnAway: try self.answerTries(state.clients[index].tries, index, &state)
@@ -44,7 +47,7 @@ extension QueueModel {
     }
   }
 
-  private func send(_ request: QueueRequest, _ index: Int, _ state: inout State) {
+  private func send(_ request: QueueRequest, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     if QueueMachine.isQuestion(request) { state.clients[index].newcomers = 0 }
     switch request {
     case .watchOwnLater(let node, let number):
@@ -60,6 +63,9 @@ extension QueueModel {
     case .pause(let pause): state.clients[index].pauses.append(pause)
     case .behind, .warnAboutWrap: break
     case .watchBlocker(let attempt, let name, _):
+      guard let own = state.clients[index].machine.node?.name,
+        !ModelMarker(of: own).mayBeHeld(beside: ModelMarker(of: name))
+      else { throw BrokenPromise("\(Self.name(index)) waits for \(name), which is not in its way") }
       if self.faults.contains(.answerLate) { state.clients[index].noteWait(attempt, for: name) }
       state.clients[index].watches.append(ModelClient.Watch(name: name, attempt: attempt))
       state.clients[index].requests.append(request)
@@ -83,12 +89,22 @@ extension QueueModel {
     guard !client.goneWhenSent.contains(node.name) else {
       throw BrokenPromise("\(name) is granted the lock by a node that was gone before the end of the blocker")
     }
-    guard node.czxid > state.lastToken || state.deletedByHand.contains(node.name) else {
+    let marker = ModelMarker(of: node.name)
+    guard let head = client.waiting.first, marker.text == client.machine.rule(head.want).ownMarker else {
+      throw BrokenPromise("\(name) is granted what the first in line does not want")
+    }
+    if self.checksOrder, let place = state.server.place(of: node.name),
+      let other = state.server.nodes[..<place].first(where: { !marker.mayBeHeld(beside: $0.marker) })
+    {
+      throw BrokenPromise("\(name) is granted the lock before \(other.name), which came first")
+    }
+    guard node.czxid > state.lastToken(against: marker) || state.deletedByHand.contains(node.name) else {
       throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
     }
-    state.lastToken = max(state.lastToken, node.czxid)
+    state.lastTokens[marker.rawValue] = max(state.lastTokens[marker.rawValue], node.czxid)
     state.clients[index].hold = ModelClient.Hold(node: node)
-    state.clients[index].waiting.removeFirst()
+    let served = head.want == .exclusive ? 1 : client.waiting.prefix { $0.want == .shared }.count
+    state.clients[index].waiting.removeFirst(served)
     self.noteHolders(&state)
     state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
     // Another caller of the client holds the lock.
@@ -101,7 +117,7 @@ extension QueueModel {
       throw self.toldBusy(index)
     }
     for _ in 0..<count {
-      guard let first = state.clients[index].waiting.firstIndex(of: false) else { return }
+      guard let first = state.clients[index].waiting.firstIndex(where: { !$0.isPatient }) else { return }
       state.clients[index].waiting.remove(at: first)
     }
     state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
@@ -112,17 +128,17 @@ extension QueueModel {
   }
 
   /// A try looks before it stands in line: if somebody of this process holds the lock or waits for it, it is busy.
-  func joinTry(_ index: Int, _ state: inout State) throws(BrokenPromise) {
+  func joinTry(_ index: Int, _ caller: ModelCaller, _ state: inout State) throws(BrokenPromise) {
     let machine = state.clients[index].machine
     guard self.shell.asksBehindTries ? machine.isTaken : machine.isAnswered else {
-      return try self.join(index, patient: false, &state)
+      return try self.join(index, caller, &state)
     }
     guard self.isInOtherHands(index, state) else { throw self.toldBusy(index) }
   }
 
-  func join(_ index: Int, patient: Bool, _ state: inout State) throws(BrokenPromise) {
-    state.clients[index].waiting.append(patient)
-    if !patient {
+  func join(_ index: Int, _ caller: ModelCaller, _ state: inout State) throws(BrokenPromise) {
+    state.clients[index].waiting.append(caller)
+    if !caller.isPatient {
       state.clients[index].undisturbed += 1
       if !state.clients[index].machine.isFree { state.clients[index].newcomers += 1 }
       self.noteHolders(&state)

@@ -1,3 +1,4 @@
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyZooKeeper
@@ -10,6 +11,7 @@ extension QueueModel {
     digest.add(state.server.isDirectoryMade)
     digest.add(state.server.nodes.count)
     digest.add(state.server.lateCreates.count)
+    digest.add(state.outsider.map { ModelMarker(of: $0).rawValue } ?? -1)
     for value in state.clients.map({ Self.digest(of: $0, state) }).sorted() { digest.add(value) }
   }
 
@@ -34,6 +36,7 @@ struct ClientDigest {
   mutating func addClient() {
     let client = self.client
     self.session(client.session)
+    self.marker(client.machine.rule(.exclusive).ownMarker)
     self.words.add(client.isSessionAlive)
     self.words.add(client.isConnected)
     self.words.add(client.hasLiveTerm)
@@ -45,9 +48,9 @@ struct ClientDigest {
       self.words.add(node.isLate)
     }
     self.words.add(client.callers.count)
-    for patient in client.callers { self.words.add(patient) }
+    for caller in client.callers { self.add(caller) }
     self.words.add(client.waiting.count)
-    for patient in client.waiting { self.words.add(patient) }
+    for caller in client.waiting { self.add(caller) }
     self.words.add(client.newcomers)
     self.words.add(client.undisturbed)
     self.add(client.machine)
@@ -68,6 +71,7 @@ struct ClientDigest {
     for node in client.laggingNodes ?? [] { self.node(node.name) }
     for create in self.state.server.lateCreates where create.session == client.session {
       self.identifier(create.identifier)
+      self.words.add(create.marker.rawValue)
     }
     let own = client.machine.node?.name
     let isToldGone = own.map(client.toldGone.contains) ?? false
@@ -117,14 +121,23 @@ struct ClientDigest {
 
   mutating func identifier(_ text: String) { self.words.add(name: Self.word(text), of: 3) }
 
+  mutating func marker(_ text: String) { self.words.add(ModelMarker(text).rawValue) }
+
+  private mutating func add(_ caller: ModelCaller) {
+    self.words.add(caller.isPatient)
+    self.words.add(caller.want == .shared)
+  }
+
   mutating func node(_ name: String) {
+    let marker = ModelMarker(of: name)
+    self.words.add(marker.rawValue)
     self.words.add(self.state.deletedByHand.contains(name))
     guard let place = self.state.server.place(of: name) else {
       self.words.add(-1)
       return self.words.add(name: Self.word(name), of: 4)
     }
     self.words.add(place)
-    self.words.add(self.state.server.nodes[place].czxid > self.state.lastToken)
+    self.words.add(self.state.server.nodes[place].czxid > self.state.lastToken(against: marker))
   }
 
   /// A node by which the lock may be granted, or is held: its token matters.
@@ -132,7 +145,10 @@ struct ClientDigest {
     self.add(mention: node)
     // Nothing is granted once the session is over.
     guard self.client.isSessionAlive else { return }
-    self.words.add(node.czxid > self.state.lastToken || self.state.deletedByHand.contains(node.name))
+    self.words.add(
+      node.czxid > self.state.lastToken(against: ModelMarker(of: node.name))
+        || self.state.deletedByHand.contains(node.name)
+    )
   }
 
   /// A node by which nothing will be granted, so that its token does not matter.

@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyTesting
+import ZooKeeper
 
 @testable import LatchkeyZooKeeper
 
@@ -9,16 +10,16 @@ extension QueueModel {
     // A server that lags behind has caught up by the time of anything else.
     if case .list(_, _, _, _, sync: false, _) = request {} else { state.clients[index].laggingNodes = nil }
     switch request {
-    case .enter(let attempt, let identifier, _, let session):
-      let node = state.server.create(identifier, session: session)
+    case .enter(let attempt, let identifier, let rule, let session):
+      let node = state.server.create(identifier, ModelMarker(rule.ownMarker), session: session)
       let own = node.map { QueueNode(name: $0.name, czxid: $0.czxid, session: session) }
-      let view = self.view(own: own?.name, identifier: identifier, index, state)
+      let view = self.view(own: own?.name, identifier: identifier, rule, index, state)
       return .reply(.entered(attempt: attempt, create: own.map { .success($0) } ?? .failure(.noNode), view: view))
     case .makeDirectory(let attempt, _):
       state.server.isDirectoryMade = true
       return .reply(.directoryMade(attempt: attempt, .success(())))
-    case .list(let attempt, let own, let identifier, _, _, _):
-      return .reply(.listed(attempt: attempt, self.view(own: own, identifier: identifier, index, state)))
+    case .list(let attempt, let own, let identifier, let rule, _, _):
+      return .reply(.listed(attempt: attempt, self.view(own: own, identifier: identifier, rule, index, state)))
     case .inspect(let attempt, let name, let session):
       return .reply(.inspected(attempt: attempt, self.look(at: name, session, state.server)))
     case .lookAtStranger(let name, let session):
@@ -37,7 +38,7 @@ extension QueueModel {
       self.fire(fired, &state)
       return .reply(.deleted(node, .success(())))
     case .search(let identifier, let session):
-      let view = self.view(own: nil, identifier: identifier, index, state)
+      let view = self.view(own: nil, identifier: identifier, nil, index, state)
       return .reply(.searched(identifier: identifier, session: session, view))
     default:
       return nil
@@ -67,17 +68,34 @@ extension QueueModel {
   private func view(
     own: String?,
     identifier: String,
+    _ rule: GrantRule?,
     _ client: Int,
     _ state: State
   ) -> Result<QueueView, QueueFailure> {
     guard state.server.isDirectoryMade else { return .failure(.noNode) }
     let nodes = state.clients[client].laggingNodes ?? state.server.nodes
-    let index = own.flatMap { own in nodes.firstIndex { $0.name == own } }
-    var view = QueueView(ownIndex: index, blockers: index ?? 0, first: nodes.first?.name, count: nodes.count)
-    if let index, index > 0 { view.blocker = nodes[index - 1].name }
+    var view = QueueView()
+    if let rule {
+      let contenders = nodes.filter { rule.markers.all.contains($0.marker.text) }
+      let index = own.flatMap { own in contenders.firstIndex { $0.name == own } }
+      let ahead = contenders[..<(index ?? 0)]
+      var blockers = ahead.filter { rule.blockers.contains($0.marker.text) }
+      if !self.shell.readersWaitForWaitingWriters, rule.ownMarker == GrantRule.reading.ownMarker {
+        blockers.removeAll { $0.name != contenders.first?.name }
+      }
+      let nearest = self.shell.nearestOneBlocks ? blockers.last : ahead.last
+      view = QueueView(
+        ownIndex: index,
+        blockers: blockers.count,
+        blocker: nearest?.name,
+        marker: nearest?.marker.text,
+        first: contenders.first?.name,
+        count: contenders.count
+      )
+    }
     for node in nodes {
       if node.name.hasPrefix("\(client).") { view.ours.append(node.name) }
-      if !self.shell.checksOwnership || node.name.hasPrefix("\(identifier)-") { view.matches.append(node.name) }
+      if !self.shell.checksOwnership || node.identifier == identifier { view.matches.append(node.name) }
     }
     return .success(view)
   }

@@ -1,3 +1,4 @@
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyZooKeeper
@@ -7,8 +8,9 @@ extension QueueModel {
   func describe(_ step: Step, in state: State) -> String {
     switch step {
     case .join(let index):
-      let isPatient = state.clients[index].callers.first ?? true
-      return isPatient ? "\(Self.name(index)) asks for the lock" : "\(Self.name(index)) tries the lock"
+      let caller = state.clients[index].callers.first ?? ModelCaller()
+      let what = caller.want == .shared ? "a share of the lock" : "the lock"
+      return "\(Self.name(index)) \(caller.isPatient ? "asks for" : "tries") \(what)"
     case .release(let index):
       let isHeld = state.clients[index].hold?.isHeld ?? false
       return isHeld ? "\(Self.name(index)) releases the lock" : "\(Self.name(index)) gives up the lock that it has lost"
@@ -27,6 +29,9 @@ extension QueueModel {
     case .expire(let index): return "the server ends \(Self.name(index))'s session"
     case .renew(let index): return "\(Self.name(index)) learns that its session is over, and gets another"
     case .cancel(let index): return "FAULT: \(Self.name(index)) is cancelled"
+    case .cancelFirst(let index): return "FAULT: \(Self.name(index))'s first in line is cancelled"
+    case .downgradeOutsider: return "the client of another kind goes on reading in the same place"
+    case .releaseOutsider: return "the client of another kind releases the lock"
     case .cut(let index, let carriedOut):
       let all = state.clients[index].requests.count
       let requests = all == 0 ? "" : "; of its \(all) requests \(carriedOut) are still carried out"

@@ -1,3 +1,4 @@
+import Latchkey
 import LatchkeyTesting
 
 @testable import LatchkeyZooKeeper
@@ -13,6 +14,10 @@ struct QueueModel: ExplorationModel {
     var reportsMissingNodes = true
     /// An attempt in another session gets another identifier, and one that is made again the same.
     var watchesOwnNode = true
+    /// A reader waits for writers that wait themselves.
+    var readersWaitForWaitingWriters = true
+    /// The nearest blocker is one that blocks.
+    var nearestOneBlocks = true
     /// A try asks the servers, though tries before it in this process have had an answer.
     var asksBehindTries = true
     /// The deadline passes before the server can end the session.
@@ -54,6 +59,8 @@ struct QueueModel: ExplorationModel {
     /// The client hears that its session is over, and gets another.
     case renew(Int)
     case cancel(Int)
+    /// The first in line is cancelled, before one that wants something else.
+    case cancelFirst(Int)
     case cut(Int, carriedOut: Int)
     case cutKeeping(Int)
     case cutDelaying(Int)
@@ -73,6 +80,9 @@ struct QueueModel: ExplorationModel {
     case pause(Int)
     case deleteByHand(Int)
     case restart
+    /// A client of another kind, which holds the lock for writing, goes on reading in the same place.
+    case downgradeOutsider
+    case releaseOutsider
   }
 
   struct State {
@@ -80,7 +90,10 @@ struct QueueModel: ExplorationModel {
     var clients: [ModelClient]
     var faults: Int
     var nextSession: UInt64
-    var lastToken: Int64 = 0
+    /// The greatest token that was granted to a node of each marker.
+    var lastTokens = SIMD4<Int64>(repeating: 0)
+    /// The node of a client of another kind.
+    var outsider: String?
     /// Nodes that somebody deleted by hand: their holders are not protected.
     var deletedByHand: [String] = []
   }
@@ -90,14 +103,37 @@ struct QueueModel: ExplorationModel {
   /// Whether it is a mistake already if a client deletes the node that it holds, though nobody else holds the lock yet: with one client
   /// nobody else can.
   var checksHeldNodes = false
-  /// For each client, who asks: whether each caller is patient.
-  let callers: [[Bool]]
+  /// Whether it is a mistake already if a client comes before one that came first, though nobody holds the lock with it yet.
+  var checksOrder = false
+  /// For a question to the explorer: whether two clients ever share the lock.
+  var isSharingWrong = false
+  /// For each client, who asks.
+  let callers: [[ModelCaller]]
+  /// The grant rules of each client.
+  var grants: [@Sendable (Want) -> GrantRule]
+  /// Whether a client of another kind holds the lock for writing at the start, and may go on reading.
+  var startsWithOutsider = false
   let budget: Int
   let faults: Set<Fault>
   let isDirectoryMade: Bool
 
+  /// - Parameter callers: For each client, who asks for the lock: whether each caller is patient.
   init(callers: [[Bool]], faults budget: Int, of faults: [Fault] = Fault.allCases, isDirectoryMade: Bool = true) {
+    let callers = callers.map { $0.map { ModelCaller(isPatient: $0) } }
+    let grants = callers.map { _ in { @Sendable (_: Want) in GrantRule.mutex } }
+    self.init(callers, by: grants, faults: budget, of: faults, isDirectoryMade: isDirectoryMade)
+  }
+
+  /// - Parameter grants: The grant rules of each client.
+  init(
+    _ callers: [[ModelCaller]],
+    by grants: [@Sendable (Want) -> GrantRule],
+    faults budget: Int,
+    of faults: [Fault] = Fault.allCases,
+    isDirectoryMade: Bool = true
+  ) {
     self.callers = callers
+    self.grants = grants
     self.budget = budget
     self.faults = Set(faults)
     self.isDirectoryMade = isDirectoryMade
@@ -106,7 +142,7 @@ struct QueueModel: ExplorationModel {
   var start: State {
     let clients = self.callers.enumerated().map { number, callers in
       let machine = QueueMachine(
-        rule: { _ in .mutex },
+        rule: self.grants[number],
         session: UInt64(number) + 1,
         rules: self.rules,
         directoryVanishes: .modelled,
@@ -114,12 +150,14 @@ struct QueueModel: ExplorationModel {
       )
       return ModelClient(session: UInt64(number) + 1, callers: callers, machine: machine)
     }
-    return State(
+    var state = State(
       server: ModelServer(isDirectoryMade: self.isDirectoryMade),
       clients: clients,
       faults: self.budget,
       nextSession: UInt64(clients.count) + 1
     )
+    if self.startsWithOutsider { state.outsider = state.server.create("9.", .writing, session: 0)?.name }
+    return state
   }
 
   // MARK: What may happen
@@ -132,6 +170,10 @@ struct QueueModel: ExplorationModel {
       if state.clients.count(where: { $0.isConnected && $0.isBusy }) > 1 { steps.append(.restart) }
     }
     for number in state.server.lateCreates.indices { steps.append(.arrive(number)) }
+    if let outsider = state.outsider {
+      steps.append(.releaseOutsider)
+      if ModelMarker(of: outsider) == .writing { steps.append(.downgradeOutsider) }
+    }
     return steps
   }
 
@@ -157,7 +199,10 @@ struct QueueModel: ExplorationModel {
     if !client.pauses.isEmpty { steps.append(.resume(index)) }
     if client.isSessionAlive, !client.hasLiveTerm { steps.append(.expire(index)) }
     guard state.faults > 0 else { return }
-    if self.faults.contains(.cancel), !client.waiting.isEmpty { steps.append(.cancel(index)) }
+    if self.faults.contains(.cancel), !client.waiting.isEmpty {
+      steps.append(.cancel(index))
+      if client.isAheadOfAnotherWant { steps.append(.cancelFirst(index)) }
+    }
     guard client.isBusy else { return }
     if client.isBehindLaterOne { steps.append(.answerLate(index)) }
     if self.faults.contains(.close) { steps.append(.close(index)) }
@@ -193,7 +238,7 @@ struct QueueModel: ExplorationModel {
 
   func isFault(_ step: Step, in state: State) -> Bool {
     switch step {
-    case .cancel, .cut, .cutKeeping, .cutDelaying, .cutLagging, .answerLate, .loseReply, .refuse, .deny,
+    case .cancel, .cancelFirst, .cut, .cutKeeping, .cutDelaying, .cutLagging, .answerLate, .loseReply, .refuse, .deny,
       .reconnectUnwatched, .pause, .deleteByHand, .restart, .close:
       true
     case .expire(let index): state.clients[index].hasLiveTerm
@@ -205,15 +250,27 @@ struct QueueModel: ExplorationModel {
     if self.isFault(step, in: state) { state.faults -= 1 }
     switch step {
     case .join(let index):
-      let patient = state.clients[index].callers.removeFirst()
-      if patient { try self.join(index, patient: true, &state) } else { try self.joinTry(index, &state) }
-    case .askAgain(let index): try self.join(index, patient: true, &state)
+      let caller = state.clients[index].callers.removeFirst()
+      if caller.isPatient { try self.join(index, caller, &state) } else { try self.joinTry(index, caller, &state) }
+    case .askAgain(let index): try self.join(index, ModelCaller(), &state)
     case .cancel(let index):
-      let patient = state.clients[index].waiting.removeLast()
-      let isNewcomer = !patient && state.clients[index].newcomers > 0
+      let isPatient = state.clients[index].waiting.removeLast().isPatient
+      let isNewcomer = !isPatient && state.clients[index].newcomers > 0
       if isNewcomer { state.clients[index].newcomers -= 1 }
-      if !patient { state.clients[index].undisturbed = max(0, state.clients[index].undisturbed - 1) }
+      if !isPatient { state.clients[index].undisturbed = max(0, state.clients[index].undisturbed - 1) }
       try self.changeDemand(index, &state)
+    case .cancelFirst(let index):
+      state.clients[index].waiting.removeFirst()
+      try self.changeDemand(index, &state)
+    case .downgradeOutsider:
+      guard let outsider = state.outsider else { return }
+      let fired = state.server.replace(outsider, by: .reading)
+      state.outsider = state.server.nodes.first?.name
+      self.fire(fired, &state)
+    case .releaseOutsider:
+      guard let outsider = state.outsider else { return }
+      state.outsider = nil
+      self.fire(state.server.delete(outsider) ?? [], &state)
     case .release(let index):
       guard let hold = state.clients[index].hold else { return }
       state.clients[index].hold = nil
@@ -244,8 +301,9 @@ struct QueueModel: ExplorationModel {
       try self.cut(index, carriedOut: 0, &state)
       state.clients[index].kept = [request]
     case .cutDelaying(let index):
-      for case .enter(_, let identifier, _, let session) in state.clients[index].requests {
-        state.server.lateCreates.append(ModelServer.LateCreate(identifier: identifier, session: session))
+      for case .enter(_, let identifier, let rule, let session) in state.clients[index].requests {
+        let marker = ModelMarker(rule.ownMarker)
+        state.server.lateCreates.append(.init(identifier: identifier, marker: marker, session: session))
       }
       try self.cut(index, carriedOut: 0, &state)
     case .cutLagging(let index):
