@@ -108,4 +108,30 @@ struct FlightServerTests {
       #expect(session.state.withLock { $0.watches.count } == 0)
     }
   }
+
+  @Test("a transaction is one request of a session: a result for each operation, or the one that failed")
+  func transaction() async throws {
+    try await withClient { client, directory in
+      let session = try #require(client.currentSession)
+      let node = "\(directory)/a"
+      let done = await answer { done in
+        session.transaction(
+          [.create(node, mode: .ephemeral), .set(node, data: [1]), .check(node, version: 1), .delete(node)],
+          defaultACL: .open,
+          done
+        )
+      }
+      let results = try done.get()
+      #expect(results.count == 4 && results[0] == .created(path: node) && results[2...] == [.done, .done])
+      if case .set(let stat) = results[1] { #expect(stat.version == 1) } else { Issue.record("\(results[1])") }
+
+      let refused = await answer { done in
+        session.transaction([.create(node), .check("\(directory)/b"), .delete(node)], defaultACL: .open, done)
+      }
+      let failure = try #require(throws: TransactionFailure.self) { try refused.get() }
+      #expect(failure.operation == 1)
+      #expect(failure.error.code == .noNode && failure.error.path == "\(directory)/b")
+      #expect(try await client.exists(node) == nil)
+    }
+  }
 }
