@@ -27,7 +27,7 @@ extension LockError {
   }
 }
 
-extension QueueFailure {
+extension NodeQueueFailure {
   /// Reduces an error to what the queue decides by.
   init(_ name: LockName, _ error: ZooKeeperError) {
     switch error.code {

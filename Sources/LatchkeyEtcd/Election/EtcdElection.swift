@@ -44,7 +44,7 @@ public struct EtcdElection: LeaderElection {
   public func campaign(value: String, within timeout: Duration?) async throws(LockError) -> Leadership {
     // Each candidate has keys of its own, which say its value from the first moment.
     let locks = EtcdLocks(client: self.client, configuration: self.configuration, value: Array(value.utf8))
-    var node: QueueNode?
+    var node: KeyQueueNode?
     let lease = try await locks.observer.acquire(self.name, within: timeout) { () async throws(LockError) in
       let grant = try await locks.contentions.acquire(self.name, of: locks, within: timeout)
       node = grant.node
@@ -120,7 +120,7 @@ public struct EtcdElection: LeaderElection {
 
 extension EtcdLocks {
   /// Writes another value into the key of a leader.
-  fileprivate func proclaim(_ value: String, _ name: LockName, _ node: QueueNode) async throws(LockError) {
+  fileprivate func proclaim(_ value: String, _ name: LockName, _ node: KeyQueueNode) async throws(LockError) {
     let request = EtcdTxnRequest(
       if: [.created(node.key, at: node.revision)],
       then: [.put(node.key, Array(value.utf8), lease: nil)]

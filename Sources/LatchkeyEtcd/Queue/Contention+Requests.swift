@@ -8,7 +8,7 @@ extension Contention where Backend == KeyQueueBackend {
   private typealias Entry = TransactionQueue.Entry
 
   /// Does what the machine asks for; the outcome comes back as an event. Transactions are left to the caller to send.
-  func send(_ request: QueueRequest, _ session: EtcdSession?, _ transactions: inout [TransactionQueue.Entry]) {
+  func send(_ request: KeyQueueRequest, _ session: EtcdSession?, _ transactions: inout [TransactionQueue.Entry]) {
     switch request {
     case .enter(let attempt, let generation, let slot, let onlyIfEmpty):
       guard let session, session.generation == generation else {
@@ -65,8 +65,8 @@ extension Contention where Backend == KeyQueueBackend {
     _ reply: TransactionQueue.Reply,
     retry: @escaping @Sendable () -> Void
   ) {
-    let unknown = QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session.generation)
-    let done = { @Sendable (result: Result<QueueEntry, QueueFailure>, node: QueueNode?, copies: Int) in
+    let unknown = KeyQueueNode(key: key, slot: slot, revision: KeyQueueNode.anyRevision, session: session.generation)
+    let done = { @Sendable (result: Result<KeyQueueEntry, KeyQueueFailure>, node: KeyQueueNode?, copies: Int) in
       self.handle(.entered(attempt: attempt, result, node: node ?? unknown, copies: copies))
     }
     let response: EtcdTxnResponse
@@ -81,7 +81,7 @@ extension Contention where Backend == KeyQueueBackend {
         done(result.mapError { self.failure($0) }, nil, reply.copies)
       }
     }
-    let node = QueueNode(key: key, slot: slot, revision: revision, session: session.generation)
+    let node = KeyQueueNode(key: key, slot: slot, revision: revision, session: session.generation)
     // One that found the key: an earlier copy has been carried out.
     let copies = reply.copies - (response.succeeded || reply.copies == 0 ? 0 : 1)
     let newest = response.read(1).kvs
@@ -105,7 +105,7 @@ extension Contention where Backend == KeyQueueBackend {
       return self.shell.client.transactions.submit([check])
     }
     let count = Int(response.read(1).count)
-    let view = QueueView(
+    let view = KeyQueueView(
       predecessor: others.first?.keyBytes,
       isNext: count == 2,
       ahead: others.isEmpty ? 0 : count - 1,
@@ -132,19 +132,19 @@ extension Contention where Backend == KeyQueueBackend {
     _ session: EtcdSession,
     _ response: EtcdTxnResponse,
     retry: @escaping @Sendable () -> Void,
-    _ done: @escaping @Sendable (Result<QueueEntry, EtcdError>) -> Void
+    _ done: @escaping @Sendable (Result<KeyQueueEntry, EtcdError>) -> Void
   ) {
     let first = response.read(1).kvs.first
     guard let first, LockKeys.isContender(first.keyBytes, prefix: self.shell.prefix) else {
       return self.list(session) { result in
         switch result {
         case .success((let contenders, _)) where contenders.isEmpty: retry()
-        case .success((let contenders, _)): done(.success(.busy(QueueView(ahead: contenders.count))))
+        case .success((let contenders, _)): done(.success(.busy(KeyQueueView(ahead: contenders.count))))
         case .failure(let error): done(.failure(error))
         }
       }
     }
-    done(.success(.busy(QueueView(ahead: Int(response.read(1).count), holder: Self.description(of: first)))))
+    done(.success(.busy(KeyQueueView(ahead: Int(response.read(1).count), holder: Self.description(of: first)))))
   }
 
   // MARK: Reading
@@ -158,9 +158,9 @@ extension Contention where Backend == KeyQueueBackend {
   /// is gone stays gone. Only what we have been told of already it must contain: otherwise a key whose deletion woke us would
   /// still be there. Then the leader is asked.
   private func check(
-    _ node: QueueNode,
+    _ node: KeyQueueNode,
     isLocal: Bool = true,
-    _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void
+    _ done: @escaping @Sendable (Result<KeyQueueCheck, EtcdError>) -> Void
   ) -> Entry {
     let known = max(node.revision, self.shell.client.watches.newestRevision)
     let request = EtcdTxnRequest(
@@ -181,14 +181,14 @@ extension Contention where Backend == KeyQueueBackend {
         }
         guard response.read(0).kvs.first?.createRevision == node.revision else { return done(.success(.gone)) }
         guard let predecessor = response.read(1).kvs.first else {
-          return done(.success(.standing(QueueView(revision: revision))))
+          return done(.success(.standing(KeyQueueView(revision: revision))))
         }
         guard
           let first = response.read(2).kvs.first,
           [predecessor, first].allSatisfy({ LockKeys.isContender($0.keyBytes, prefix: self.shell.prefix) })
         else { return self.checkAmongNested(node, done) }
         let isNext = first.key == predecessor.key
-        let view = QueueView(
+        let view = KeyQueueView(
           predecessor: predecessor.keyBytes,
           isNext: isNext,
           // The servers do not count what they leave out.
@@ -202,8 +202,10 @@ extension Contention where Backend == KeyQueueBackend {
   }
 
   /// The same by a list of everything below the prefix: names of other locks begin with ours.
-  private func checkAmongNested(_ node: QueueNode, _ done: @escaping @Sendable (Result<QueueCheck, EtcdError>) -> Void)
-  {
+  private func checkAmongNested(
+    _ node: KeyQueueNode,
+    _ done: @escaping @Sendable (Result<KeyQueueCheck, EtcdError>) -> Void
+  ) {
     guard let session = self.withLocal({ $1.session }), session.generation == node.session else {
       return done(.failure(.sessionOver))
     }
@@ -213,7 +215,7 @@ extension Contention where Backend == KeyQueueBackend {
           guard let index = contenders.firstIndex(where: { $0.key == node.key }) else { return .gone }
           let predecessor = index > 0 ? contenders[index - 1].key : nil
           return .standing(
-            QueueView(predecessor: predecessor, isNext: index == 1, ahead: index, revision: revision)
+            KeyQueueView(predecessor: predecessor, isNext: index == 1, ahead: index, revision: revision)
           )
         }
       )
@@ -223,7 +225,7 @@ extension Contention where Backend == KeyQueueBackend {
   /// All contenders, oldest first, and the revision of the store.
   private func list(
     _ session: EtcdSession,
-    _ done: @escaping @Sendable (Result<([QueueNode], Int64), EtcdError>) -> Void
+    _ done: @escaping @Sendable (Result<([KeyQueueNode], Int64), EtcdError>) -> Void
   ) {
     let request = EtcdTxnRequest(then: [.range(.prefix(self.shell.prefix, .oldest))])
     let entry = Entry(request, .reads, below: self.shell.prefix, session: session.generation) { reply in
@@ -231,7 +233,7 @@ extension Contention where Backend == KeyQueueBackend {
         reply.result.map { response in
           let read = response.read(0)
           let contenders = self.contenders(read).map {
-            QueueNode(key: $0.keyBytes, slot: 0, revision: $0.createRevision, session: 0)
+            KeyQueueNode(key: $0.keyBytes, slot: 0, revision: $0.createRevision, session: 0)
           }
           return (contenders, reply.date(read.header.revision))
         }
@@ -245,7 +247,7 @@ extension Contention where Backend == KeyQueueBackend {
   }
 
   /// Whether a key of ours stands.
-  func look(for node: QueueNode, _ done: @escaping @Sendable (Result<Bool, EtcdError>) -> Void) {
+  func look(for node: KeyQueueNode, _ done: @escaping @Sendable (Result<Bool, EtcdError>) -> Void) {
     let request = EtcdTxnRequest(then: [.range(.key(node.key))])
     let entry = Entry(request, .reads, below: self.shell.prefix, session: node.session) { reply in
       done(reply.result.map { $0.read(0).kvs.first?.createRevision == node.revision })
@@ -255,8 +257,8 @@ extension Contention where Backend == KeyQueueBackend {
 
   // MARK: Deleting
 
-  private func delete(_ node: QueueNode) -> Entry {
-    let isGuarded = node.revision != QueueNode.anyRevision
+  private func delete(_ node: KeyQueueNode) -> Entry {
+    let isGuarded = node.revision != KeyQueueNode.anyRevision
     let request = EtcdTxnRequest(
       if: isGuarded ? [.created(node.key, at: node.revision)] : [],
       then: [.delete(node.key)]
@@ -296,7 +298,7 @@ extension Contention where Backend == KeyQueueBackend {
     )
   }
 
-  func failure(_ error: EtcdError) -> QueueFailure {
+  func failure(_ error: EtcdError) -> KeyQueueFailure {
     switch error.code {
     case .leaseNotFound, .closed: return .sessionOver
     default:

@@ -17,7 +17,7 @@ extension Contention where Backend == KeyQueueBackend {
     }
   }
 
-  func watchOwn(_ node: QueueNode, asOf revision: Int64, attempt: UInt64?) {
+  func watchOwn(_ node: KeyQueueNode, asOf revision: Int64, attempt: UInt64?) {
     self.watch(node.key, \.ownWatch, asOf: revision, while: { $0.owns(node) }) { event in
       switch event {
       case .set(let isGapless): self.handle(.ownWatched(node, isGapless: isGapless))
@@ -32,7 +32,7 @@ extension Contention where Backend == KeyQueueBackend {
   /// Whoever holds the lock keeps it: its term protects it, and that its key is gone is found by the slow re-check
   /// (``recheck()``, every `recheckInterval`), which reads the key whether or not it is watched. Told once for a lease: a watch that
   /// was refused is not asked for again.
-  private func warnOfUnwatched(_ node: QueueNode, _ error: EtcdError) {
+  private func warnOfUnwatched(_ node: KeyQueueNode, _ error: EtcdError) {
     guard error.code != .closed, self.holds(node) else { return }
     self.logger.warning(
       "the key of a lease cannot be watched: that somebody deletes it is noticed by a slow re-check only",
@@ -43,7 +43,7 @@ extension Contention where Backend == KeyQueueBackend {
   /// A lock that is held for a moment only needs no watch.
   private static var lateWatch: Duration { .milliseconds(150) }
 
-  func watchOwnLater(_ node: QueueNode) {
+  func watchOwnLater(_ node: KeyQueueNode) {
     // One that is set already costs nothing.
     if self.withLocal({ $1.ownWatch?.key == node.key }) {
       return self.watchOwn(node, asOf: node.revision, attempt: nil)
@@ -64,7 +64,7 @@ extension Contention where Backend == KeyQueueBackend {
     _ key: [UInt8],
     _ which: any WritableKeyPath<KeyQueueBackend.Local, KeyWatch?> & Sendable,
     asOf revision: Int64,
-    while isWanted: (QueueMachine) -> Bool,
+    while isWanted: (KeyQueue) -> Bool,
     _ handler: @escaping @Sendable (Watches.Event) -> Void
   ) {
     // The handler is put in place under the lock under which it is taken away: nobody finds it between the two.

@@ -7,9 +7,9 @@ internal import Logging
 /// One grant of an etcd lock: our key, and the term that proves the session behind it.
 typealias EtcdLease = TermLease<Contention<KeyQueueBackend>>
 
-/// How a lock is contended for in etcd: the requests of one ``QueueMachine``, and the watches that it has left.
+/// How a lock is contended for in etcd: the requests of one ``KeyQueue``, and the watches that it has left.
 final class KeyQueueBackend: ContentionBackend {
-  typealias Machine = QueueMachine
+  typealias Machine = KeyQueue
   typealias Shared = EtcdSession?
   typealias Timer = TimerQueue.ID
 
@@ -22,7 +22,7 @@ final class KeyQueueBackend: ContentionBackend {
   }
 
   enum Job: Sendable {
-    case send(QueueRequest, EtcdSession?)
+    case send(KeyQueueRequest, EtcdSession?)
     case giveUpLater(KeyWatch)
     case removeLateWatch(TimerQueue.ID)
   }
@@ -66,7 +66,7 @@ final class KeyQueueBackend: ContentionBackend {
   ) -> Contention<KeyQueueBackend> {
     Contention(
       KeyQueueBackend(name: name, locks: locks),
-      machine: QueueMachine(session: session?.generation, sweeps: locks.sweeps),
+      machine: KeyQueue(session: session?.generation, sweeps: locks.sweeps),
       local: Local(session: session)
     )
   }
@@ -78,15 +78,15 @@ final class KeyQueueBackend: ContentionBackend {
     local.session?.term.isLive ?? false
   }
 
-  func terms(of node: QueueNode, _ local: inout Local) -> ClaimTerms<ClaimLease> {
+  func terms(of node: KeyQueueNode, _ local: inout Local) -> ClaimTerms<ClaimLease> {
     guard let session = local.session else { preconditionFailure("a grant without a session") }
     // All keys of the cluster share one sequence of revisions, and grants follow that of creation.
     return ClaimTerms(token: FencingToken(major: UInt64(bitPattern: node.revision)), term: session.term)
   }
 
   func jobs(
-    for requests: [QueueRequest],
-    _ machine: QueueMachine,
+    for requests: [KeyQueueRequest],
+    _ machine: KeyQueue,
     _ local: inout Local,
     hasDeadline: Bool
   ) -> [Job] {
@@ -104,12 +104,12 @@ final class KeyQueueBackend: ContentionBackend {
     }
   }
 
-  func wait(at standing: QueueView?, _ local: Local) -> LockError.Wait {
+  func wait(at standing: KeyQueueView?, _ local: Local) -> LockError.Wait {
     LockError.Wait(holder: standing?.holder, place: standing?.ahead)
   }
 
   func silence(
-    _ machine: QueueMachine,
+    _ machine: KeyQueue,
     _ local: Local,
     waited: Duration,
     mustExplain: Bool

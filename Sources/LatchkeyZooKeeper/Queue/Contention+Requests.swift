@@ -6,7 +6,7 @@ internal import ZooKeeper
 
 extension Contention where Backend == NodeQueueBackend {
   /// Sends what the machine asks for; the reply comes back as an event.
-  func send(_ request: QueueRequest, _ current: ZKSession?) {
+  func send(_ request: NodeQueueRequest, _ current: ZKSession?) {
     switch request {
     case .enter(let attempt, let identifier, let rule, let session):
       guard let session = self.session(session, current) else {
@@ -143,7 +143,7 @@ extension Contention where Backend == NodeQueueBackend {
 
   private func enter(_ attempt: UInt64, _ identifier: String, _ rule: GrantRule, _ session: ZKSession) {
     if let error = self.tooShort(session) {
-      let failure = QueueFailure.permanent(LockFailure(error))
+      let failure = NodeQueueFailure.permanent(LockFailure(error))
       return self.handle(.entered(attempt: attempt, create: .failure(failure), view: .failure(failure)))
     }
     session.createAndScan(
@@ -155,10 +155,10 @@ extension Contention where Backend == NodeQueueBackend {
       markers: rule.markers
     ) { reply in
       let node = self.reduced(reply.create).map { created in
-        QueueNode(name: created.name, czxid: created.czxid, session: session.generation)
+        NodeQueueNode(name: created.name, czxid: created.czxid, session: session.generation)
       }
       // A list counts only if our node was made before it.
-      let view: Result<QueueView, QueueFailure> =
+      let view: Result<NodeQueueView, NodeQueueFailure> =
         if case .failure(let failure) = node { .failure(failure) } else { self.view(reply.scan, identifier) }
       self.handle(.entered(attempt: attempt, create: node, view: view))
     }
@@ -181,14 +181,14 @@ extension Contention where Backend == NodeQueueBackend {
   private func inspect(
     _ name: String,
     _ session: ZKSession,
-    _ done: @escaping @Sendable (Result<QueueNode?, QueueFailure>) -> Void
+    _ done: @escaping @Sendable (Result<NodeQueueNode?, NodeQueueFailure>) -> Void
   ) {
     session.exists(self.shell.path(name)) { result in
       done(
         self.reduced(result).map { stat in
           stat.flatMap { stat in
             stat.ephemeralOwner == session.id
-              ? QueueNode(name: name, czxid: stat.createdBy, session: session.generation) : nil
+              ? NodeQueueNode(name: name, czxid: stat.createdBy, session: session.generation) : nil
           }
         }
       )
@@ -202,7 +202,7 @@ extension Contention where Backend == NodeQueueBackend {
     )
   }
 
-  private func watchOwn(_ node: QueueNode, _ number: UInt64, _ session: ZKSession) {
+  private func watchOwn(_ node: NodeQueueNode, _ number: UInt64, _ session: ZKSession) {
     let watch = session.watchDeletion(of: self.shell.path(node.name)) {
       self.handle(.ownGone(node))
     } _: { code in
@@ -216,7 +216,7 @@ extension Contention where Backend == NodeQueueBackend {
     if isStale { session.removeWatch(watch) }
   }
 
-  private func wait(before pause: QueuePause) {
+  private func wait(before pause: NodeQueuePause) {
     let time = self.withLocal { _, local -> Duration in
       local.refusals += 1
       return .pause(afterRefusals: local.refusals)
@@ -234,10 +234,10 @@ extension Contention where Backend == NodeQueueBackend {
     for name in names {
       session.exists(self.shell.path(name)) { result in
         let reduced = self.reduced(result)
-        let done = collector.state.withLock { collected -> Result<[QueueNode], QueueFailure>? in
+        let done = collector.state.withLock { collected -> Result<[NodeQueueNode], NodeQueueFailure>? in
           switch reduced {
           case .success(let stat?):
-            collected.nodes.append(QueueNode(name: name, czxid: stat.createdBy, session: session.generation))
+            collected.nodes.append(NodeQueueNode(name: name, czxid: stat.createdBy, session: session.generation))
           case .success(nil): break
           case .failure(let failure): collected.failure = failure
           }
@@ -265,16 +265,16 @@ extension Contention where Backend == NodeQueueBackend {
 
   // MARK: Results
 
-  private func reduced<T>(_ result: Result<T, ZooKeeperError>) -> Result<T, QueueFailure> {
-    result.mapError { QueueFailure(self.name, $0) }
+  private func reduced<T>(_ result: Result<T, ZooKeeperError>) -> Result<T, NodeQueueFailure> {
+    result.mapError { NodeQueueFailure(self.name, $0) }
   }
 
-  private func result(_ code: ZooKeeperCode) -> Result<Void, QueueFailure> {
+  private func result(_ code: ZooKeeperCode) -> Result<Void, NodeQueueFailure> {
     if code == .ok { return .success(()) }
     return self.reduced(.failure(ZooKeeperError(code, operation: "lock", path: self.shell.directory)))
   }
 
-  private func directoryResult(_ code: ZooKeeperCode) -> Result<Void, QueueFailure> {
+  private func directoryResult(_ code: ZooKeeperCode) -> Result<Void, NodeQueueFailure> {
     // Parents are made first, so what is missing here is the chroot.
     guard code == .noNode else { return self.result(code) }
     let error = LockError(
@@ -291,10 +291,10 @@ extension Contention where Backend == NodeQueueBackend {
   private func view(
     _ result: Result<SequenceScan, ZooKeeperError>,
     _ identifier: String
-  ) -> Result<QueueView, QueueFailure> {
+  ) -> Result<NodeQueueView, NodeQueueFailure> {
     self.reduced(result).map { scan in
       let attempt = ContenderIdentity.searchPrefix(identifier)
-      return QueueView(
+      return NodeQueueView(
         ownIndex: scan.ownIndex,
         blockers: scan.blockers,
         blocker: scan.nearest,
@@ -313,9 +313,9 @@ extension Contention where Backend == NodeQueueBackend {
 /// The answers to a read of several nodes.
 private final class OrderCollector: Sendable {
   struct Collected {
-    var nodes: [QueueNode] = []
+    var nodes: [NodeQueueNode] = []
     var outstanding: Int
-    var failure: QueueFailure?
+    var failure: NodeQueueFailure?
   }
 
   let state: Locked<Collected>

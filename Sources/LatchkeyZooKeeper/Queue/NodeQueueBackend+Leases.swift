@@ -44,7 +44,7 @@ extension NodeQueueBackend {
 
   /// Ends with the term, with the connection, and with the task.
   private func ask(
-    about node: QueueNode,
+    about node: NodeQueueNode,
     _ session: ZKSession,
     until term: Term,
     _ contention: Contention<NodeQueueBackend>

@@ -6,9 +6,9 @@ internal import ZooKeeper
 /// One grant of a ZooKeeper lock: our node, and the term that proves the session behind it.
 typealias ZooKeeperLease = TermLease<Contention<NodeQueueBackend>>
 
-/// How a lock is contended for in ZooKeeper: the requests of one ``QueueMachine``, and the watches that it has set.
+/// How a lock is contended for in ZooKeeper: the requests of one ``NodeQueue``, and the watches that it has set.
 final class NodeQueueBackend: ContentionBackend {
-  typealias Machine = QueueMachine
+  typealias Machine = NodeQueue
   typealias Shared = ZKSession?
   typealias Timer = Task<Void, Never>
 
@@ -39,7 +39,7 @@ final class NodeQueueBackend: ContentionBackend {
   typealias NodeQuestion = OneShot<Result<Stat?, ZooKeeperError>>
 
   enum Job: Sendable {
-    case send(QueueRequest, ZKSession?)
+    case send(NodeQueueRequest, ZKSession?)
     case removeWatch(Registration)
     case cancelHook(Registration)
     case prove(ZKSession)
@@ -89,7 +89,7 @@ final class NodeQueueBackend: ContentionBackend {
     _ session: ZKSession?
   ) -> Contention<NodeQueueBackend> {
     let shell = NodeQueueBackend(name: name, locks: locks)
-    let machine = QueueMachine(
+    let machine = NodeQueue(
       rule: { _ in .mutex },
       session: session?.generation,
       directoryVanishes: shell.directoryVanishes,
@@ -117,15 +117,15 @@ final class NodeQueueBackend: ContentionBackend {
     local.session?.term.isLive ?? false
   }
 
-  func terms(of node: QueueNode, _ local: inout Local) -> ClaimTerms<ClaimLease> {
+  func terms(of node: NodeQueueNode, _ local: inout Local) -> ClaimTerms<ClaimLease> {
     guard let session = local.session else { preconditionFailure("a grant without a session") }
     // The czxid grows with every grant, over deletion of the directory and change of leader.
     return ClaimTerms(token: FencingToken(major: UInt64(bitPattern: node.czxid)), term: session.term)
   }
 
   func jobs(
-    for requests: [QueueRequest],
-    _ machine: QueueMachine,
+    for requests: [NodeQueueRequest],
+    _ machine: NodeQueue,
     _ local: inout Local,
     hasDeadline: Bool
   ) -> [Job] {
@@ -164,12 +164,12 @@ final class NodeQueueBackend: ContentionBackend {
     return jobs
   }
 
-  func wait(at place: QueuePlace?, _ local: Local) -> LockError.Wait {
+  func wait(at place: NodeQueuePlace?, _ local: Local) -> LockError.Wait {
     let holder = local.holder.flatMap { holder in holder.node == place?.first ? holder.description : nil }
     return LockError.Wait(holder: holder ?? place?.first, place: place?.ahead)
   }
 
-  func silence(_ machine: QueueMachine, _ local: Local, waited: Duration, mustExplain: Bool) -> Silence? {
+  func silence(_ machine: NodeQueue, _ local: Local, waited: Duration, mustExplain: Bool) -> Silence? {
     guard mustExplain || !local.sawContenderAhead else { return nil }
     return machine.awaitsProof ? .proof : .servers
   }

@@ -9,7 +9,7 @@ struct ModelClient {
   struct Watch: Equatable {
     let key: [UInt8]
     /// Our own key, if that is what is watched.
-    var node: QueueNode?
+    var node: KeyQueueNode?
     var attempt: UInt64
     /// What happened up to this revision is known already.
     var asOf: Int64
@@ -36,33 +36,33 @@ struct ModelClient {
 
   /// A transaction: one goes after the other, or several go together, and one without an answer goes again.
   struct Request {
-    var action: QueueRequest
+    var action: KeyQueueRequest
     /// How many copies of it were sent and got no answer.
     var copies = 0
   }
 
   struct Hold {
-    var node: QueueNode
+    var node: KeyQueueNode
     /// Whether the deadline has not passed since: a lease that was lost once is never held again.
     var isHeld = true
   }
 
   /// Whether the client asks more than once, so that it may find watches that it left.
   let comesBack: Bool
-  var machine: QueueMachine
+  var machine: KeyQueue
   var session: UInt64
   /// Whether the session's deadline lies ahead.
   var hasLiveTerm = true
   /// Sessions that the client has given up and the server has not.
   var oldSessions: [UInt64] = []
   var requests: [Request] = []
-  var answers: [QueueEvent] = []
+  var answers: [KeyQueueEvent] = []
   var events: [Told] = []
   var watches: [Watch] = []
   /// The key to be watched if the lock is held for long.
-  var late: QueueNode?
+  var late: KeyQueueNode?
   /// Copies of requests that may be carried out later.
-  var ghosts: [QueueRequest] = []
+  var ghosts: [KeyQueueRequest] = []
   /// Whether something has happened that only looking again finds out.
   var needsRecheck = false
   var callers: [Bool]
@@ -72,14 +72,14 @@ struct ModelClient {
   /// How many of the tries that wait, the latest, have seen the lock free all the time.
   var undisturbed = 0
   /// The keys whose holders have given the lock back and not been answered.
-  var releasing: Set<QueueNode> = []
+  var releasing: Set<KeyQueueNode> = []
   var hold: Hold?
 
-  init(session: UInt64, callers: [Bool], rules: QueueMachine.Rules) {
+  init(session: UInt64, callers: [Bool], rules: KeyQueue.Rules) {
     self.session = session
     self.callers = callers
     self.comesBack = callers.count > 1
-    self.machine = QueueMachine(session: session, sweeps: 1, rules: rules)
+    self.machine = KeyQueue(session: session, sweeps: 1, rules: rules)
   }
 
   var tries: Int { self.waiting.count { !$0 } }

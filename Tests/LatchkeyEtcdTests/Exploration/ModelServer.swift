@@ -25,7 +25,7 @@ struct ModelServer {
     return nil
   }
 
-  func has(_ node: QueueNode) -> Bool { self.place(of: node.key).map { self.keys[$0].revision } == node.revision }
+  func has(_ node: KeyQueueNode) -> Bool { self.place(of: node.key).map { self.keys[$0].revision } == node.revision }
 
   mutating func begin(_ session: UInt64) { self.sessions.append(session) }
 
@@ -53,24 +53,24 @@ struct ModelServer {
     slot: UInt64,
     session: UInt64,
     onlyIfEmpty: Bool
-  ) -> (Result<QueueEntry, QueueFailure>, isCreated: Bool) {
+  ) -> (Result<KeyQueueEntry, KeyQueueFailure>, isCreated: Bool) {
     guard self.sessions.contains(session) else { return (.failure(.sessionOver), false) }
     let before = self.shared?.before ?? self.keys
     var isCreated = false
     if !before.contains(where: { $0.name == name }) {
-      guard before.isEmpty || !onlyIfEmpty else { return (.success(.busy(QueueView(ahead: before.count))), false) }
+      guard before.isEmpty || !onlyIfEmpty else { return (.success(.busy(KeyQueueView(ahead: before.count))), false) }
       self.write()
       self.keys.append(Key(name: name, revision: self.revision, session: session))
       self.keys.sort { ($0.revision, $0.name[0], $0.name[2]) < ($1.revision, $1.name[0], $1.name[2]) }
       isCreated = true
     }
     guard let place = self.place(of: name) else { return (.success(.gone), false) }
-    let node = QueueNode(key: name, slot: slot, revision: self.keys[place].revision, session: session)
+    let node = KeyQueueNode(key: name, slot: slot, revision: self.keys[place].revision, session: session)
     let others = self.keys.indices.filter { isCreated ? $0 != place : self.keys[$0].revision < node.revision }
     return (.success(.entered(node, self.view(behind: others))), isCreated)
   }
 
-  func check(_ node: QueueNode) -> Result<QueueCheck, QueueFailure> {
+  func check(_ node: KeyQueueNode) -> Result<KeyQueueCheck, KeyQueueFailure> {
     guard self.sessions.contains(node.session) else { return .failure(.sessionOver) }
     guard self.has(node) else { return .success(.gone) }
     return .success(.standing(self.view(behind: self.keys.indices.filter { self.keys[$0].revision < node.revision })))
@@ -80,16 +80,16 @@ struct ModelServer {
   mutating func delete(_ name: [UInt8], revision: Int64) -> Bool {
     let before = self.shared?.before ?? self.keys
     guard let key = before.first(where: { $0.name == name }), let place = self.place(of: name) else { return false }
-    guard revision == QueueNode.anyRevision || key.revision == revision else { return false }
+    guard revision == KeyQueueNode.anyRevision || key.revision == revision else { return false }
     self.write()
     self.keys.remove(at: place)
     return true
   }
 
   /// - Parameter others: The keys that stand before, by their places.
-  private func view(behind others: [Int]) -> QueueView {
+  private func view(behind others: [Int]) -> KeyQueueView {
     let predecessor = others.last.map { self.keys[$0].name }
-    return QueueView(
+    return KeyQueueView(
       predecessor: predecessor,
       isNext: others.count == 1,
       ahead: others.count,

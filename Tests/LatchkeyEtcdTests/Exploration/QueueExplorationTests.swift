@@ -168,18 +168,18 @@ struct QueueExplorationTests {
     "a key that is deleted between the last look at its place and the setting of its watch is noticed by its holder"
   )
   func deletedBeforeWatched() {
-    var machine = QueueMachine(session: 1)
+    var machine = KeyQueue(session: 1)
     machine.demand = Demand(waits: true)
     _ = machine.demandChanged(true)
-    let node = QueueNode(key: [1], slot: 0, revision: 7, session: 1)
-    let behind = QueueEntry.entered(node, QueueView(predecessor: [2], isNext: true, ahead: 1))
+    let node = KeyQueueNode(key: [1], slot: 0, revision: 7, session: 1)
+    let behind = KeyQueueEntry.entered(node, KeyQueueView(predecessor: [2], isNext: true, ahead: 1))
     _ = machine.handle(.entered(attempt: 1, .success(behind), node: nil, copies: 0), true)
     _ = machine.handle(.predecessorWatched(attempt: 1, key: [2], isGapless: false), true)
     let check = machine.handle(.predecessorGone(attempt: 1, key: [2]), true)
     #expect(check == [.send(.check(attempt: 1, node))])
     // The server has looked by now; the key is deleted; then the watch is set, and tells nothing.
     _ = machine.handle(.ownWatched(node, isGapless: false), true)
-    let granted = machine.handle(.checked(attempt: 1, .success(.standing(QueueView()))), true)
+    let granted = machine.handle(.checked(attempt: 1, .success(.standing(KeyQueueView()))), true)
     #expect(granted == [.grant(node), .send(.confirm(node))])
     let lost = machine.handle(.confirmed(node, exists: false), true)
     #expect(lost.contains(.lose(node)))

@@ -6,7 +6,7 @@ import LatchkeyTesting
 
 /// What the clients and the server do.
 extension QueueModel {
-  func feed(_ event: QueueEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  func feed(_ event: KeyQueueEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     try self.step(index, &state) { $0.handle(event, $1) }
   }
 
@@ -18,14 +18,14 @@ extension QueueModel {
   func step(
     _ index: Int,
     _ state: inout State,
-    _ step: (inout QueueMachine, Bool) -> [QueueAction]
+    _ step: (inout KeyQueue, Bool) -> [KeyQueueAction]
   ) throws(BrokenPromise) {
     state.clients[index].machine.demand = state.clients[index].demand
     let actions = step(&state.clients[index].machine, state.clients[index].hasLiveTerm)
     for action in actions { try self.perform(action, index, &state) }
   }
 
-  private func perform(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  private func perform(_ action: KeyQueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
     case .send(let request): try self.send(request, index, &state)
     case .grant(let node): try self.grant(node, index, &state)
@@ -45,8 +45,8 @@ extension QueueModel {
     }
   }
 
-  private func send(_ request: QueueRequest, _ index: Int, _ state: inout State) throws(BrokenPromise) {
-    if QueueMachine.isQuestion(request) { state.clients[index].newcomers = 0 }
+  private func send(_ request: KeyQueueRequest, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    if KeyQueue.isQuestion(request) { state.clients[index].newcomers = 0 }
     switch request {
     case .enter, .check, .confirm, .delete:
       state.clients[index].requests.append(ModelClient.Request(action: request))
@@ -83,7 +83,7 @@ extension QueueModel {
     try self.feed(.deleteDelayed(node), index, &state)
   }
 
-  private func grant(_ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  private func grant(_ node: KeyQueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     let name = Self.name(index)
     let client = state.clients[index]
     guard !client.waiting.isEmpty else { throw BrokenPromise("\(name) is granted for nobody") }
@@ -122,7 +122,7 @@ extension QueueModel {
 
   // MARK: Watches
 
-  func watchOwn(_ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  func watchOwn(_ node: KeyQueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     let watch = ModelClient.Watch(key: node.key, node: node, attempt: 0, asOf: node.revision)
     try self.watch(watch, index, &state)
   }
@@ -176,7 +176,7 @@ extension QueueModel {
   // MARK: The server
 
   /// - Parameter copies: How many copies of the request were sent before and got no answer.
-  func carryOut(_ action: QueueRequest, _ index: Int, copies: Int, _ state: inout State) -> QueueEvent? {
+  func carryOut(_ action: KeyQueueRequest, _ index: Int, copies: Int, _ state: inout State) -> KeyQueueEvent? {
     switch action {
     case .enter(let attempt, let session, let slot, let onlyIfEmpty):
       guard let node = self.node(of: action, index) else { return nil }
@@ -188,17 +188,17 @@ extension QueueModel {
     case .check(let attempt, let node): return .checked(attempt: attempt, state.server.check(node))
     case .confirm(let node): return .confirmed(node, exists: state.server.has(node))
     case .delete(let node):
-      let revision = self.shell.comparesOnDelete ? node.revision : QueueNode.anyRevision
+      let revision = self.shell.comparesOnDelete ? node.revision : KeyQueueNode.anyRevision
       return .deleted(node, isGone: true, wasThere: self.delete(node.key, revision: revision, &state))
     default: return nil
     }
   }
 
   /// The key that an entry is about, whatever its revision.
-  func node(of action: QueueRequest, _ index: Int) -> QueueNode? {
+  func node(of action: KeyQueueRequest, _ index: Int) -> KeyQueueNode? {
     guard case .enter(_, let session, let slot, _) = action else { return nil }
     let key = [UInt8(index), UInt8(session), UInt8(slot)]
-    return QueueNode(key: key, slot: slot, revision: QueueNode.anyRevision, session: session)
+    return KeyQueueNode(key: key, slot: slot, revision: KeyQueueNode.anyRevision, session: session)
   }
 
   /// - Returns: Whether there was something to delete.
@@ -238,7 +238,7 @@ extension QueueModel {
   }
 }
 
-extension QueueRequest {
+extension KeyQueueRequest {
   /// Whether it changes nothing at the server, so that asking twice is asking once.
   var isRead: Bool {
     switch self {
@@ -257,7 +257,7 @@ extension QueueRequest {
   }
 
   /// What the client hears of a request when its session is over.
-  fileprivate var answerWithoutSession: QueueEvent? {
+  fileprivate var answerWithoutSession: KeyQueueEvent? {
     switch self {
     case .enter(let attempt, _, _, _): .entered(attempt: attempt, .failure(.sessionOver), node: nil, copies: 0)
     case .check(let attempt, _): .checked(attempt: attempt, .failure(.sessionOver))
@@ -269,17 +269,17 @@ extension QueueRequest {
 
 extension ModelClient.Watch {
   /// What the machine is told of it.
-  fileprivate func set(isGapless: Bool) -> QueueEvent {
+  fileprivate func set(isGapless: Bool) -> KeyQueueEvent {
     self.node.map { .ownWatched($0, isGapless: isGapless) }
       ?? .predecessorWatched(attempt: self.attempt, key: self.key, isGapless: isGapless)
   }
 
-  fileprivate var gone: QueueEvent {
+  fileprivate var gone: KeyQueueEvent {
     self.node.map { .ownGone($0) } ?? .predecessorGone(attempt: self.attempt, key: self.key)
   }
 }
 
-extension QueueMachine {
+extension KeyQueue {
   /// Whether looking again now would find all that there is to be found: not while an answer is waited for that may be older,
   /// nor while a key is in use that may come back later.
   var heedsRecheck: Bool {

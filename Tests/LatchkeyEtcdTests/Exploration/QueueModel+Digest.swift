@@ -173,7 +173,7 @@ private struct ClientDigest {
   }
 
   /// A key by which the lock may be granted, or is held: its token matters.
-  private mutating func add(_ node: QueueNode) {
+  private mutating func add(_ node: KeyQueueNode) {
     self.add(mention: node)
     let isDeletedByHand = self.state.deletedByHand.contains(node.revision)
     self.words.add(isDeletedByHand)
@@ -181,13 +181,13 @@ private struct ClientDigest {
   }
 
   /// A key by which nothing will be granted.
-  private mutating func add(mention node: QueueNode) {
+  private mutating func add(mention node: KeyQueueNode) {
     self.key(node.key)
     self.revision(node.revision, of: node.key)
   }
 
   private mutating func revision(_ revision: Int64, of key: [UInt8]) {
-    guard revision != QueueNode.anyRevision else { return self.words.add(0) }
+    guard revision != KeyQueueNode.anyRevision else { return self.words.add(0) }
     if let place = self.state.server.place(of: key), self.state.server.keys[place].revision == revision {
       self.words.add(1)
     } else {
@@ -198,7 +198,7 @@ private struct ClientDigest {
 
   // MARK: The machine
 
-  private mutating func add(_ machine: QueueMachine) {
+  private mutating func add(_ machine: KeyQueue) {
     self.words.add(machine.session != nil)
     if let session = machine.session { self.session(session) }
     self.add(machine.phase)
@@ -217,7 +217,7 @@ private struct ClientDigest {
     }
   }
 
-  private mutating func add(_ attempt: QueueMachine.Attempt) {
+  private mutating func add(_ attempt: KeyQueue.Attempt) {
     self.attempt(attempt.number)
     self.session(attempt.session)
     self.words.add(Int(attempt.slot))
@@ -230,7 +230,7 @@ private struct ClientDigest {
     self.words.add(attempt.mustRead)
   }
 
-  private mutating func add(_ phase: QueueMachine.Phase) {
+  private mutating func add(_ phase: KeyQueue.Phase) {
     switch phase {
     case .idle: self.words.add(0)
     case .needSession: self.words.add(1)
@@ -249,14 +249,14 @@ private struct ClientDigest {
     }
   }
 
-  private mutating func add(_ tag: Int, _ attempt: QueueMachine.Attempt, _ node: QueueNode, _ view: QueueView) {
+  private mutating func add(_ tag: Int, _ attempt: KeyQueue.Attempt, _ node: KeyQueueNode, _ view: KeyQueueView) {
     self.words.add(tag)
     self.add(attempt)
     self.add(node)
     self.add(view)
   }
 
-  private mutating func add(_ view: QueueView) {
+  private mutating func add(_ view: KeyQueueView) {
     self.words.add(view.predecessor != nil)
     if let predecessor = view.predecessor { self.key(predecessor) }
     self.words.add(view.isNext)
@@ -270,7 +270,7 @@ private struct ClientDigest {
     return present.number == attempt
   }
 
-  private mutating func add(_ request: QueueRequest) {
+  private mutating func add(_ request: KeyQueueRequest) {
     switch request {
     case .enter(let attempt, let session, let slot, let onlyIfEmpty):
       self.words.add(onlyIfEmpty ? 1 : 2)
@@ -291,7 +291,7 @@ private struct ClientDigest {
     }
   }
 
-  private mutating func add(_ event: QueueEvent) {
+  private mutating func add(_ event: KeyQueueEvent) {
     switch event {
     case .entered(let attempt, let result, let node, let copies):
       self.words.add(1)
@@ -337,9 +337,9 @@ extension ModelServer {
   }
 }
 
-extension QueueEvent {
+extension KeyQueueEvent {
   /// The place that a read has found.
-  fileprivate var view: QueueView? {
+  fileprivate var view: KeyQueueView? {
     switch self {
     case .entered(_, .success(.entered(_, let view)), _, _), .checked(_, .success(.standing(let view))): view
     default: nil
@@ -347,7 +347,7 @@ extension QueueEvent {
   }
 
   /// The key that an entry has found or made.
-  fileprivate var node: QueueNode? {
+  fileprivate var node: KeyQueueNode? {
     if case .entered(_, .success(.entered(let node, _)), _, _) = self { node } else { nil }
   }
 }

@@ -85,9 +85,9 @@ extension QueueModel {
   }
 }
 
-extension QueueEvent {
+extension KeyQueueEvent {
   /// The same, of a read that counts as one of the revision before.
-  fileprivate var datedEarlier: QueueEvent {
+  fileprivate var datedEarlier: KeyQueueEvent {
     switch self {
     case .entered(let attempt, .success(.entered(let entered, var view)), let node, let copies):
       view.revision -= 1

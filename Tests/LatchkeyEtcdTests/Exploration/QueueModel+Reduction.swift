@@ -104,9 +104,9 @@ extension ModelClient {
   }
 }
 
-extension QueueRequest {
+extension KeyQueueRequest {
   /// The key that is read or deleted, if that is all that is done.
-  fileprivate var node: QueueNode? {
+  fileprivate var node: KeyQueueNode? {
     switch self {
     case .check(_, let node), .confirm(let node), .delete(let node): node
     default: nil

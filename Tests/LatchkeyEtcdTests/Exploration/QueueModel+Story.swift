@@ -81,14 +81,14 @@ extension QueueModel {
     "\(Self.name(Int(key[0])))'s key \(key[2]) of session \(key[1])"
   }
 
-  private func describe(_ action: QueueRequest?) -> String {
+  private func describe(_ action: KeyQueueRequest?) -> String {
     switch action {
     case .enter(_, let session, let slot, let onlyIfEmpty):
       "entry with key \(slot) of session \(session)\(onlyIfEmpty ? ", if nobody is there" : "")"
     case .check: "look at its place"
     case .confirm: "look at its own key"
     case .delete(let node):
-      "delete of key \(node.slot)\(node.revision == QueueNode.anyRevision ? "" : " as of revision \(node.revision)")"
+      "delete of key \(node.slot)\(node.revision == KeyQueueNode.anyRevision ? "" : " as of revision \(node.revision)")"
     default: "request"
     }
   }
@@ -98,7 +98,7 @@ extension QueueModel {
     return "that \(self.text(told.key)) is \(told.isDeletion ? "gone" : "watched")"
   }
 
-  private func describe(_ event: QueueEvent?) -> String {
+  private func describe(_ event: KeyQueueEvent?) -> String {
     switch event {
     case .entered(_, .success(.entered(let node, let view)), _, _):
       "that it has entered at revision \(node.revision), \(view.predecessor.map { "behind \(self.text($0))" } ?? "first")"

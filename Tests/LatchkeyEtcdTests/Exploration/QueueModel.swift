@@ -71,7 +71,7 @@ struct QueueModel: ExplorationModel {
     var deletedByHand: [Int64] = []
   }
 
-  var rules = QueueMachine.Rules()
+  var rules = KeyQueue.Rules()
   var shell = Shell()
   /// The rules for what shares a transaction.
   var scheduling = TransactionSchedule<ModelTransaction>.Rules()
@@ -229,7 +229,7 @@ struct QueueModel: ExplorationModel {
       if !self.shell.knowsOwnRevision, state.server.keys.count > before,
         case .entered(let attempt, .success, let node, let copies) = answer
       {
-        let busy = QueueEntry.busy(QueueView(ahead: state.server.keys.count))
+        let busy = KeyQueueEntry.busy(KeyQueueView(ahead: state.server.keys.count))
         answer = .entered(attempt: attempt, .success(busy), node: node, copies: copies)
       }
       if let answer { state.clients[index].answers.append(answer) }

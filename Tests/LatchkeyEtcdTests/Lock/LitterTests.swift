@@ -6,12 +6,12 @@ import Testing
 
 @Suite("What the queue of an etcd lock leaves behind")
 struct LitterTests {
-  private static let node = QueueNode(key: [1], slot: 0, revision: QueueNode.anyRevision, session: 1)
+  private static let node = KeyQueueNode(key: [1], slot: 0, revision: KeyQueueNode.anyRevision, session: 1)
 
   private static let failure = LockFailure(LockError(.backendFailure, name: .modelled, message: "no"))
 
-  private static func machine(sweeps: Int = 3) -> QueueMachine {
-    var machine = QueueMachine(session: 1, sweeps: sweeps)
+  private static func machine(sweeps: Int = 3) -> KeyQueue {
+    var machine = KeyQueue(session: 1, sweeps: sweeps)
     machine.demand = Demand(waits: true)
     _ = machine.demandChanged(true)
     machine.demand = Demand()
@@ -20,14 +20,14 @@ struct LitterTests {
   }
 
   private static func answer(
-    _ machine: inout QueueMachine,
-    _ result: Result<QueueEntry, QueueFailure>,
+    _ machine: inout KeyQueue,
+    _ result: Result<KeyQueueEntry, KeyQueueFailure>,
     copies: Int = 0
-  ) -> [QueueAction] {
+  ) -> [KeyQueueAction] {
     machine.handle(.entered(attempt: 1, result, node: self.node, copies: copies), true)
   }
 
-  private static func sweep(_ machine: inout QueueMachine, finds: Bool) {
+  private static func sweep(_ machine: inout KeyQueue, finds: Bool) {
     #expect(machine.handle(.recheck, true) == [.send(.delete(self.node))])
     _ = machine.handle(.deleted(self.node, isGone: true, wasThere: finds), true)
   }
@@ -35,7 +35,7 @@ struct LitterTests {
   @Test("is in doubt until as many sweeps were in vain as prove that no copy is on its way")
   func vainSweeps() {
     var machine = Self.machine()
-    #expect(Self.answer(&machine, .success(.busy(QueueView())), copies: 1).isEmpty)
+    #expect(Self.answer(&machine, .success(.busy(KeyQueueView())), copies: 1).isEmpty)
     for _ in 0..<3 {
       #expect(!machine.isIdle && machine.litter.freeSlot == 1)
       Self.sweep(&machine, finds: false)
@@ -46,7 +46,7 @@ struct LitterTests {
   @Test("is in doubt until as many copies were found as were sent")
   func foundCopies() {
     var machine = Self.machine()
-    _ = Self.answer(&machine, .success(.busy(QueueView())), copies: 2)
+    _ = Self.answer(&machine, .success(.busy(KeyQueueView())), copies: 2)
     Self.sweep(&machine, finds: true)
     Self.sweep(&machine, finds: false)
     #expect(!machine.isIdle)
@@ -62,7 +62,7 @@ struct LitterTests {
     #expect(Self.answer(&rejected, .failure(.rejected(Self.failure))).isEmpty)
     #expect(rejected.isIdle)
     // The same if somebody waits.
-    var waiting = QueueMachine(session: 1)
+    var waiting = KeyQueue(session: 1)
     waiting.demand = Demand(waits: true)
     _ = waiting.demandChanged(true)
     #expect(Self.answer(&waiting, .failure(.failed(Self.failure))) == [.send(.delete(Self.node)), .fail(Self.failure)])

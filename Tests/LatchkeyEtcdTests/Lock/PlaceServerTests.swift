@@ -49,15 +49,15 @@ struct PlaceServerTests {
 
   @Test("is at most what it was where a read does not tell it")
   func untold() throws {
-    var machine = QueueMachine(session: 1)
+    var machine = KeyQueue(session: 1)
     machine.demand = Demand(waits: true)
     _ = machine.demandChanged(true)
-    let node = QueueNode(key: [1], slot: 0, revision: 300, session: 1)
-    let entry = QueueEntry.entered(node, QueueView(predecessor: [2], ahead: 200, revision: 300))
+    let node = KeyQueueNode(key: [1], slot: 0, revision: 300, session: 1)
+    let entry = KeyQueueEntry.entered(node, KeyQueueView(predecessor: [2], ahead: 200, revision: 300))
     _ = machine.handle(.entered(attempt: 1, .success(entry), node: nil, copies: 0), true)
     #expect(machine.standing?.ahead == 200)
     #expect(machine.handle(.recheck, true) == [.send(.check(attempt: 1, node))])
-    let check = QueueCheck.standing(QueueView(predecessor: [2], revision: 301))
+    let check = KeyQueueCheck.standing(KeyQueueView(predecessor: [2], revision: 301))
     _ = machine.handle(.checked(attempt: 1, .success(check)), true)
     #expect(machine.standing?.ahead == 200)
   }

@@ -3,7 +3,7 @@ import LatchkeyTesting
 @testable import LatchkeyZooKeeper
 
 extension ClientDigest {
-  mutating func add(_ machine: QueueMachine) {
+  mutating func add(_ machine: NodeQueue) {
     self.words.add(machine.connectedSession != nil)
     if let session = machine.connectedSession { self.session(session) }
     self.add(machine.phase)
@@ -36,7 +36,7 @@ extension ClientDigest {
     }
   }
 
-  private mutating func add(_ attempt: QueueMachine.Attempt) {
+  private mutating func add(_ attempt: NodeQueue.Attempt) {
     self.attempt(attempt.number)
     self.identifier(attempt.identifier)
     self.marker(attempt.rule.ownMarker)
@@ -44,7 +44,7 @@ extension ClientDigest {
     self.words.add(attempt.directoriesMade)
   }
 
-  private mutating func add(_ phase: QueueMachine.Phase) {
+  private mutating func add(_ phase: NodeQueue.Phase) {
     switch phase {
     case .idle: self.words.add(0)
     case .needSession: self.words.add(1)
@@ -74,13 +74,13 @@ extension ClientDigest {
     }
   }
 
-  private mutating func add(_ tag: Int, _ attempt: QueueMachine.Attempt, _ node: QueueNode? = nil) {
+  private mutating func add(_ tag: Int, _ attempt: NodeQueue.Attempt, _ node: NodeQueueNode? = nil) {
     self.words.add(tag)
     self.add(attempt)
     if let node { self.add(node) }
   }
 
-  mutating func add(_ pause: QueuePause) {
+  mutating func add(_ pause: NodeQueuePause) {
     switch pause {
     case .attempt(let attempt):
       self.words.add(1)

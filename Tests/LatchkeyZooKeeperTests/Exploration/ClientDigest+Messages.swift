@@ -3,7 +3,7 @@ import LatchkeyTesting
 @testable import LatchkeyZooKeeper
 
 extension ClientDigest {
-  mutating func add(_ request: QueueRequest) {
+  mutating func add(_ request: NodeQueueRequest) {
     switch request {
     case .enter(let attempt, let identifier, let rule, let session):
       self.words.add(1)
@@ -56,7 +56,7 @@ extension ClientDigest {
     }
   }
 
-  private mutating func add(_ event: QueueEvent) {
+  private mutating func add(_ event: NodeQueueEvent) {
     switch event {
     case .entered(let attempt, let create, let view):
       self.words.add(1)
@@ -105,7 +105,7 @@ extension ClientDigest {
     }
   }
 
-  private mutating func add(_ failure: QueueFailure) {
+  private mutating func add(_ failure: NodeQueueFailure) {
     switch failure {
     case .noNode: self.words.add(-2)
     case .throttled: self.words.add(-3)
@@ -115,7 +115,7 @@ extension ClientDigest {
     }
   }
 
-  private mutating func add(_ result: Result<QueueView, QueueFailure>) {
+  private mutating func add(_ result: Result<NodeQueueView, NodeQueueFailure>) {
     guard case .success(let view) = result else {
       self.words.add(-1)
       if case .failure(let failure) = result { self.add(failure) }

@@ -15,7 +15,7 @@ struct ModelCaller: Hashable {
 struct ModelClient {
   /// What a client may hear, in the order in which the server sent it.
   enum Message {
-    case reply(QueueEvent)
+    case reply(NodeQueueEvent)
     case fired(name: String, attempt: UInt64?)
   }
 
@@ -37,17 +37,17 @@ struct ModelClient {
 
   /// A watch on one's own node that goes out with the next heartbeat.
   struct LaterWatch {
-    var node: QueueNode
+    var node: NodeQueueNode
     var number: UInt64
   }
 
   struct Hold {
-    var node: QueueNode
+    var node: NodeQueueNode
     /// Whether the deadline has not passed since: a lease that was lost once is never held again.
     var isHeld = true
   }
 
-  var machine: QueueMachine
+  var machine: NodeQueue
   var session: UInt64
   /// Whether the server still has the session.
   var isSessionAlive = true
@@ -57,11 +57,11 @@ struct ModelClient {
   /// The session for which the machine wants to be told when it is proven to live.
   var awaitsTerm: UInt64?
   /// What the server has not carried out yet, in order.
-  var requests: [QueueRequest] = []
+  var requests: [NodeQueueRequest] = []
   /// What the client has not heard yet, in order.
   var replies: [Posted] = []
   /// What the client's library keeps over a lost connection, and sends on the next one.
-  var kept: [QueueRequest] = []
+  var kept: [NodeQueueRequest] = []
   /// What a server that lags behind would list.
   var laggingNodes: [ModelServer.Node]?
   var watches: [Watch] = []
@@ -69,7 +69,7 @@ struct ModelClient {
   var blockers: [(attempt: UInt64, name: String)] = []
   var laterWatches: [LaterWatch] = []
   /// What is to be asked again after a while.
-  var pauses: [QueuePause] = []
+  var pauses: [NodeQueuePause] = []
   /// Who is still to ask.
   var callers: [ModelCaller]
   var waiting: [ModelCaller] = []
@@ -79,7 +79,7 @@ struct ModelClient {
   var undisturbed = 0
   var hold: Hold?
   /// Nodes whose release somebody waits for.
-  var releasing: [QueueNode] = []
+  var releasing: [NodeQueueNode] = []
   /// Whether the client was closed: nothing comes any more.
   var isClosed = false
   /// Whether the servers have refused for good what the client asked for.
@@ -89,7 +89,7 @@ struct ModelClient {
   /// Nodes of which the client has been told that they are gone.
   var toldGone: [String] = []
 
-  init(session: UInt64, callers: [ModelCaller], machine: QueueMachine) {
+  init(session: UInt64, callers: [ModelCaller], machine: NodeQueue) {
     self.session = session
     self.callers = callers
     self.machine = machine

@@ -232,24 +232,24 @@ struct QueueExplorationTests {
 
   @Test("a try that joins when somebody of the same process has just been granted is answered at once")
   func tryBehindHolder() throws {
-    var machine = QueueMachine.modelled()
+    var machine = NodeQueue.modelled()
     _ = machine.want(tries: true)
-    let node = QueueNode(name: "_c_1-lock-0000000000", czxid: 7, session: 1)
-    let view = QueueView(ownIndex: 0, first: node.name, count: 1)
+    let node = NodeQueueNode(name: "_c_1-lock-0000000000", czxid: 7, session: 1)
+    let view = NodeQueueView(ownIndex: 0, first: node.name, count: 1)
     let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
     #expect(entered.contains(.grant(node)))
     let late = machine.want(newTries: true)
-    #expect(late == [.turnAway(QueuePlace(ahead: 1, first: node.name))])
+    #expect(late == [.turnAway(NodeQueuePlace(ahead: 1, first: node.name))])
   }
 
   @Test("a try that comes while a list is on its way is not answered by it: the lock may have been released since")
   func newcomers() throws {
-    var machine = QueueMachine.modelled()
-    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    var machine = NodeQueue.modelled()
+    let node = NodeQueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let holder = "a-lock-0000000000"
-    let behind = QueueView(ownIndex: 1, blocker: holder, first: holder, count: 2)
-    let place = QueuePlace(ahead: 1, first: holder, blocker: holder)
-    let again = QueueAction.send(
+    let behind = NodeQueueView(ownIndex: 1, blocker: holder, first: holder, count: 2)
+    let place = NodeQueuePlace(ahead: 1, first: holder, blocker: holder)
+    let again = NodeQueueAction.send(
       .list(attempt: 1, own: node.name, identifier: "1", rule: .mutex, sync: false, session: 1)
     )
     _ = machine.want(tries: true)
@@ -274,21 +274,21 @@ struct QueueExplorationTests {
 
   @Test("recovery leaves a node alone that is being deleted: the delete may reach it after the grant")
   func recoveryBesideDelete() throws {
-    var machine = QueueMachine.modelled()
+    var machine = NodeQueue.modelled()
     let (lower, upper) = ("_c_1-lock-0000000001", "_c_1-lock-0000000002")
-    let extra = QueueNode(name: upper, czxid: 0, session: 1)
+    let extra = NodeQueueNode(name: upper, czxid: 0, session: 1)
     _ = machine.want(waits: true)
     _ = machine.handle(.suspended, true)
     _ = machine.handle(.entered(attempt: 1, create: .failure(.inDoubt), view: .failure(.inDoubt)), true)
     _ = machine.handle(.connected(session: 1), true)
     // The create was carried out twice. The look at the lower node and the delete of the upper one are refused for now.
-    let both = QueueView(first: lower, count: 2, matches: [lower, upper], ours: [lower, upper])
+    let both = NodeQueueView(first: lower, count: 2, matches: [lower, upper], ours: [lower, upper])
     #expect(machine.handle(.listed(attempt: 1, .success(both)), true).contains(.send(.delete(extra))))
     _ = machine.handle(.deleted(extra, .failure(.throttled)), true)
     _ = machine.handle(.inspected(attempt: 1, .failure(.throttled)), true)
     _ = machine.handle(.pauseOver(.attempt(1)), true)
     // Somebody deletes the lower one by hand.
-    let one = QueueView(first: upper, count: 1, matches: [upper], ours: [upper])
+    let one = NodeQueueView(first: upper, count: 1, matches: [upper], ours: [upper])
     let next = machine.handle(.listed(attempt: 1, .success(one)), true)
     #expect(next == [.send(.enter(attempt: 1, identifier: "1", rule: .mutex, session: 1))])
     #expect(machine.handle(.pauseOver(.delete(extra)), true) == [.send(.delete(extra))])
@@ -296,23 +296,23 @@ struct QueueExplorationTests {
 
   @Test("a watch on one's own node that was lost with the connection is set again")
   func ownWatchLost() throws {
-    var machine = QueueMachine.modelled()
+    var machine = NodeQueue.modelled()
     _ = machine.want(waits: true)
-    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
-    let view = QueueView(ownIndex: 1, blocker: "a-lock-0000000000", first: "a-lock-0000000000", count: 2)
+    let node = NodeQueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    let view = NodeQueueView(ownIndex: 1, blocker: "a-lock-0000000000", first: "a-lock-0000000000", count: 2)
     _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
     _ = machine.handle(.blockerWatched(attempt: 1, name: "a-lock-0000000000", .success(())), true)
-    let failed = QueueEvent.ownWatched(node, watch: 1, .failure(.inDoubt))
+    let failed = NodeQueueEvent.ownWatched(node, watch: 1, .failure(.inDoubt))
     #expect(machine.handle(failed, true) == [.send(.watchOwnLater(node, watch: 2))])
   }
 
   /// A machine that waits with a node behind one other.
-  private func waiting() -> (machine: QueueMachine, node: QueueNode, blocker: String) {
-    var machine = QueueMachine.modelled()
+  private func waiting() -> (machine: NodeQueue, node: NodeQueueNode, blocker: String) {
+    var machine = NodeQueue.modelled()
     _ = machine.want(waits: true)
-    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    let node = NodeQueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
     let blocker = "a-lock-0000000000"
-    let view = QueueView(ownIndex: 1, blocker: blocker, first: blocker, count: 2)
+    let view = NodeQueueView(ownIndex: 1, blocker: blocker, first: blocker, count: 2)
     _ = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
     return (machine, node, blocker)
   }
@@ -323,7 +323,7 @@ struct QueueExplorationTests {
     _ = machine.handle(.ownWatched(node, watch: 1, .success(())), true)
     let other = "b-lock-0000000000"
     #expect(machine.handle(.blockerGone(attempt: 1, name: other), true).isEmpty)
-    let missing = QueueEvent.blockerWatched(attempt: 1, name: other, .failure(.noNode))
+    let missing = NodeQueueEvent.blockerWatched(attempt: 1, name: other, .failure(.noNode))
     #expect(machine.handle(missing, true).isEmpty)
     let granted = machine.handle(.blockerGone(attempt: 1, name: blocker), true)
     #expect(granted == [.grant(node)])
@@ -342,10 +342,10 @@ struct QueueExplorationTests {
 
   @Test("a list that shows somebody ahead without a name grants nothing")
   func namelessBlocker() throws {
-    var machine = QueueMachine.modelled()
+    var machine = NodeQueue.modelled()
     _ = machine.want(waits: true)
-    let node = QueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
-    let view = QueueView(ownIndex: 1, first: "a-lock-0000000000", count: 2)
+    let node = NodeQueueNode(name: "_c_1-lock-0000000001", czxid: 8, session: 1)
+    let view = NodeQueueView(ownIndex: 1, first: "a-lock-0000000000", count: 2)
     let actions = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(view)), true)
     #expect(
       actions == [.send(.list(attempt: 1, own: node.name, identifier: "1", rule: .mutex, sync: false, session: 1))]
@@ -363,13 +363,14 @@ struct QueueExplorationTests {
   }
 }
 
-extension QueueMachine {
+extension NodeQueue {
   /// A machine whose session is connected.
-  fileprivate static func modelled() -> QueueMachine {
-    QueueMachine(rule: { _ in .mutex }, session: 1, directoryVanishes: .modelled) { "\($0)" }
+  fileprivate static func modelled() -> NodeQueue {
+    NodeQueue(rule: { _ in .mutex }, session: 1, directoryVanishes: .modelled) { "\($0)" }
   }
 
-  fileprivate mutating func want(waits: Bool = false, tries: Bool = false, newTries: Bool = false) -> [QueueAction] {
+  fileprivate mutating func want(waits: Bool = false, tries: Bool = false, newTries: Bool = false) -> [NodeQueueAction]
+  {
     self.demand = Demand(waits: waits, tries: tries, newTries: newTries)
     return self.demandChanged(true)
   }

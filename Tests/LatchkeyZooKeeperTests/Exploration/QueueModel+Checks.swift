@@ -83,7 +83,7 @@ extension ModelClient {
   }
 
   /// Whether the delete of a node can still be answered on this connection: only then may a release wait for it.
-  func awaitsDelete(of node: QueueNode) -> Bool {
+  func awaitsDelete(of node: NodeQueueNode) -> Bool {
     guard self.isConnected else { return false }
     let isAsked = self.requests.contains { if case .delete(node) = $0 { true } else { false } }
     return isAsked

@@ -5,7 +5,7 @@ import LatchkeyTesting
 
 /// What the clients do.
 extension QueueModel {
-  func feed(_ event: QueueEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  func feed(_ event: NodeQueueEvent, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     try self.step(index, &state) { $0.handle(event, $1) }
   }
 
@@ -17,7 +17,7 @@ extension QueueModel {
   func step(
     _ index: Int,
     _ state: inout State,
-    _ step: (inout QueueMachine, Bool) -> [QueueAction]
+    _ step: (inout NodeQueue, Bool) -> [NodeQueueAction]
   ) throws(BrokenPromise) {
     let demand = state.clients[index].demand
     state.clients[index].machine.demand = demand
@@ -28,7 +28,7 @@ extension QueueModel {
     if demandAfter.isAny, demandAfter.want != demand.want { try self.changeDemand(index, &state) }
   }
 
-  private func act(_ action: QueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  private func act(_ action: NodeQueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
     case .send(let request): try self.send(request, index, &state)
     case .grant(let node): try self.grant(node, index, &state)
@@ -47,8 +47,8 @@ extension QueueModel {
     }
   }
 
-  private func send(_ request: QueueRequest, _ index: Int, _ state: inout State) throws(BrokenPromise) {
-    if QueueMachine.isQuestion(request) { state.clients[index].newcomers = 0 }
+  private func send(_ request: NodeQueueRequest, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    if NodeQueue.isQuestion(request) { state.clients[index].newcomers = 0 }
     switch request {
     case .watchOwnLater(let node, let number):
       guard self.shell.watchesOwnNode else { return }
@@ -78,7 +78,7 @@ extension QueueModel {
     }
   }
 
-  private func grant(_ node: QueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+  private func grant(_ node: NodeQueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     let name = Self.name(index)
     let client = state.clients[index]
     guard !client.waiting.isEmpty else { throw BrokenPromise("\(name) is granted for nobody") }
@@ -301,7 +301,7 @@ extension ModelClient.Message {
   }
 
   /// What the client hears instead when the connection is lost before the message arrives.
-  fileprivate var lost: QueueEvent? {
+  fileprivate var lost: NodeQueueEvent? {
     switch self {
     case .reply(let event): event.inDoubt
     case .fired: nil
@@ -309,9 +309,9 @@ extension ModelClient.Message {
   }
 }
 
-extension QueueMachine {
+extension NodeQueue {
   /// The node that the machine waits with or holds.
-  var node: QueueNode? {
+  var node: NodeQueueNode? {
     switch self.phase {
     case .held(let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
       .ripe(_, let node), .throttled(_, .list(let node)):
@@ -321,7 +321,7 @@ extension QueueMachine {
   }
 }
 
-extension QueueEvent {
+extension NodeQueueEvent {
   /// Whether it answers a request, and does so for good.
   var canBeLost: Bool {
     switch self {
@@ -331,7 +331,7 @@ extension QueueEvent {
   }
 
   /// The same reply, lost on the way.
-  var inDoubt: QueueEvent {
+  var inDoubt: NodeQueueEvent {
     switch self {
     case .entered(let attempt, _, _): .entered(attempt: attempt, create: .failure(.inDoubt), view: .failure(.inDoubt))
     case .directoryMade(let attempt, _): .directoryMade(attempt: attempt, .failure(.inDoubt))

@@ -141,7 +141,7 @@ struct ClientDigest {
   }
 
   /// A node by which the lock may be granted, or is held: its token matters.
-  mutating func add(_ node: QueueNode) {
+  mutating func add(_ node: NodeQueueNode) {
     self.add(mention: node)
     // Nothing is granted once the session is over.
     guard self.client.isSessionAlive else { return }
@@ -152,7 +152,7 @@ struct ClientDigest {
   }
 
   /// A node by which nothing will be granted, so that its token does not matter.
-  mutating func add(mention node: QueueNode) {
+  mutating func add(mention node: NodeQueueNode) {
     self.node(node.name)
     self.session(node.session)
   }

@@ -6,13 +6,13 @@ import ZooKeeper
 
 /// What the server does.
 extension QueueModel {
-  func carryOut(_ request: QueueRequest, _ index: Int, _ state: inout State) -> ModelClient.Message? {
+  func carryOut(_ request: NodeQueueRequest, _ index: Int, _ state: inout State) -> ModelClient.Message? {
     // A server that lags behind has caught up by the time of anything else.
     if case .list(_, _, _, _, sync: false, _) = request {} else { state.clients[index].laggingNodes = nil }
     switch request {
     case .enter(let attempt, let identifier, let rule, let session):
       let node = state.server.create(identifier, ModelMarker(rule.ownMarker), session: session)
-      let own = node.map { QueueNode(name: $0.name, czxid: $0.czxid, session: session) }
+      let own = node.map { NodeQueueNode(name: $0.name, czxid: $0.czxid, session: session) }
       let view = self.view(own: own?.name, identifier: identifier, rule, index, state)
       return .reply(.entered(attempt: attempt, create: own.map { .success($0) } ?? .failure(.noNode), view: view))
     case .makeDirectory(let attempt, _):
@@ -46,7 +46,7 @@ extension QueueModel {
   }
 
   /// Answers a request that is not carried out; of create and list, perhaps the list alone.
-  func refuse(_ request: QueueRequest, onlyList: Bool, _ index: Int, _ state: inout State) -> ModelClient.Message {
+  func refuse(_ request: NodeQueueRequest, onlyList: Bool, _ index: Int, _ state: inout State) -> ModelClient.Message {
     if onlyList, case .reply(.entered(let attempt, let create, _)) = self.carryOut(request, index, &state) {
       return .reply(.entered(attempt: attempt, create: create, view: .failure(.throttled)))
     }
@@ -58,11 +58,11 @@ extension QueueModel {
     at name: String,
     _ session: UInt64,
     _ server: ModelServer
-  ) -> Result<QueueNode?, QueueFailure> {
+  ) -> Result<NodeQueueNode?, NodeQueueFailure> {
     guard let place = server.place(of: name) else { return .success(nil) }
     let node = server.nodes[place]
     guard node.session == session || !self.shell.checksOwnership else { return .success(nil) }
-    return .success(QueueNode(name: name, czxid: node.czxid, session: session))
+    return .success(NodeQueueNode(name: name, czxid: node.czxid, session: session))
   }
 
   private func view(
@@ -71,10 +71,10 @@ extension QueueModel {
     _ rule: GrantRule?,
     _ client: Int,
     _ state: State
-  ) -> Result<QueueView, QueueFailure> {
+  ) -> Result<NodeQueueView, NodeQueueFailure> {
     guard state.server.isDirectoryMade else { return .failure(.noNode) }
     let nodes = state.clients[client].laggingNodes ?? state.server.nodes
-    var view = QueueView()
+    var view = NodeQueueView()
     if let rule {
       let contenders = nodes.filter { rule.markers.all.contains($0.marker.text) }
       let index = own.flatMap { own in contenders.firstIndex { $0.name == own } }
@@ -84,7 +84,7 @@ extension QueueModel {
         blockers.removeAll { $0.name != contenders.first?.name }
       }
       let nearest = self.shell.nearestOneBlocks ? blockers.last : ahead.last
-      view = QueueView(
+      view = NodeQueueView(
         ownIndex: index,
         blockers: blockers.count,
         blocker: nearest?.name,
@@ -116,7 +116,7 @@ extension QueueModel {
   }
 }
 
-extension QueueRequest {
+extension NodeQueueRequest {
   var isWatch: Bool {
     switch self {
     case .watchBlocker, .watchOwn: true
@@ -129,7 +129,7 @@ extension QueueRequest {
   }
 
   /// What the client hears of a request that has no result.
-  func reply(_ failure: QueueFailure) -> QueueEvent? {
+  func reply(_ failure: NodeQueueFailure) -> NodeQueueEvent? {
     switch self {
     case .enter(let attempt, _, _, _): .entered(attempt: attempt, create: .failure(failure), view: .failure(failure))
     case .makeDirectory(let attempt, _): .directoryMade(attempt: attempt, .failure(failure))
@@ -146,7 +146,7 @@ extension QueueRequest {
   }
 
   /// What the client hears of a request that it may not make; nil if servers never say that of it, or if a node would be left.
-  var denial: QueueEvent? {
+  var denial: NodeQueueEvent? {
     switch self {
     case .enter, .makeDirectory, .list, .watchBlocker, .watchOwn: self.reply(.permanent(.modelled))
     default: nil

@@ -80,7 +80,7 @@ extension QueueModel {
     return parts.joined(separator: "; ")
   }
 
-  private func describe(_ request: QueueRequest) -> String {
+  private func describe(_ request: NodeQueueRequest) -> String {
     switch request {
     case .enter: "create and list"
     case .makeDirectory: "request to make the directory"
@@ -102,7 +102,7 @@ extension QueueModel {
     }
   }
 
-  private func describe(_ event: QueueEvent) -> String {
+  private func describe(_ event: NodeQueueEvent) -> String {
     switch event {
     case .entered(_, .success(let node), .success(let view)):
       "that \(node.name) is created, with \(view.ownIndex ?? -1) ahead"

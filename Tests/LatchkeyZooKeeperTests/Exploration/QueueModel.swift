@@ -98,7 +98,7 @@ struct QueueModel: ExplorationModel {
     var deletedByHand: [String] = []
   }
 
-  var rules = QueueMachine.Rules()
+  var rules = NodeQueue.Rules()
   var shell = Shell()
   /// Whether it is a mistake already if a client deletes the node that it holds, though nobody else holds the lock yet: with one client
   /// nobody else can.
@@ -141,7 +141,7 @@ struct QueueModel: ExplorationModel {
 
   var start: State {
     let clients = self.callers.enumerated().map { number, callers in
-      let machine = QueueMachine(
+      let machine = NodeQueue(
         rule: self.grants[number],
         session: UInt64(number) + 1,
         rules: self.rules,

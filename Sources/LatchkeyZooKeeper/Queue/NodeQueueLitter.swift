@@ -4,39 +4,39 @@ internal import Latchkey
 ///
 /// Everything is tried at least once more after each reconnect, until it is done or the session, and with it every node, is
 /// over.
-struct QueueLitter: Sendable {
+struct NodeQueueLitter: Sendable {
   struct Search: Sendable {
     let session: UInt64
     var isInFlight: Bool
   }
 
-  /// Rules of the queue; see ``QueueMachine/Rules``.
+  /// Rules of the queue; see ``NodeQueue/Rules``.
   var retriesDeletes = true
   var repeatsRefused = true
   var settlesOnSuspension = true
   /// Nodes to delete, and whether the request is under way, or was refused a moment ago.
-  private(set) var deletes = OrderedTable<QueueNode, Bool>()
+  private(set) var deletes = OrderedTable<NodeQueueNode, Bool>()
   /// Abandoned attempts whose create has not been answered.
-  private(set) var creates: [UInt64: QueueMachine.Attempt] = [:]
+  private(set) var creates: [UInt64: NodeQueue.Attempt] = [:]
   /// Identifiers of creates whose answer was lost.
   private(set) var searches = OrderedTable<String, Search>()
 
   var isEmpty: Bool { self.deletes.isEmpty && self.creates.isEmpty && self.searches.isEmpty }
 
-  func contains(_ node: QueueNode) -> Bool { self.deletes.contains(node) }
+  func contains(_ node: NodeQueueNode) -> Bool { self.deletes.contains(node) }
 
   /// Deletes a node: now, if its session is connected, else in the background.
-  mutating func delete(_ node: QueueNode, connected: UInt64?) -> [QueueAction] {
+  mutating func delete(_ node: NodeQueueNode, connected: UInt64?) -> [NodeQueueAction] {
     let isConnected = connected == node.session
     self.deletes[node] = isConnected
     return [isConnected ? .send(.delete(node)) : .releaseSettled(node, isConfirmed: false)]
   }
 
   mutating func deleted(
-    _ node: QueueNode,
-    _ result: Result<Void, QueueFailure>,
+    _ node: NodeQueueNode,
+    _ result: Result<Void, NodeQueueFailure>,
     connected: UInt64?
-  ) -> [QueueAction] {
+  ) -> [NodeQueueAction] {
     if case .failure(.throttled) = result, self.deletes[node] != nil, self.repeatsRefused {
       return [.releaseSettled(node, isConfirmed: false), .send(.pause(.delete(node)))]
     }
@@ -51,23 +51,23 @@ struct QueueLitter: Sendable {
   }
 
   /// Deletes a node that the servers refused to delete a while ago: now, or when its session is connected again.
-  mutating func deleteAgain(_ node: QueueNode, connected: UInt64?) -> [QueueAction] {
+  mutating func deleteAgain(_ node: NodeQueueNode, connected: UInt64?) -> [NodeQueueAction] {
     guard self.deletes[node] != nil else { return [] }
     self.deletes[node] = connected == node.session
     return connected == node.session ? [.send(.delete(node))] : []
   }
 
   /// Waits for the answer to an abandoned create.
-  mutating func expectCreate(_ attempt: QueueMachine.Attempt) {
+  mutating func expectCreate(_ attempt: NodeQueue.Attempt) {
     self.creates[attempt.number] = attempt
   }
 
   /// Deals with the answer to a create that is no longer waited for.
   mutating func lateCreate(
-    _ create: Result<QueueNode, QueueFailure>,
+    _ create: Result<NodeQueueNode, NodeQueueFailure>,
     of number: UInt64,
     connected: UInt64?
-  ) -> [QueueAction] {
+  ) -> [NodeQueueAction] {
     guard let attempt = self.creates.removeValue(forKey: number) else { return [] }
     switch create {
     case .success(let node): return self.delete(node, connected: connected)
@@ -77,7 +77,7 @@ struct QueueLitter: Sendable {
   }
 
   /// Looks for what a create has left: now if the session is connected, else on reconnect.
-  mutating func search(_ attempt: QueueMachine.Attempt, connected: UInt64?) -> [QueueAction] {
+  mutating func search(_ attempt: NodeQueue.Attempt, connected: UInt64?) -> [NodeQueueAction] {
     let isConnected = connected == attempt.session
     self.searches[attempt.identifier] = Search(session: attempt.session, isInFlight: isConnected)
     return isConnected ? [.send(.search(identifier: attempt.identifier, session: attempt.session))] : []
@@ -86,9 +86,9 @@ struct QueueLitter: Sendable {
   mutating func searched(
     _ identifier: String,
     session: UInt64,
-    _ result: Result<QueueView, QueueFailure>,
+    _ result: Result<NodeQueueView, NodeQueueFailure>,
     connected: UInt64?
-  ) -> [QueueAction] {
+  ) -> [NodeQueueAction] {
     guard self.searches[identifier] != nil else { return [] }
     if case .failure(.inDoubt) = result {
       self.searches[identifier]?.isInFlight = connected == session
@@ -100,12 +100,12 @@ struct QueueLitter: Sendable {
     self.searches[identifier] = nil
     guard case .success(let view) = result else { return [] }
     return view.matches.flatMap { name in
-      self.delete(QueueNode(name: name, czxid: 0, session: session), connected: connected)
+      self.delete(NodeQueueNode(name: name, czxid: 0, session: session), connected: connected)
     }
   }
 
   /// Looks again after the servers refused to a while ago: now, or when the session is connected again.
-  mutating func searchAgain(_ identifier: String, connected: UInt64?) -> [QueueAction] {
+  mutating func searchAgain(_ identifier: String, connected: UInt64?) -> [NodeQueueAction] {
     guard let search = self.searches[identifier] else { return [] }
     self.searches[identifier]?.isInFlight = connected == search.session
     return connected == search.session ? [.send(.search(identifier: identifier, session: search.session))] : []
@@ -113,7 +113,7 @@ struct QueueLitter: Sendable {
 
   /// The connection is down: callers that wait for a delete return now. Deletes under way stay so until they are
   /// answered: the client may send them on its next connection.
-  func suspended() -> [QueueAction] {
+  func suspended() -> [NodeQueueAction] {
     guard self.settlesOnSuspension else { return [] }
     return self.deletes.entries.filter(\.value).map { .releaseSettled($0.key, isConfirmed: false) }
   }
@@ -124,8 +124,8 @@ struct QueueLitter: Sendable {
   /// Whether nodes may exist, or come to exist, of which only the identifier is known.
   var hasDoubt: Bool { !self.creates.isEmpty || !self.searches.isEmpty }
 
-  mutating func connected(_ session: UInt64) -> [QueueAction] {
-    var actions: [QueueAction] = []
+  mutating func connected(_ session: UInt64) -> [NodeQueueAction] {
+    var actions: [NodeQueueAction] = []
     for (node, isInFlight) in self.deletes.entries where node.session == session && !isInFlight {
       self.deletes[node] = true
       actions.append(.send(.delete(node)))
@@ -137,7 +137,7 @@ struct QueueLitter: Sendable {
     return actions
   }
 
-  mutating func ended(_ session: UInt64) -> [QueueAction] {
+  mutating func ended(_ session: UInt64) -> [NodeQueueAction] {
     let settled = self.deletes.entries.map(\.key).filter { $0.session == session }
     self.deletes.removeAll { $0.key.session == session }
     for (number, attempt) in self.creates where attempt.session == session { self.creates[number] = nil }
@@ -145,7 +145,7 @@ struct QueueLitter: Sendable {
     return settled.map { .releaseSettled($0, isConfirmed: true) }
   }
 
-  mutating func clear() -> [QueueAction] {
+  mutating func clear() -> [NodeQueueAction] {
     let settled = self.deletes.entries.map(\.key)
     (self.deletes, self.creates, self.searches) = (OrderedTable(), [:], OrderedTable())
     return settled.map { .releaseSettled($0, isConfirmed: true) }

@@ -1,7 +1,7 @@
 package import Latchkey
 
 /// Our node in a lock's directory.
-package struct QueueNode: Hashable, Sendable {
+package struct NodeQueueNode: Hashable, Sendable {
   /// The last part of its path.
   package var name: String
   /// The transaction that created it: the fencing token.
@@ -17,7 +17,7 @@ package struct QueueNode: Hashable, Sendable {
 }
 
 /// Who stands in the queue, as one list of the directory told.
-package struct QueueView: Hashable, Sendable {
+package struct NodeQueueView: Hashable, Sendable {
   /// How many contenders stand before our node; nil if our node is not among them.
   package var ownIndex: Int?
   /// How many of those block it.
@@ -61,7 +61,7 @@ package struct QueueView: Hashable, Sendable {
 }
 
 /// Why a request has no result, reduced to what the queue decides by.
-package enum QueueFailure: Error, Hashable, Sendable {
+package enum NodeQueueFailure: Error, Hashable, Sendable {
   /// The directory, or the node, is not there.
   case noNode
   /// The connection went away, or the answer did: the request may have been carried out.
@@ -75,7 +75,7 @@ package enum QueueFailure: Error, Hashable, Sendable {
 }
 
 /// What a contender waits behind: told to callers whose wait runs out.
-package struct QueuePlace: Hashable, Sendable {
+package struct NodeQueuePlace: Hashable, Sendable {
   /// How many contenders block us.
   package var ahead: Int
   package var first: String?
@@ -86,17 +86,17 @@ package struct QueuePlace: Hashable, Sendable {
 }
 
 /// What is made again a while after the servers refused it because of their load.
-package enum QueuePause: Hashable, Sendable {
+package enum NodeQueuePause: Hashable, Sendable {
   /// The request that an attempt waits for.
   case attempt(UInt64)
-  case delete(QueueNode)
+  case delete(NodeQueueNode)
   case search(identifier: String, session: UInt64)
   /// The look at a node that no attempt knows.
   case stranger(String, session: UInt64)
 }
 
 /// What happens to the queue of one lock within one client.
-package enum QueueEvent: Sendable {
+package enum NodeQueueEvent: Sendable {
   /// A session is connected: a new one, or the old one again.
   case connected(session: UInt64)
   /// The connection is down; the session may live.
@@ -106,41 +106,45 @@ package enum QueueEvent: Sendable {
   /// No session will come any more.
   case closed(LockFailure)
   /// Create and list have been answered.
-  case entered(attempt: UInt64, create: Result<QueueNode, QueueFailure>, view: Result<QueueView, QueueFailure>)
+  case entered(
+    attempt: UInt64,
+    create: Result<NodeQueueNode, NodeQueueFailure>,
+    view: Result<NodeQueueView, NodeQueueFailure>
+  )
   /// The directory was made, or not.
-  case directoryMade(attempt: UInt64, Result<Void, QueueFailure>)
+  case directoryMade(attempt: UInt64, Result<Void, NodeQueueFailure>)
   /// A list has been answered.
-  case listed(attempt: UInt64, Result<QueueView, QueueFailure>)
+  case listed(attempt: UInt64, Result<NodeQueueView, NodeQueueFailure>)
   /// A node found by recovery was looked at: nil if it is not ours.
-  case inspected(attempt: UInt64, Result<QueueNode?, QueueFailure>)
+  case inspected(attempt: UInt64, Result<NodeQueueNode?, NodeQueueFailure>)
   /// Contenders with their creation transactions, oldest first.
-  case ordered(attempt: UInt64, Result<[QueueNode], QueueFailure>)
+  case ordered(attempt: UInt64, Result<[NodeQueueNode], NodeQueueFailure>)
   /// The watch on a blocker of that name was set, or not.
-  case blockerWatched(attempt: UInt64, name: String, Result<Void, QueueFailure>)
+  case blockerWatched(attempt: UInt64, name: String, Result<Void, NodeQueueFailure>)
   /// A blocker of that name was deleted.
   case blockerGone(attempt: UInt64, name: String)
   /// Our own node was deleted.
-  case ownGone(QueueNode)
+  case ownGone(NodeQueueNode)
   /// The watch of that number on our own node was set, or not.
-  case ownWatched(QueueNode, watch: UInt64, Result<Void, QueueFailure>)
+  case ownWatched(NodeQueueNode, watch: UInt64, Result<Void, NodeQueueFailure>)
   /// A node that no attempt knows was looked at: nil if it is another session's.
-  case strangerSeen(String, session: UInt64, Result<QueueNode?, QueueFailure>)
+  case strangerSeen(String, session: UInt64, Result<NodeQueueNode?, NodeQueueFailure>)
   /// The session is proven again to live for a while.
   case termLive(session: UInt64)
   /// The session cannot be proven to live at all.
   case unprovable(session: UInt64, LockFailure)
   /// A delete has been answered.
-  case deleted(QueueNode, Result<Void, QueueFailure>)
+  case deleted(NodeQueueNode, Result<Void, NodeQueueFailure>)
   /// A search for what an abandoned create may have left has been answered.
-  case searched(identifier: String, session: UInt64, Result<QueueView, QueueFailure>)
+  case searched(identifier: String, session: UInt64, Result<NodeQueueView, NodeQueueFailure>)
   /// It has been waited long enough after a refusal.
-  case pauseOver(QueuePause)
+  case pauseOver(NodeQueuePause)
 }
 
-package typealias QueueAction = ContentionAction<QueueMachine>
+package typealias NodeQueueAction = ContentionAction<NodeQueue>
 
 /// What the queue asks of the servers. The backend sends each request and reports the outcome as an event.
-package enum QueueRequest: Hashable, Sendable {
+package enum NodeQueueRequest: Hashable, Sendable {
   /// Create our node and list the directory, in one flight.
   case enter(attempt: UInt64, identifier: String, rule: GrantRule, session: UInt64)
   case makeDirectory(attempt: UInt64, session: UInt64)
@@ -151,19 +155,19 @@ package enum QueueRequest: Hashable, Sendable {
   /// Read the creation transactions of all contenders.
   case order(attempt: UInt64, names: [String], session: UInt64)
   case watchBlocker(attempt: UInt64, name: String, session: UInt64)
-  case watchOwn(QueueNode, watch: UInt64)
+  case watchOwn(NodeQueueNode, watch: UInt64)
   /// Watch our own node from the next heartbeat on: a short hold ends before, and then costs no read.
-  case watchOwnLater(QueueNode, watch: UInt64)
+  case watchOwnLater(NodeQueueNode, watch: UInt64)
   case forgetWatches
   case awaitLiveTerm(session: UInt64)
   /// The lock is not ours yet; for those whose wait may run out.
-  case behind(QueuePlace)
-  case delete(QueueNode)
+  case behind(NodeQueuePlace)
+  case delete(NodeQueueNode)
   /// Find and delete what an abandoned create may have left.
   case search(identifier: String, session: UInt64)
   /// Ask who owns a node that carries our mark and that no attempt knows.
   case lookAtStranger(String, session: UInt64)
   /// Wait a while, and then say so: the servers have too much to do.
-  case pause(QueuePause)
+  case pause(NodeQueuePause)
   case warnAboutWrap
 }

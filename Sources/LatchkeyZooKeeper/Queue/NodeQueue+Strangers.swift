@@ -3,7 +3,7 @@ internal import Latchkey
 // A create can be carried out after the search for it: the server had read it from the old connection, and got round to it when
 // the new one had been answered. What it leaves is first in line sooner or later, and nobody's. So a node that carries the
 // queue's mark and that no attempt knows is deleted when a list shows it, once its owner is known to be this session.
-extension QueueMachine {
+extension NodeQueue {
   /// A node that carries our mark and that no attempt knows.
   struct Stranger: Sendable {
     let session: UInt64
@@ -11,7 +11,7 @@ extension QueueMachine {
     var isLookedAt = false
   }
 
-  mutating func noteStrangers(in view: Result<QueueView, QueueFailure>) {
+  mutating func noteStrangers(in view: Result<NodeQueueView, NodeQueueFailure>) {
     guard self.rules.sweepsStrangers, let session = self.connectedSession, case .success(let view) = view else {
       return
     }
@@ -21,9 +21,9 @@ extension QueueMachine {
   }
 
   /// Asks for the owners of strangers, unless one of them may be the node of a create without an answer.
-  mutating func lookAtStrangers() -> [QueueAction] {
+  mutating func lookAtStrangers() -> [NodeQueueAction] {
     guard !self.strangers.isEmpty, !self.hasDoubt else { return [] }
-    var actions: [QueueAction] = []
+    var actions: [NodeQueueAction] = []
     for (name, stranger) in self.strangers.entries
     where !stranger.isLookedAt && stranger.session == self.connectedSession {
       if self.knows(name) {
@@ -39,8 +39,8 @@ extension QueueMachine {
   mutating func strangerSeen(
     _ name: String,
     _ session: UInt64,
-    _ result: Result<QueueNode?, QueueFailure>
-  ) -> [QueueAction] {
+    _ result: Result<NodeQueueNode?, NodeQueueFailure>
+  ) -> [NodeQueueAction] {
     guard self.strangers[name]?.session == session else { return [] }
     switch result {
     case .success(let node?):

@@ -2,13 +2,13 @@ internal import Latchkey
 
 // Servers with too much to do may refuse requests (`throttledOpWaitTime`): what was refused was not carried out. It is made
 // again after a pause, for as long as somebody wants it.
-extension QueueMachine {
-  mutating func pause(_ attempt: Attempt, _ refused: Refused) -> [QueueAction] {
+extension NodeQueue {
+  mutating func pause(_ attempt: Attempt, _ refused: Refused) -> [NodeQueueAction] {
     self.phase = .throttled(attempt, refused)
     return self.rules.repeatsRefused ? [.send(.pause(.attempt(attempt.number)))] : []
   }
 
-  mutating func pauseOver(_ pause: QueuePause) -> [QueueAction] {
+  mutating func pauseOver(_ pause: NodeQueuePause) -> [NodeQueueAction] {
     switch pause {
     case .attempt(let number):
       guard case .throttled(let attempt, let refused) = self.phase, attempt.number == number else { return [] }
@@ -23,7 +23,7 @@ extension QueueMachine {
     }
   }
 
-  private mutating func again(_ attempt: Attempt, _ refused: Refused) -> [QueueAction] {
+  private mutating func again(_ attempt: Attempt, _ refused: Refused) -> [NodeQueueAction] {
     switch refused {
     case .enter: return self.enter(attempt)
     case .makeDirectory:

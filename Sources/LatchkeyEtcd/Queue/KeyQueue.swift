@@ -5,12 +5,12 @@ package import Latchkey
 ///
 /// Pure: events in, actions out, no I/O, no clock. At most one key of the client is in the queue at a time, for the first
 /// caller in its local line; a caller that gives up leaves the key to the next one. What has been abandoned is kept apart in
-/// ``QueueLitter`` and seen to in the background.
+/// ``KeyQueueLitter`` and seen to in the background.
 ///
 /// The queue is that of etcd's `clientv3/concurrency`: keys below one prefix, in the order of their create revisions. Unlike
 /// there, a waiter watches from now on and reads once more when the watch is set, since a watch from a past revision is
 /// served by the server's catch-up loop, ten times a second; and it watches its own key beside the predecessor's.
-package struct QueueMachine: ContentionMachine {
+package struct KeyQueue: ContentionMachine {
   /// The rules that make the queue safe and live, each for itself: tests break one at a time and see that it is missed.
   package struct Rules: Sendable {
     /// Behind more than one contender, a predecessor that goes makes us read again: it may have given up.
@@ -61,16 +61,16 @@ package struct QueueMachine: ContentionMachine {
     /// Wanted, but there is no session.
     case needSession
     case entering(Attempt)
-    case watching(Attempt, QueueNode, QueueView)
+    case watching(Attempt, KeyQueueNode, KeyQueueView)
     /// A read of our place is under way; `again` if something happened meanwhile that it may have missed.
-    case checking(Attempt, QueueNode, QueueView, again: Bool)
+    case checking(Attempt, KeyQueueNode, KeyQueueView, again: Bool)
     /// First in the queue, but the session is not proven to live: it will be over soon.
-    case ripe(Attempt, QueueNode)
-    case held(QueueNode, isOwnWatched: Bool)
+    case ripe(Attempt, KeyQueueNode)
+    case held(KeyQueueNode, isOwnWatched: Bool)
   }
 
   var phase = Phase.idle
-  var litter: QueueLitter
+  var litter: KeyQueueLitter
   package var demand = Demand()
   var session: UInt64?
   var nextAttempt: UInt64 = 1
@@ -82,7 +82,7 @@ package struct QueueMachine: ContentionMachine {
   ///   - rules: The rules to keep.
   package init(session: UInt64?, sweeps: Int = 20, rules: Rules = Rules()) {
     self.session = session
-    self.litter = QueueLitter(sweeps: sweeps)
+    self.litter = KeyQueueLitter(sweeps: sweeps)
     self.rules = rules
   }
 
@@ -103,14 +103,16 @@ package struct QueueMachine: ContentionMachine {
   }
 
   /// Where our key stands, as far as it is known.
-  package var standing: QueueView? {
+  package var standing: KeyQueueView? {
     switch self.phase {
     case .watching(_, _, let view), .checking(_, _, let view, _): view
     default: nil
     }
   }
 
-  package static func isQuestion(_ request: QueueRequest) -> Bool { if case .enter = request { true } else { false } }
+  package static func isQuestion(_ request: KeyQueueRequest) -> Bool {
+    if case .enter = request { true } else { false }
+  }
 
   /// Whether the attempt still waits behind this predecessor.
   package func watches(_ number: UInt64, _ key: [UInt8]) -> Bool {
@@ -118,7 +120,7 @@ package struct QueueMachine: ContentionMachine {
   }
 
   /// Whether the key is the one that we hold or wait with.
-  package func owns(_ node: QueueNode) -> Bool {
+  package func owns(_ node: KeyQueueNode) -> Bool {
     switch self.phase {
     case .held(node, _), .watching(_, node, _), .checking(_, node, _, _), .ripe(_, node): true
     default: false
@@ -128,7 +130,7 @@ package struct QueueMachine: ContentionMachine {
   // MARK: Events
 
   /// - Parameter termIsLive: Whether the session's deadline lies ahead at this moment: nothing is granted without.
-  package mutating func handle(_ event: QueueEvent, _ termIsLive: Bool) -> [QueueAction] {
+  package mutating func handle(_ event: KeyQueueEvent, _ termIsLive: Bool) -> [KeyQueueAction] {
     switch event {
     case .sessionBegan(let session):
       self.session = session
@@ -155,25 +157,25 @@ package struct QueueMachine: ContentionMachine {
     }
   }
 
-  package mutating func demandChanged(_ termIsLive: Bool) -> [QueueAction] {
+  package mutating func demandChanged(_ termIsLive: Bool) -> [KeyQueueAction] {
     guard self.demand.isAny else { return self.abandon() }
     switch self.phase {
     case .idle: return self.start()
     // A key that already waits for others cannot serve a caller that would not wait.
     case .watching(_, let node, let view), .checking(_, let node, let view, _): return self.dismissTries(view, node)
     // Another caller of this process holds it.
-    case .held: return self.turnAway(QueueView(ahead: 1))
+    case .held: return self.turnAway(KeyQueueView(ahead: 1))
     case .needSession, .entering, .ripe: return []
     }
   }
 
-  package mutating func released(_ node: QueueNode, _ termIsLive: Bool) -> [QueueAction] {
+  package mutating func released(_ node: KeyQueueNode, _ termIsLive: Bool) -> [KeyQueueAction] {
     guard case .held(node, _) = self.phase else { return [] }
     self.phase = .idle
     return [.send(.forgetWatches)] + self.litter.delete(node) + self.startIfWanted()
   }
 
-  private mutating func sessionEnded(_ session: UInt64) -> [QueueAction] {
+  private mutating func sessionEnded(_ session: UInt64) -> [KeyQueueAction] {
     if self.session == session { self.session = nil }
     let over = self.litter.sessionEnded(session)
     let settled = self.rules.settlesReleasesWithSession ? over : []
@@ -187,7 +189,7 @@ package struct QueueMachine: ContentionMachine {
     }
   }
 
-  private mutating func closed(_ failure: LockFailure) -> [QueueAction] {
+  private mutating func closed(_ failure: LockFailure) -> [KeyQueueAction] {
     self.session = nil
     var actions = self.litter.clear()
     if case .held(let node, _) = self.phase { actions.append(.lose(node)) }
@@ -197,11 +199,11 @@ package struct QueueMachine: ContentionMachine {
 
   private mutating func entered(
     _ number: UInt64,
-    _ result: Result<QueueEntry, QueueFailure>,
-    _ node: QueueNode?,
+    _ result: Result<KeyQueueEntry, KeyQueueFailure>,
+    _ node: KeyQueueNode?,
     copies: Int,
     termIsLive: Bool
-  ) -> [QueueAction] {
+  ) -> [KeyQueueAction] {
     // When the session is over, no copy can create anything any more.
     if let node, copies > 0, node.session == self.session, self.rules.sweepsDoubtfulKeys {
       self.litter.doubt(node, copies: copies)
@@ -229,9 +231,9 @@ package struct QueueMachine: ContentionMachine {
 
   private mutating func checked(
     _ number: UInt64,
-    _ result: Result<QueueCheck, QueueFailure>,
+    _ result: Result<KeyQueueCheck, KeyQueueFailure>,
     termIsLive: Bool
-  ) -> [QueueAction] {
+  ) -> [KeyQueueAction] {
     guard case .checking(let attempt, let node, let before, let again) = self.phase, attempt.number == number
     else { return [] }
     switch result {
@@ -250,7 +252,7 @@ package struct QueueMachine: ContentionMachine {
     }
   }
 
-  private mutating func predecessorWatched(_ number: UInt64, _ key: [UInt8], isGapless: Bool) -> [QueueAction] {
+  private mutating func predecessorWatched(_ number: UInt64, _ key: [UInt8], isGapless: Bool) -> [KeyQueueAction] {
     self.watchSet(number, isGapless: isGapless) { attempt in
       guard attempt.watched == key else { return false }
       attempt.isPredecessorWatched = true
@@ -258,7 +260,7 @@ package struct QueueMachine: ContentionMachine {
     }
   }
 
-  private mutating func ownWatched(_ node: QueueNode, isGapless: Bool) -> [QueueAction] {
+  private mutating func ownWatched(_ node: KeyQueueNode, isGapless: Bool) -> [KeyQueueAction] {
     if case .held(node, _) = self.phase {
       self.phase = .held(node, isOwnWatched: true)
       return isGapless ? [] : [.send(.confirm(node))]
@@ -275,7 +277,7 @@ package struct QueueMachine: ContentionMachine {
     _ number: UInt64,
     isGapless: Bool,
     _ note: (inout Attempt) -> Bool
-  ) -> [QueueAction] {
+  ) -> [KeyQueueAction] {
     switch self.phase {
     case .watching(var attempt, let node, let view) where attempt.number == number:
       guard note(&attempt) else { return [] }
@@ -290,7 +292,7 @@ package struct QueueMachine: ContentionMachine {
     return []
   }
 
-  private mutating func predecessorGone(_ number: UInt64, _ key: [UInt8], termIsLive: Bool) -> [QueueAction] {
+  private mutating func predecessorGone(_ number: UInt64, _ key: [UInt8], termIsLive: Bool) -> [KeyQueueAction] {
     switch self.phase {
     case .watching(let attempt, let node, let view) where attempt.number == number && attempt.watched == key:
       // No contender can have come between: those that enter after our key stand behind it. If our own key was deleted by
@@ -307,7 +309,7 @@ package struct QueueMachine: ContentionMachine {
     }
   }
 
-  private mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
+  private mutating func ownGone(_ node: KeyQueueNode) -> [KeyQueueAction] {
     guard self.rules.heedsOwnDeletion, self.owns(node) else { return [] }
     if case .held = self.phase {
       self.phase = .idle
@@ -316,7 +318,7 @@ package struct QueueMachine: ContentionMachine {
     return self.restart()
   }
 
-  private mutating func recheck() -> [QueueAction] {
+  private mutating func recheck() -> [KeyQueueAction] {
     guard self.rules.rechecks else { return [] }
     let sweeps = self.litter.sweep(except: self.node)
     switch self.phase {

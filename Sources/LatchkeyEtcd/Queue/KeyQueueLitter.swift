@@ -12,10 +12,10 @@ internal import Latchkey
 /// stopped for a while does that. The key would stand in everybody's way until the session ends, so such keys are deleted
 /// again from time to time, until as many copies have shown up as there can be, or for so long that none can be on its way
 /// any more.
-struct QueueLitter: Sendable {
+struct KeyQueueLitter: Sendable {
   /// A key that may come back.
   struct Doubt: Sendable {
-    let node: QueueNode
+    let node: KeyQueueNode
     /// How many copies of the request that creates it may still be carried out.
     var copies: Int
     /// How many more sweeps that find nothing end the doubt.
@@ -25,9 +25,9 @@ struct QueueLitter: Sendable {
     var isBeingSwept = false
   }
 
-  private(set) var deletes: Set<QueueNode> = []
+  private(set) var deletes: Set<KeyQueueNode> = []
   /// Abandoned attempts by their numbers.
-  private(set) var entries: [UInt64: QueueMachine.Attempt] = [:]
+  private(set) var entries: [UInt64: KeyQueue.Attempt] = [:]
   private(set) var doubtful: [Doubt] = []
   /// How many sweeps that find nothing end a doubt.
   let sweeps: Int
@@ -38,16 +38,16 @@ struct QueueLitter: Sendable {
 
   var isEmpty: Bool { self.deletes.isEmpty && self.entries.isEmpty && self.doubtful.isEmpty }
 
-  func contains(_ node: QueueNode) -> Bool { self.deletes.contains(node) }
+  func contains(_ node: KeyQueueNode) -> Bool { self.deletes.contains(node) }
 
   /// Whether the key may come back, or may never have gone.
   func doubts(_ key: [UInt8]) -> Bool { self.doubtful.contains { $0.node.key == key } }
 
-  mutating func delete(_ node: QueueNode) -> [QueueAction] {
+  mutating func delete(_ node: KeyQueueNode) -> [KeyQueueAction] {
     self.deletes.insert(node).inserted ? [.send(.delete(node))] : []
   }
 
-  mutating func deleted(_ node: QueueNode, isGone: Bool, wasThere: Bool) -> [QueueAction] {
+  mutating func deleted(_ node: KeyQueueNode, isGone: Bool, wasThere: Bool) -> [KeyQueueAction] {
     guard self.deletes.remove(node) != nil else { return [] }
     if isGone {
       self.swept(node, wasThere: wasThere)
@@ -68,7 +68,7 @@ struct QueueLitter: Sendable {
   }
 
   /// Waits for the answer to an abandoned attempt.
-  mutating func expectEntry(_ attempt: QueueMachine.Attempt) {
+  mutating func expectEntry(_ attempt: KeyQueue.Attempt) {
     self.entries[attempt.number] = attempt
   }
 
@@ -77,9 +77,9 @@ struct QueueLitter: Sendable {
   /// - Parameter written: The key to delete if the servers failed to carry the attempt out, or only said so.
   mutating func lateEntry(
     _ number: UInt64,
-    _ result: Result<QueueEntry, QueueFailure>,
-    written: QueueNode?
-  ) -> [QueueAction] {
+    _ result: Result<KeyQueueEntry, KeyQueueFailure>,
+    written: KeyQueueNode?
+  ) -> [KeyQueueAction] {
     guard self.entries.removeValue(forKey: number) != nil else { return [] }
     switch result {
     case .success(.entered(let node, _)): return self.delete(node)
@@ -94,7 +94,7 @@ struct QueueLitter: Sendable {
   ///   - node: A key that may come back.
   ///   - copies: How many copies of the request that creates it may still be carried out.
   ///   - isRefused: Whether the servers have refused to delete it.
-  mutating func doubt(_ node: QueueNode, copies: Int, isRefused: Bool = false) {
+  mutating func doubt(_ node: KeyQueueNode, copies: Int, isRefused: Bool = false) {
     if let index = self.doubtful.firstIndex(where: { $0.node.key == node.key }) {
       self.doubtful[index].copies += copies
       self.doubtful[index].isRefused = self.doubtful[index].isRefused || isRefused
@@ -105,15 +105,15 @@ struct QueueLitter: Sendable {
   }
 
   /// Deletes once more what may have come back, whatever its revision, except a key that is in use.
-  mutating func sweep(except node: QueueNode?) -> [QueueAction] {
-    self.doubtful.indices.flatMap { index -> [QueueAction] in
+  mutating func sweep(except node: KeyQueueNode?) -> [KeyQueueAction] {
+    self.doubtful.indices.flatMap { index -> [KeyQueueAction] in
       let doubtful = self.doubtful[index].node
       guard doubtful.key != node?.key else { return [] }
       let actions = self.delete(
-        QueueNode(
+        KeyQueueNode(
           key: doubtful.key,
           slot: doubtful.slot,
-          revision: QueueNode.anyRevision,
+          revision: KeyQueueNode.anyRevision,
           session: doubtful.session
         )
       )
@@ -123,9 +123,9 @@ struct QueueLitter: Sendable {
   }
 
   /// A key is gone that may have been in doubt.
-  private mutating func swept(_ node: QueueNode, wasThere: Bool) {
+  private mutating func swept(_ node: KeyQueueNode, wasThere: Bool) {
     guard
-      node.revision == QueueNode.anyRevision,
+      node.revision == KeyQueueNode.anyRevision,
       let index = self.doubtful.firstIndex(where: { $0.node.key == node.key && $0.isBeingSwept })
     else { return }
     var doubt = self.doubtful[index]
@@ -140,7 +140,7 @@ struct QueueLitter: Sendable {
 
   // MARK: The end
 
-  mutating func sessionEnded(_ session: UInt64) -> [QueueAction] {
+  mutating func sessionEnded(_ session: UInt64) -> [KeyQueueAction] {
     let settled = self.deletes.filter { $0.session == session }
     self.deletes.subtract(settled)
     for (number, of) in self.entries where of.session == session { self.entries[number] = nil }
@@ -148,7 +148,7 @@ struct QueueLitter: Sendable {
     return settled.map { .releaseSettled($0, isConfirmed: true) }
   }
 
-  mutating func clear() -> [QueueAction] {
+  mutating func clear() -> [KeyQueueAction] {
     let settled = self.deletes
     (self.deletes, self.entries, self.doubtful) = ([], [:], [])
     return settled.map { .releaseSettled($0, isConfirmed: true) }

@@ -1,16 +1,16 @@
 internal import Latchkey
 
 // Whose end is waited for: the blocker's, which makes it our turn, and our own node's, after which it never is.
-extension QueueMachine {
-  mutating func watchOwn(_ node: QueueNode) -> QueueAction {
+extension NodeQueue {
+  mutating func watchOwn(_ node: NodeQueueNode) -> NodeQueueAction {
     self.watchNumbered(node) { .send(.watchOwn(node, watch: $0)) }
   }
 
-  mutating func watchOwnLater(_ node: QueueNode) -> QueueAction {
+  mutating func watchOwnLater(_ node: NodeQueueNode) -> NodeQueueAction {
     self.watchNumbered(node) { .send(.watchOwnLater(node, watch: $0)) }
   }
 
-  private mutating func watchNumbered(_ node: QueueNode, _ action: (UInt64) -> QueueAction) -> QueueAction {
+  private mutating func watchNumbered(_ node: NodeQueueNode, _ action: (UInt64) -> NodeQueueAction) -> NodeQueueAction {
     defer { self.nextWatch += 1 }
     var watch = OwnWatch(number: self.nextWatch, node: node)
     if let before = self.ownWatch, before.isAnswered {
@@ -22,13 +22,13 @@ extension QueueMachine {
   }
 
   /// Forgets all watches, and what the server said of them.
-  mutating func forgetWatches() -> QueueAction {
+  mutating func forgetWatches() -> NodeQueueAction {
     if self.rules.ownWatchEndsWithConnection, self.rules.ownWatchCountsForItsNode { self.ownWatch = nil }
     return .send(.forgetWatches)
   }
 
   /// Sets the watches once more after a reconnect.
-  mutating func watchAgain(_ session: UInt64) -> [QueueAction] {
+  mutating func watchAgain(_ session: UInt64) -> [NodeQueueAction] {
     guard self.rules.watchesAgain else { return [] }
     switch self.phase {
     case .held(let node) where node.session == session:
@@ -52,9 +52,9 @@ extension QueueMachine {
   mutating func blockerWatched(
     _ number: UInt64,
     _ name: String,
-    _ result: Result<Void, QueueFailure>,
+    _ result: Result<Void, NodeQueueFailure>,
     termIsLive: Bool
-  ) -> [QueueAction] {
+  ) -> [NodeQueueAction] {
     guard self.watchesBlocker(number, name) || !self.rules.matchesBlockers,
       case .watching(let attempt, let node, _) = self.phase, attempt.number == number
     else { return [] }
@@ -68,7 +68,7 @@ extension QueueMachine {
     }
   }
 
-  mutating func blockerGone(_ number: UInt64, _ name: String, termIsLive: Bool) -> [QueueAction] {
+  mutating func blockerGone(_ number: UInt64, _ name: String, termIsLive: Bool) -> [NodeQueueAction] {
     guard self.watchesBlocker(number, name) || !self.rules.matchesBlockers,
       case .watching(let attempt, let node, let place) = self.phase, attempt.number == number
     else { return [] }
@@ -82,17 +82,17 @@ extension QueueMachine {
   }
 
   /// Whether the server has said, on this connection, that this very node is watched.
-  private func isOwnWatched(_ node: QueueNode) -> Bool {
+  private func isOwnWatched(_ node: NodeQueueNode) -> Bool {
     guard self.rules.shortcutNeedsOwnWatch else { return true }
     guard let watch = self.ownWatch else { return false }
     return watch.node == node && watch.isAnswered
   }
 
   mutating func ownWatched(
-    _ node: QueueNode,
+    _ node: NodeQueueNode,
     _ watch: UInt64,
-    _ result: Result<Void, QueueFailure>
-  ) -> [QueueAction] {
+    _ result: Result<Void, NodeQueueFailure>
+  ) -> [NodeQueueAction] {
     if case .failure(.noNode) = result { return self.ownGone(node) }
     guard self.ownWatch?.number == watch, self.owns(node) else { return [] }
     switch result {
@@ -105,7 +105,7 @@ extension QueueMachine {
     }
   }
 
-  mutating func ownGone(_ node: QueueNode) -> [QueueAction] {
+  mutating func ownGone(_ node: NodeQueueNode) -> [NodeQueueAction] {
     guard self.rules.heedsOwnDeletion else { return [] }
     switch self.phase {
     case .held(node):
@@ -118,12 +118,12 @@ extension QueueMachine {
     }
   }
 
-  mutating func termLive(_ session: UInt64, termIsLive: Bool) -> [QueueAction] {
+  mutating func termLive(_ session: UInt64, termIsLive: Bool) -> [NodeQueueAction] {
     guard case .ripe(let attempt, let node) = self.phase, node.session == session else { return [] }
     return self.ripen(attempt, node, termIsLive: termIsLive)
   }
 
-  mutating func unprovable(_ session: UInt64, _ failure: LockFailure) -> [QueueAction] {
+  mutating func unprovable(_ session: UInt64, _ failure: LockFailure) -> [NodeQueueAction] {
     guard case .ripe(_, let node) = self.phase, node.session == session else { return [] }
     return self.giveUp(node, failure)
   }

@@ -1,7 +1,7 @@
 #if Etcd
 internal import Latchkey
 
-extension QueueMachine {
+extension KeyQueue {
   var attempt: Attempt? {
     switch self.phase {
     case .idle, .needSession, .held: nil
@@ -10,19 +10,19 @@ extension QueueMachine {
     }
   }
 
-  var node: QueueNode? {
+  var node: KeyQueueNode? {
     switch self.phase {
     case .idle, .needSession, .entering: nil
     case .watching(_, let node, _), .checking(_, let node, _, _), .ripe(_, let node), .held(let node, _): node
     }
   }
 
-  mutating func startIfWanted() -> [QueueAction] {
+  mutating func startIfWanted() -> [KeyQueueAction] {
     self.phase = .idle
     return self.demand.isAny ? self.start() : []
   }
 
-  mutating func start() -> [QueueAction] {
+  mutating func start() -> [KeyQueueAction] {
     guard let session = self.session else {
       self.phase = .needSession
       return []
@@ -43,16 +43,16 @@ extension QueueMachine {
   }
 
   /// Our key is gone: begin again, at the end of the queue.
-  mutating func restart() -> [QueueAction] {
+  mutating func restart() -> [KeyQueueAction] {
     [.send(.forgetWatches)] + self.startIfWanted()
   }
 
-  mutating func sessionOver() -> [QueueAction] {
+  mutating func sessionOver() -> [KeyQueueAction] {
     if let session = self.attempt?.session, self.session == session { self.session = nil }
     return self.restart()
   }
 
-  mutating func check(_ attempt: Attempt, _ node: QueueNode, _ view: QueueView) -> [QueueAction] {
+  mutating func check(_ attempt: Attempt, _ node: KeyQueueNode, _ view: KeyQueueView) -> [KeyQueueAction] {
     var attempt = attempt
     attempt.mustRead = false
     self.phase = .checking(attempt, node, view, again: false)
@@ -62,10 +62,10 @@ extension QueueMachine {
   /// A read shows where our key stands.
   mutating func placed(
     _ attempt: Attempt,
-    _ node: QueueNode,
-    _ view: QueueView,
+    _ node: KeyQueueNode,
+    _ view: KeyQueueView,
     termIsLive: Bool
-  ) -> [QueueAction] {
+  ) -> [KeyQueueAction] {
     guard let predecessor = view.predecessor else { return self.ripen(attempt, node, termIsLive: termIsLive) }
     var attempt = attempt
     var actions = self.dismissTries(view, node)
@@ -86,7 +86,7 @@ extension QueueMachine {
 
   /// The key is first. It is granted only if the session is proven to live: a grant that comes with no time left would be
   /// lost at once.
-  mutating func ripen(_ attempt: Attempt, _ node: QueueNode, termIsLive: Bool) -> [QueueAction] {
+  mutating func ripen(_ attempt: Attempt, _ node: KeyQueueNode, termIsLive: Bool) -> [KeyQueueAction] {
     guard termIsLive || !self.rules.needsLiveTerm else {
       self.phase = .ripe(attempt, node)
       return []
@@ -96,7 +96,7 @@ extension QueueMachine {
   }
 
   /// Answers the tries, and gives the key up if no caller is left.
-  mutating func dismissTries(_ view: QueueView, _ node: QueueNode) -> [QueueAction] {
+  mutating func dismissTries(_ view: KeyQueueView, _ node: KeyQueueNode) -> [KeyQueueAction] {
     let answers = self.turnAway(view)
     guard !self.demand.isAny else { return answers }
     self.phase = .idle
@@ -104,19 +104,19 @@ extension QueueMachine {
   }
 
   /// Answers the tries that joined before the attempt to enter was sent; behind a waiting caller, all tries.
-  mutating func answerAfterEntry(_ view: QueueView) -> [QueueAction] {
+  mutating func answerAfterEntry(_ view: KeyQueueView) -> [KeyQueueAction] {
     guard self.demand.needsNewAnswer, self.rules.asksForNewcomers else { return self.turnAway(view) }
     defer { self.demand.turnedAwayEarlier() }
     return self.demand.tries ? [.turnAwayEarlier(view)] : []
   }
 
-  mutating func turnAway(_ view: QueueView) -> [QueueAction] {
+  mutating func turnAway(_ view: KeyQueueView) -> [KeyQueueAction] {
     defer { self.demand.turnedAway() }
     return self.demand.hasTries ? [.turnAway(view)] : []
   }
 
   /// No caller is left: whatever there is of our key goes.
-  mutating func abandon() -> [QueueAction] {
+  mutating func abandon() -> [KeyQueueAction] {
     switch self.phase {
     case .idle, .held: return []
     case .needSession:
@@ -132,12 +132,12 @@ extension QueueMachine {
     }
   }
 
-  mutating func giveUp(_ node: QueueNode, _ failure: LockFailure) -> [QueueAction] {
+  mutating func giveUp(_ node: KeyQueueNode, _ failure: LockFailure) -> [KeyQueueAction] {
     self.phase = .idle
     return [.send(.forgetWatches)] + self.litter.delete(node) + self.failAll(failure)
   }
 
-  mutating func failAll(_ failure: LockFailure) -> [QueueAction] {
+  mutating func failAll(_ failure: LockFailure) -> [KeyQueueAction] {
     self.demand = Demand()
     return [.fail(failure)]
   }

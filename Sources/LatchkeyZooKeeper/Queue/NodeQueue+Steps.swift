@@ -1,6 +1,6 @@
 internal import Latchkey
 
-extension QueueMachine {
+extension NodeQueue {
   var attempt: Attempt? {
     switch self.phase {
     case .idle, .needSession, .held: nil
@@ -11,12 +11,12 @@ extension QueueMachine {
     }
   }
 
-  mutating func startIfWanted() -> [QueueAction] {
+  mutating func startIfWanted() -> [NodeQueueAction] {
     self.phase = .idle
     return self.demand.isAny ? self.start() : []
   }
 
-  mutating func start() -> [QueueAction] {
+  mutating func start() -> [NodeQueueAction] {
     guard let session = self.connectedSession else {
       self.phase = .needSession
       return []
@@ -31,7 +31,7 @@ extension QueueMachine {
     return self.enter(attempt)
   }
 
-  mutating func enter(_ attempt: Attempt) -> [QueueAction] {
+  mutating func enter(_ attempt: Attempt) -> [NodeQueueAction] {
     self.demand.asked()
     self.phase = .entering(attempt)
     return [
@@ -47,18 +47,18 @@ extension QueueMachine {
   }
 
   /// Our node is gone: begin again, at the end of the queue.
-  mutating func restart() -> [QueueAction] {
+  mutating func restart() -> [NodeQueueAction] {
     [self.forgetWatches()] + self.startIfWanted()
   }
 
-  mutating func sessionOver() -> [QueueAction] {
+  mutating func sessionOver() -> [NodeQueueAction] {
     if let session = self.attempt?.session, self.connectedSession == session { self.connectedSession = nil }
     return self.restart()
   }
 
   /// An answer was lost: once connected, find out what became of the request. The client tells of a lost connection before
   /// it fails the requests, so unless it is back already, `connected` or `ended` will still come.
-  mutating func doubt(_ attempt: Attempt) -> [QueueAction] {
+  mutating func doubt(_ attempt: Attempt) -> [NodeQueueAction] {
     guard self.connectedSession == attempt.session else {
       self.phase = .inDoubt(attempt)
       return [self.forgetWatches()]
@@ -67,7 +67,7 @@ extension QueueMachine {
   }
 
   /// Finds out what became of our create. `sync` first: a server that lags behind could hide the node.
-  mutating func recover(_ attempt: Attempt) -> [QueueAction] {
+  mutating func recover(_ attempt: Attempt) -> [NodeQueueAction] {
     guard self.rules.recoversCreates else { return self.enter(attempt) }
     self.phase = .recovering(attempt)
     self.demand.asked()
@@ -87,23 +87,23 @@ extension QueueMachine {
 
   /// The nodes of an attempt that a list shows, without those that are being deleted: a delete that the servers have refused for
   /// now would reach the node after it had been granted.
-  func matches(in view: QueueView) -> [String] {
+  func matches(in view: NodeQueueView) -> [String] {
     guard self.rules.leavesDoomedNodes else { return view.matches }
     return view.matches.filter { !self.litter.holds($0) }
   }
 
   /// Goes on with the lowest node of an attempt, once it is known to be ours; there can be several if a create was carried out
   /// although its answer was lost. The rest is deleted.
-  mutating func takeLowest(_ lowest: String, of view: QueueView, _ attempt: Attempt) -> [QueueAction] {
+  mutating func takeLowest(_ lowest: String, of view: NodeQueueView, _ attempt: Attempt) -> [NodeQueueAction] {
     self.phase = .inspecting(attempt, name: lowest)
     let rest = self.matches(in: view).filter { $0 != lowest }.flatMap { name in
-      let extra = QueueNode(name: name, czxid: 0, session: attempt.session)
+      let extra = NodeQueueNode(name: name, czxid: 0, session: attempt.session)
       return self.litter.delete(extra, connected: self.connectedSession)
     }
     return rest + [.send(.inspect(attempt: attempt.number, name: lowest, session: attempt.session))]
   }
 
-  mutating func list(_ attempt: Attempt, _ node: QueueNode) -> [QueueAction] {
+  mutating func list(_ attempt: Attempt, _ node: NodeQueueNode) -> [NodeQueueAction] {
     self.phase = .listing(attempt, node)
     self.demand.asked()
     return [
@@ -123,10 +123,10 @@ extension QueueMachine {
   /// A list shows where our node stands.
   mutating func placed(
     _ attempt: Attempt,
-    _ node: QueueNode,
-    _ view: QueueView,
+    _ node: NodeQueueNode,
+    _ view: NodeQueueView,
     termIsLive: Bool
-  ) -> [QueueAction] {
+  ) -> [NodeQueueAction] {
     if let names = view.unordered {
       self.phase = .ordering(attempt, node)
       return [.send(.warnAboutWrap), .send(.order(attempt: attempt.number, names: names, session: attempt.session))]
@@ -138,7 +138,7 @@ extension QueueMachine {
     guard view.blockers > 0 else { return self.ripen(attempt, node, termIsLive: termIsLive) }
     // Somebody is ahead and has no name: no list should say so, and none that does grants anything.
     guard let blocker = view.blocker else { return self.list(attempt, node) }
-    let place = QueuePlace(ahead: view.blockers, first: view.first, blocker: blocker, marker: view.marker)
+    let place = NodeQueuePlace(ahead: view.blockers, first: view.first, blocker: blocker, marker: view.marker)
     // Behind a caller that waits, a try is busy in any case.
     if self.demand.needsNewAnswer, self.rules.asksForNewcomers {
       return self.turnAwayEarlier(place) + self.list(attempt, node)
@@ -154,7 +154,7 @@ extension QueueMachine {
 
   /// Nobody blocks the node. It is granted only if the session is proven to live: a grant that comes with no time left would be
   /// lost at once.
-  mutating func ripen(_ attempt: Attempt, _ node: QueueNode, termIsLive: Bool) -> [QueueAction] {
+  mutating func ripen(_ attempt: Attempt, _ node: NodeQueueNode, termIsLive: Bool) -> [NodeQueueAction] {
     guard termIsLive || !self.rules.needsLiveTerm else {
       self.phase = .ripe(attempt, node)
       return [.send(.awaitLiveTerm(session: attempt.session))]
@@ -164,25 +164,25 @@ extension QueueMachine {
   }
 
   /// Answers the tries, and gives the node up if no other caller is left.
-  mutating func dismissTries(_ place: QueuePlace, _ node: QueueNode) -> [QueueAction] {
+  mutating func dismissTries(_ place: NodeQueuePlace, _ node: NodeQueueNode) -> [NodeQueueAction] {
     let answers = self.turnAway(place)
     guard !self.demand.isAny else { return answers }
     self.phase = .idle
     return answers + [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession)
   }
 
-  private mutating func turnAwayEarlier(_ place: QueuePlace) -> [QueueAction] {
+  private mutating func turnAwayEarlier(_ place: NodeQueuePlace) -> [NodeQueueAction] {
     defer { self.demand.turnedAwayEarlier() }
     return self.demand.tries ? [.turnAwayEarlier(place)] : []
   }
 
-  mutating func turnAway(_ place: QueuePlace) -> [QueueAction] {
+  mutating func turnAway(_ place: NodeQueuePlace) -> [NodeQueueAction] {
     defer { self.demand.turnedAway() }
     return self.demand.hasTries ? [.turnAway(place)] : []
   }
 
   /// No caller is left: whatever there is of our node goes.
-  mutating func abandon() -> [QueueAction] {
+  mutating func abandon() -> [NodeQueueAction] {
     let phase = self.phase
     if case .held = phase { return [] }
     self.phase = .idle
@@ -200,17 +200,17 @@ extension QueueMachine {
     }
   }
 
-  mutating func giveUp(_ node: QueueNode, _ failure: LockFailure) -> [QueueAction] {
+  mutating func giveUp(_ node: NodeQueueNode, _ failure: LockFailure) -> [NodeQueueAction] {
     self.phase = .idle
     return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession) + self.failAll(failure)
   }
 
-  mutating func giveUpOnDirectory() -> [QueueAction] {
+  mutating func giveUpOnDirectory() -> [NodeQueueAction] {
     self.phase = .idle
     return self.failAll(self.directoryVanishes)
   }
 
-  mutating func failAll(_ failure: LockFailure) -> [QueueAction] {
+  mutating func failAll(_ failure: LockFailure) -> [NodeQueueAction] {
     self.demand = Demand()
     return [.fail(failure)]
   }
