@@ -274,6 +274,7 @@ let package = Package(
       dependencies: [
         "LatchkeyCLI", "Latchkey", "LatchkeyPrimitives", "LatchkeyTesting",
         .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings

@@ -49,9 +49,8 @@ struct LatchkeyCommand: AsyncParsableCommand {
           latchkey check redis://r1:6379
         Find the backend that fits:
           latchkey choose --across-processes --fencing
-        Complete its words with the tab key, and read its manual:
+        Complete its words with the tab key:
           source <(latchkey completions bash)
-          latchkey manual | man -l -
 
       \(CommonHelp.exitStatus)
 
@@ -63,7 +62,7 @@ struct LatchkeyCommand: AsyncParsableCommand {
     subcommands: [
       ContendCommand.self, BenchCommand.self, RunCommand.self, VerifyCommand.self, ServeCommand.self,
       ChooseCommand.self, InspectCommand.self, BreakCommand.self, CheckCommand.self,
-      CompletionsCommand.self, ManualCommand.self,
+      CompletionsCommand.self,
       ContendChildCommand.self, VerifyChildCommand.self,
     ]
   )

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Testing
 
 @testable import LatchkeyCLI
@@ -37,7 +38,6 @@ struct UsageServerTests {
       (["contend", "--color", "blue"], "see `latchkey contend --help`"),
       (["run", "redis://h/x", "--"], "write -- between"), (["run", "redis://h/x", "echo"], "write -- between"),
       (["completions", "tcsh"], "see `latchkey completions --help`"),
-      (["manual", "run", "--output", "/tmp"], "leave out the command"),
       (["run", "local:x", "--", "true"], "would not protect"),
       (["run", "channel:x", "--", "true"], "would not protect"),
       (["run", "zookeeper://h/x"], "write -- between"), (["run"], "see `latchkey run --help`"),
@@ -79,7 +79,7 @@ struct UsageServerTests {
     arguments: [
       ["--help"], ["contend", "--help"], ["run", "-h"], ["bench", "--help"], ["serve", "--help"], ["choose", "--help"],
       ["inspect", "--help"], ["break", "--help"], ["check", "--help"],
-      ["completions", "--help"], ["manual", "--help"],
+      ["completions", "--help"],
       ["--version"],
     ]
   )
@@ -126,7 +126,7 @@ struct UsageServerTests {
 
   @Test("a password file holds one line that is not empty", arguments: ["", "\n", "one\ntwo\n", "one\n\n"])
   func passwordFile(text: String) async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let file = folder.file("password")
     try ReportFile.write(text, to: file)
@@ -137,10 +137,11 @@ struct UsageServerTests {
   }
 
   @Test("no line of a help that stands as it is, is too long for 80 columns")
-  func width() throws {
-    for command in try ManualCommand.pages().map(\.command) {
-      for line in (command.discussion ?? "").split(separator: "\n") where line.first == " " {
-        #expect(line.count < 80, "\(command.commandName): \(line)")
+  func width() {
+    let commands: [any ParsableCommand.Type] = [LatchkeyCommand.self] + LatchkeyCommand.configuration.subcommands
+    for command in commands.map({ $0.configuration }) {
+      for line in command.discussion.split(separator: "\n") where line.first == " " {
+        #expect(line.count < 80, "\(command.commandName ?? ""): \(line)")
       }
     }
   }

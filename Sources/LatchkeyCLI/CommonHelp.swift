@@ -4,7 +4,7 @@ internal import Latchkey
 internal import LatchkeyRedis
 #endif
 
-/// What the help of `latchkey` and every page of its manual say alike.
+/// What the helps of `latchkey` and its commands say alike.
 enum CommonHelp {
   #if Redis
   /// Why locks of Redlock may have to be waited for on servers that have just been started.
