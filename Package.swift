@@ -143,11 +143,15 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
+    .target(name: "CProcess"),
+    // How the command and throw-away servers start processes.
+    .target(name: "LatchkeyProcesses", dependencies: ["CProcess", "LatchkeyPrimitives"], swiftSettings: settings),
     .target(
       name: "LatchkeyTesting",
       dependencies: [
         "Latchkey",
         "LatchkeyPrimitives",
+        "LatchkeyProcesses",
         .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHPACK", package: "swift-nio-http2", condition: .when(traits: ["Etcd"])),
@@ -155,14 +159,13 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
-    .target(name: "CProcess"),
     .executableTarget(
       name: "LatchkeyCLI",
       dependencies: [
-        "CProcess",
         "Latchkey",
         "LatchkeyNetwork",
         "LatchkeyPrimitives",
+        "LatchkeyProcesses",
         "LatchkeyTesting",
         .target(name: "LatchkeyZooKeeper", condition: .when(traits: ["ZooKeeper"])),
         .target(name: "ZooKeeper", condition: .when(traits: ["ZooKeeper"])),
@@ -172,6 +175,13 @@ let package = Package(
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
+      swiftSettings: settings
+    ),
+    // The explorer of state machines, for the tests alone.
+    .target(
+      name: "LatchkeyExplorer",
+      dependencies: ["LatchkeyTesting"],
+      path: "Tests/LatchkeyExplorer",
       swiftSettings: settings
     ),
     .testTarget(
@@ -189,13 +199,13 @@ let package = Package(
     ),
     .testTarget(
       name: "LatchkeyTestingTests",
-      dependencies: ["Latchkey", "LatchkeyPrimitives", "LatchkeyTesting"],
+      dependencies: ["Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTesting"],
       swiftSettings: settings
     ),
     .testTarget(
       name: "ZooKeeperTests",
       dependencies: [
-        "CZooKeeper", "LatchkeyPrimitives", "LatchkeyTesting", "ZooKeeper",
+        "CZooKeeper", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTesting", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -204,7 +214,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyZooKeeperTests",
       dependencies: [
-        "Latchkey", "LatchkeyPrimitives", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        "Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -216,7 +226,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyRedisTests",
       dependencies: [
-        "Latchkey", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting",
+        "Latchkey", "LatchkeyExplorer", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
@@ -246,7 +256,8 @@ let package = Package(
     .testTarget(
       name: "LatchkeyEtcdTests",
       dependencies: [
-        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyTesting",
+        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyExplorer", "LatchkeyNetwork", "LatchkeyPrimitives",
+        "LatchkeyTesting",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -261,8 +272,8 @@ let package = Package(
     .testTarget(
       name: "LatchkeyDocumentationTests",
       dependencies: [
-        "Latchkey", "LatchkeyEtcd", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting", "LatchkeyZooKeeper",
-        "ZooKeeper",
+        "Latchkey", "LatchkeyEtcd", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting",
+        "LatchkeyZooKeeper", "ZooKeeper",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -272,7 +283,8 @@ let package = Package(
     .testTarget(
       name: "LatchkeyCLITests",
       dependencies: [
-        "LatchkeyCLI", "Latchkey", "LatchkeyPrimitives", "LatchkeyTesting",
+        "LatchkeyCLI", "Latchkey", "LatchkeyPrimitives", "LatchkeyProcesses", "LatchkeyTesting",
+        .target(name: "LatchkeyEtcd", condition: .when(traits: ["Etcd"])),
         .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),

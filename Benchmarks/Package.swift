@@ -17,6 +17,7 @@ let package = Package(
   ],
   targets: [
     // A peer of the lock comparison: one workload, one JSON line.
+    // What a lock protects, and the random numbers, are those of `latchkey bench`, through links to the parent's files.
     .executableTarget(
       name: "LockBenchmark",
       dependencies: [

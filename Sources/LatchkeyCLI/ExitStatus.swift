@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyProcesses
 internal import LatchkeyTesting
 
 #if canImport(Glibc)
@@ -104,3 +105,12 @@ private let coreSize = __rlimit_resource_t(RLIMIT_CORE.rawValue)
 #else
 private let coreSize = RLIMIT_CORE
 #endif
+
+/// The statuses of `latchkey run` besides the command's own, after env(1) and timeout(1).
+enum RunStatus {
+  static let lockLost: Int32 = 122
+  static let waitRanOut: Int32 = 124
+  static let ours: Int32 = 125
+  static let notExecutable: Int32 = 126
+  static let notFound: Int32 = 127
+}

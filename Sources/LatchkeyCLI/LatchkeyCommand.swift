@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import LatchkeyProcesses
 internal import Logging
 
 #if canImport(Glibc)

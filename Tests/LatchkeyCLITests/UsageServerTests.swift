@@ -1,4 +1,5 @@
 import ArgumentParser
+import LatchkeyProcesses
 import Testing
 
 @testable import LatchkeyCLI

@@ -1,7 +1,7 @@
 import Latchkey
 import Synchronization
 
-/// The workloads; each critical section sets and clears a flag and adds to a counter, so that an overlap shows.
+/// The workloads; each lock protects a counter and the newest token, as in `latchkey bench`, so that an overlap shows.
 struct Workloads {
   let arguments: Arguments
   let locks: [any LockProvider]
@@ -9,19 +9,11 @@ struct Workloads {
   private let names: [LockName]
   private let sections: [Section]
 
-  /// What a lock protects. `total` is only touched under the lock, so plain loads and stores do.
-  private final class Section: Sendable {
-    let isInside = Atomic(false)
-    let violations = Atomic(0)
-    let total = Atomic(0)
+  private let visits = Visits()
 
-    func visit() {
-      if self.isInside.exchange(true, ordering: .sequentiallyConsistent) {
-        self.violations.add(1, ordering: .relaxed)
-      }
-      self.total.store(self.total.load(ordering: .relaxed) + 1, ordering: .relaxed)
-      self.isInside.store(false, ordering: .sequentiallyConsistent)
-    }
+  /// How many visits to sections there should have been: fewer are updates that were lost.
+  private final class Visits: Sendable {
+    let count = Atomic(0)
   }
 
   init(arguments: Arguments, locks: [any LockProvider], workers: Int) throws {
@@ -51,14 +43,19 @@ struct Workloads {
     let start = ContinuousClock.now
     let lease = try await lock.acquire(within: nil)
     let granted = ContinuousClock.now
-    section.visit()
+    self.visit(section, lease.held)
     try await lease.release()
     samples.add(from: start, granted: granted, end: .now)
   }
 
+  private func visit(_ section: Section, _ held: HeldLock) {
+    if section.visit(held) { self.visits.count.add(1, ordering: .relaxed) }
+  }
+
   private func report(_ report: Report, _ samples: [Samples], _ start: ContinuousClock.Instant) {
     let seconds = Double(Samples.microseconds(.now - start)) / 1e6
-    let violations = self.sections.reduce(0) { $0 + $1.violations.load(ordering: .relaxed) }
+    let visits = self.visits.count.load(ordering: .relaxed)
+    let violations = self.sections.reduce(visits) { $0 - $1.count + $1.tokensOutOfOrder }
     report.write(
       self.arguments,
       workers: samples,
@@ -98,7 +95,7 @@ struct Workloads {
     let samples = try await withThrowingTaskGroup(of: Samples.self) { group in
       for worker in 0..<self.workers {
         group.addTask {
-          var generator = Generator(state: UInt64(worker) + 1)
+          var generator = SplitMix(seed: UInt64(worker) + 1)
           var samples = Samples()
           while true {
             let name = self.names.count == 1 ? 0 : Int.random(in: 0..<self.names.count, using: &generator)
@@ -123,7 +120,8 @@ struct Workloads {
     var last = start
     while last < end {
       if let lease = try await lock.tryAcquire() {
-        self.sections[0].violations.add(1, ordering: .relaxed)
+        // A grant beside that of the holder, as a visit that left no trace.
+        self.visits.count.add(1, ordering: .relaxed)
         try await lease.release()
       }
       let now = ContinuousClock.now
@@ -151,7 +149,7 @@ struct Workloads {
           crowd.queued.add(1, ordering: .relaxed)
           let lease = try await self.lock(worker, 0).acquire(within: nil)
           let granted = ContinuousClock.now
-          self.sections[0].visit()
+          self.visit(self.sections[0], lease.held)
           crowd.served.withLock { $0.append(worker) }
           try await lease.release()
           samples.add(from: start, granted: granted, end: .now)
@@ -169,14 +167,5 @@ struct Workloads {
       return samples
     }
     precondition(samples.count == self.workers && crowd.served.withLock { Set($0).count } == self.workers)
-  }
-
-  private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      self.state = self.state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return self.state
-    }
   }
 }

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyNetwork
 
 /// The backends that this command was built with.
 enum Backends {
@@ -56,5 +57,84 @@ enum Backends {
       throw CommandFailure(.usage, "--serve \(text): two servers survive no failure; write \(names)")
     }
     return (kind, count)
+  }
+
+  /// The backend of a URL, if there is something to see from outside.
+  static func lookable(for url: LockURL) throws(CommandFailure) -> any LookableBackend {
+    if let backend = try self.backend(for: url) as? any LookableBackend { return backend }
+    throw CommandFailure(
+      .usage,
+      "\(url.scheme.rawValue): locks live in one process, so nobody sees them from outside; "
+        + "use the URL of a server, such as \(LockURL.Scheme.zookeeper.example)"
+    )
+  }
+}
+
+/// The in-process locks, `local:` and `channel:`.
+struct LocalBackend: Backend {
+  let schemes: [LockURL.Scheme] = [.local, .channel]
+
+  func withLocks<Result: Sendable>(
+    at url: LockURL,
+    tick: Duration?,
+    _ body: @Sendable (any LockProvider) async throws -> Result
+  ) async throws -> Result {
+    try await body(url.scheme == .channel ? Channels() : LocalLocks.shared)
+  }
+
+  private struct Channels: LockProvider {
+    func lock(_ name: LockName) -> any DistributedLock { LocalLocks.shared.channel(name) }
+  }
+}
+
+/// What a client's failure to connect means, in words that all backends share: what happened and then, once, what to do about it.
+enum ConnectFailure {
+  /// Does something with a client, whose errors are thrown as what they mean.
+  static func explaining<ClientError: Error, Result>(
+    _ meaning: (ClientError) -> any Error,
+    _ body: () async throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await body()
+    } catch let error as ClientError {
+      throw meaning(error)
+    }
+  }
+
+  /// No server could be reached, or none that both ends agree with.
+  ///
+  /// - Parameters:
+  ///   - what: What happened.
+  ///   - trouble: What keeps the two ends from a connection, if that is known.
+  static func unreachable(_ what: String, _ trouble: ConnectFailureReason? = nil) -> LockError {
+    LockError(.unreachable, message: self.join(what, self.remedy(trouble ?? .unreachable)))
+  }
+
+  /// The server refuses the user.
+  static func notAuthorized(_ what: String) -> LockError {
+    LockError(.notAuthorized, message: self.join(what, "check user and password (LATCHKEY_PASSWORD, --password-file)"))
+  }
+
+  /// As ``ConnectFailureReason/advice``, in terms of what this command calls things.
+  private static func remedy(_ trouble: ConnectFailureReason) -> String {
+    switch trouble {
+    case .unreachable: "check the addresses, and that the servers run"
+    case .serverNotTrusted: "name the file of the authority that signed it with --ca-file"
+    case .serverNamedOtherwise:
+      "write a name or an address in the URL that stands in it, or give the name with --server-name"
+    case .clientNotAccepted: "give one that it accepts with --cert-file and --key-file"
+    case .serverWithoutTLS: "write its TLS port, or a URL without TLS (redis, redlock, etcd)"
+    case .speaksOtherwise(.tls): "write rediss, redlocks or etcds"
+    case .speaksOtherwise: "check host and port: another kind of server listens there"
+    case .turnedAway, .serverTooOld: trouble.advice
+    case .hungUp(encrypted: false):
+      "check the addresses, or write rediss, redlocks or etcds if it speaks TLS on this port"
+    case .hungUp(encrypted: true):
+      "check the addresses, or give a certificate with --cert-file and --key-file if it asks for one"
+    }
+  }
+
+  private static func join(_ what: String, _ remedy: String) -> String {
+    "\(what.last == "." ? what.dropLast() : what[...]); \(remedy)"
   }
 }

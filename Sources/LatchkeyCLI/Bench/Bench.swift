@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
 
 /// Measures several backends in turns.
 ///
@@ -13,8 +14,8 @@ actor Bench {
   private let sources: [BenchSource]
   /// Puts the options of the command line into the URL of servers that were started.
   private let adjust: @Sendable (LockURL) throws -> LockURL
-  private let progress: BenchProgress
-  private var servers: [OpenScope<ServedBackend>] = []
+  private let progress: Progress
+  private var servers: [OpenScope<any ServedServers>] = []
   private var connections: [Connection] = []
   /// The runs of each step's workload and target.
   private var runs: [BenchWorkload: [Int: [BenchRun]]] = [:]
@@ -24,7 +25,7 @@ actor Bench {
   init(
     _ sources: [BenchSource],
     settings: BenchSettings,
-    progress: BenchProgress,
+    progress: Progress,
     adjust: @escaping @Sendable (LockURL) throws -> LockURL
   ) {
     self.sources = sources
@@ -81,8 +82,8 @@ actor Bench {
     switch source {
     case .url(let url, let tick): return BenchTarget(url: url, tick: tick)
     case .servers(let kind, let count):
-      let server = try await OpenScope<ServedBackend>.open { body in
-        try await kind.withServers(count: count) { try await body($0) }
+      let server = try await OpenScope<any ServedServers>.open { body in
+        try await kind.withServers(count: count, harmed: false) { try await body($0) }
       }
       self.servers.append(server)
       let url = try self.adjust(LockURL(server.value.base + "bench"))
@@ -110,7 +111,10 @@ actor Bench {
     for (place, step) in steps.enumerated() where !Task.isCancelled && !self.isGone.contains(step.target) {
       let rest = steps[place...].filter { !self.isGone.contains($0.target) }
       let target = self.connections[step.target].target
-      self.progress.show(step, on: target.name, number: place + 1, of: steps.count, left: timeLeft.seconds(for: rest))
+      let phase = step.isWarmUp ? "warm-up" : "repetition \(step.repetition)"
+      let left = Figures.span(seconds: timeLeft.seconds(for: rest))
+      let number = "[\(place + 1)/\(steps.count)]"
+      self.progress.say("\(number) \(step.workload.rawValue) on \(target.name), \(phase); about \(left) left")
       let start = Uptime.nanoseconds
       do {
         let run = try await self.run(step)

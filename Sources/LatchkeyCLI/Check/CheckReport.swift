@@ -1,3 +1,5 @@
+internal import LatchkeyTesting
+
 /// All findings about a deployment, the worst first.
 struct CheckReport: Encodable, Sendable {
   let backend: String

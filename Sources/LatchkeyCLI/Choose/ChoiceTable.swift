@@ -3,7 +3,7 @@ struct ChoiceTable: Sendable {
   let choices: [Choice]
   let needs: Set<Need>
   /// What was measured on this machine, by backend.
-  let latencies: [String: MeasuredLatency]
+  let latencies: [String: WorkloadReport.Latency]
 
   private static let columnWidth = 14
   private static let nameWidth = 26
@@ -43,7 +43,7 @@ struct ChoiceTable: Sendable {
     String(facts.toRun.prefix(upTo: facts.toRun.firstRange(of: " server")?.lowerBound ?? facts.toRun.endIndex))
   }
 
-  private func latency(_ facts: BackendFacts, _ figure: (MeasuredLatency) -> Double) -> String {
+  private func latency(_ facts: BackendFacts, _ figure: (WorkloadReport.Latency) -> Double) -> String {
     self.latencies[facts.backend].map { Figures.time(microseconds: figure($0)) } ?? "not measured"
   }
 
@@ -90,12 +90,4 @@ struct ChoiceTable: Sendable {
     }
     return lines.joined(separator: "\n")
   }
-}
-
-/// How long an uncontended acquire took on this machine.
-struct MeasuredLatency: Codable, Hashable, Sendable {
-  /// Microseconds.
-  var p50: Double
-  /// Microseconds.
-  var p99: Double
 }

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyProcesses
 
 /// What all workers share, in whichever process they run: the unprotected counter, and the marks by which it is judged.
 struct Board: Sendable {

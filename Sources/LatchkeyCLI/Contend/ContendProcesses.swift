@@ -1,10 +1,5 @@
 internal import Latchkey
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
 
 /// The part of a contention that runs in several processes: copies of this command, started together.
 struct ContendProcesses: Sendable {
@@ -29,7 +24,7 @@ struct ContendProcesses: Sendable {
       for _ in 0..<self.plan.processes { children.append(try self.start()) }
     } catch {
       for child in children {
-        child.process.signal(SIGKILL)
+        child.process.kill()
         _ = await child.process.wait()
       }
       throw error
@@ -61,21 +56,9 @@ struct ContendProcesses: Sendable {
   }
 
   private func start() throws -> Child {
-    let input = try Pipe()
-    let output = try Pipe()
-    defer {
-      close(input.reading)
-      close(output.writing)
-    }
-    // A group of its own: a Ctrl-C on the terminal reaches this process alone, which then stops the others.
-    let process = try ChildProcess.spawn(
-      [Executable.path, ContendChildCommand.name],
-      settings: ["LATCHKEY_PASSWORD": nil],
-      input: input.reading,
-      output: output.writing,
-      group: .own
-    )
-    return Child(process: process, input: input.writing, output: output.reading)
+    let command = [Executable.path, ContendChildCommand.name]
+    let (process, input, output) = try ChildProcess.piped(command, settings: ["LATCHKEY_PASSWORD": nil])
+    return Child(process: process, input: input, output: output)
   }
 
   private func run(_ child: Child, place: Int, gate: Gate) async throws -> Tally {
@@ -92,9 +75,9 @@ struct ContendProcesses: Sendable {
       child.tell(ContendMessage.go)
     }
     let last = isReady && allReady ? Self.answer(await answers.next()) : first
-    close(child.input)
+    Descriptors.close(child.input)
     let end = await child.process.wait()
-    close(child.output)
+    Descriptors.close(child.output)
 
     switch last {
     case .tally(let tally): return tally

@@ -1,3 +1,6 @@
+internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
+
 /// What people see of a contention while it runs, in one line.
 struct ContendView: Sendable {
   /// What is known at a moment.
@@ -65,5 +68,32 @@ struct ContendView: Sendable {
     let first = self.recent[0]
     let seconds = moment.seconds - first.seconds
     return seconds > 0 ? Double(moment.done - first.done) / seconds : 0
+  }
+}
+
+/// Shows people on standard error how far a contention has come: a line that is drawn again on a terminal, now and then a plain
+/// line elsewhere.
+struct ContendProgress: Sendable {
+  let board: Board
+  let total: Int
+  let hasLock: Bool
+  let color: ColorChoice
+
+  /// Reports until the task is cancelled.
+  func run() async {
+    let isLive = LiveLine.isPossible
+    let style = TextStyle.of(Descriptors.errors, self.color)
+    let start = Uptime.nanoseconds
+    var view = ContendView(total: self.total, hasLock: self.hasLock, style: style)
+    while (try? await Task.sleep(for: isLive ? .milliseconds(100) : .seconds(5))) != nil {
+      let seconds = Double(Uptime.nanoseconds - start) / 1e9
+      let moment = ContendView.Moment(seconds: seconds, done: self.board.attempts, holder: self.board.holder)
+      if isLive {
+        LiveLine.draw(view.line(moment, width: LiveLine.width))
+      } else {
+        Console.note(view.plainLine(moment))
+      }
+    }
+    if isLive { LiveLine.draw("") }
   }
 }

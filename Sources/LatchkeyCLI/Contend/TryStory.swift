@@ -1,3 +1,25 @@
+/// What became of the one try of a worker.
+struct TryOutcome: Codable, Hashable, Sendable {
+  enum Answer: Codable, Hashable, Sendable {
+    /// It had the lock, and has given it back.
+    case granted(token: String?)
+    /// Somebody else had it.
+    case busy
+    /// There was no answer.
+    case failed
+  }
+
+  /// The place among all workers of all processes, from 0.
+  var worker: Int
+  /// When it asked, was answered, and was done with the lock, on ``Uptime``.
+  var asked: UInt64
+  var answered: UInt64
+  var done: UInt64
+  var answer: Answer
+
+  var isGrant: Bool { if case .granted = self.answer { true } else { false } }
+}
+
 /// The story of workers that tried once each: who had the lock, and who found it busy.
 struct TryStory: Sendable {
   /// One worker's part, as `--json` prints it.
@@ -9,26 +31,11 @@ struct TryStory: Sendable {
     /// `acquired`, `busy` or `failed`.
     var outcome: String
     /// Who had the lock, if it was busy and one of the workers had it.
-    var holder: Int?
+    @OrNull var holder: Int? = nil
     /// The token of a grant, where there is one.
-    var token: String?
+    @OrNull var token: String? = nil
     /// The time from the first try of all to this answer.
     var answeredMicroseconds: Double
-
-    private enum CodingKeys: String, CodingKey {
-      case worker, process, outcome, holder, token, answeredMicroseconds
-    }
-
-    func encode(to encoder: any Encoder) throws {
-      var container = encoder.container(keyedBy: CodingKeys.self)
-      try container.encode(self.worker, forKey: .worker)
-      try container.encode(self.process, forKey: .process)
-      try container.encode(self.outcome, forKey: .outcome)
-      // Written even if nil: a field that comes and goes is a trap for scripts.
-      try container.encode(self.holder, forKey: .holder)
-      try container.encode(self.token, forKey: .token)
-      try container.encode(self.answeredMicroseconds, forKey: .answeredMicroseconds)
-    }
   }
 
   /// More workers than this tell no story.

@@ -1,5 +1,4 @@
 internal import Latchkey
-internal import LatchkeyPrimitives
 
 /// A report on a lock for people: a sentence, then a row for each contender, the holder first.
 struct LockTable: Sendable {
@@ -50,8 +49,8 @@ struct LockTable: Sendable {
       ("place", { $0.place == 0 ? "holder" : "\($0.place)" }),
       ("who", { $0.description == $0.identity ? nil : $0.description }),
       (self.report.backend.kind == "etcd" ? "lease" : "session", \.session),
-      ("age", { $0.age.map(Self.time) }),
-      ("left", { $0.remaining.map(Self.time) }),
+      ("age", { $0.age.map(Figures.span) }),
+      ("left", { $0.remaining.map(Figures.span) }),
       ("token", { $0.token?.description }),
       (Self.identityHeading(self.report.backend.kind), \.identity),
     ]
@@ -65,7 +64,7 @@ struct LockTable: Sendable {
         if let failure = vote.failure { return [vote.server, "no answer: \(failure)", ""] }
         guard let contender = vote.contender else { return [vote.server, "nobody", ""] }
         let who = contender.handle == self.report.holder?.handle ? "the holder" : contender.description
-        return [vote.server, who, contender.remaining.map(Self.time) ?? "for ever"]
+        return [vote.server, who, contender.remaining.map(Figures.span) ?? "for ever"]
       }
   }
 
@@ -77,22 +76,6 @@ struct LockTable: Sendable {
     }
   }
 
-  /// The two greatest units of a time, as people say it.
-  static func time(_ duration: Duration) -> String {
-    let seconds = duration.components.seconds
-    switch seconds {
-    case ..<1: return "\(duration.milliseconds) ms"
-    case ..<60: return "\(seconds) s"
-    case ..<3600: return Self.pair(seconds / 60, "min", seconds % 60, "s")
-    case ..<86_400: return Self.pair(seconds / 3600, "h", seconds % 3600 / 60, "min")
-    default: return Self.pair(seconds / 86_400, "d", seconds % 86_400 / 3600, "h")
-    }
-  }
-
-  private static func pair(_ large: Int64, _ unit: String, _ small: Int64, _ smallUnit: String) -> String {
-    small == 0 ? "\(large) \(unit)" : "\(large) \(unit) \(small) \(smallUnit)"
-  }
-
   /// Pads cells to columns.
   private static func aligned(_ rows: [[String]]) -> [String] {
     let columns = rows.map(\.count).max() ?? 0
@@ -101,6 +84,69 @@ struct LockTable: Sendable {
       cells.enumerated().map { column, cell in
         cell + String(repeating: " ", count: widths[column] - cell.count)
       }.joined(separator: "  ").trimmingEnd()
+    }
+  }
+}
+
+/// A report on a lock as `--json` prints it. Everything is written, also what is not known: a field that comes and goes is a trap
+/// for scripts.
+struct LockObject: Encodable, Sendable {
+  struct Contender: Encodable, Sendable {
+    let place: Int
+    let identity: String
+    @OrNull private(set) var host: String? = nil
+    @OrNull private(set) var pid: Int32? = nil
+    @OrNull private(set) var label: String? = nil
+    @OrNull private(set) var session: String? = nil
+    @OrNull private(set) var ageSeconds: Double? = nil
+    @OrNull private(set) var remainingSeconds: Double? = nil
+    /// Text: tokens do not fit into a number of JavaScript.
+    @OrNull private(set) var token: String? = nil
+    @OrNull private(set) var caveat: String? = nil
+
+    init(_ contender: LockContender) {
+      self.place = contender.place
+      self.identity = contender.identity
+      self.host = contender.host
+      self.pid = contender.pid
+      self.label = contender.label
+      self.session = contender.session
+      self.ageSeconds = contender.age.map { $0 / .seconds(1) }
+      self.remainingSeconds = contender.remaining.map { $0 / .seconds(1) }
+      self.token = contender.token?.description
+      self.caveat = contender.caveat
+    }
+  }
+
+  struct Vote: Encodable, Sendable {
+    let server: String
+    @OrNull var contender: Contender?
+    @OrNull var failure: String?
+  }
+
+  let name: String
+  let backend: String
+  let servers: String
+  let isHeld: Bool
+  @OrNull private(set) var holder: Contender? = nil
+  let queue: [Contender]
+  @OrNull private(set) var waiting: Int? = nil
+  let votes: [Vote]
+
+  init(_ report: LockReport) {
+    self.name = report.name.rawValue
+    self.backend = report.backend.kind
+    self.servers = report.backend.instance
+    self.isHeld = !report.isFree
+    self.holder = report.holder.map(Contender.init)
+    self.queue = report.queue.map(Contender.init)
+    self.waiting = report.waiting
+    self.votes = report.votes.map { vote in
+      Vote(
+        server: vote.server,
+        contender: vote.contender.map(Contender.init),
+        failure: vote.failure
+      )
     }
   }
 }

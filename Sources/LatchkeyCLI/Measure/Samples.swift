@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
 
 /// What one worker measures. Times are kept in arrays while the clock matters, and put into histograms now and then.
 ///

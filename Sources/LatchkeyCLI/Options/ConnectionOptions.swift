@@ -1,11 +1,6 @@
 internal import ArgumentParser
 internal import Latchkey
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
 
 /// How to reach the backend: the options that all commands with a URL share.
 struct ConnectionOptions: ParsableArguments {
@@ -82,7 +77,7 @@ struct ConnectionOptions: ParsableArguments {
     if let timeToLive = self.ttl ?? self.sessionTimeout { url.timeToLive = timeToLive }
     if let passwordFile {
       url.password = try PasswordFile.password(in: passwordFile)
-    } else if url.password == nil, let text = getenv("LATCHKEY_PASSWORD").map({ String(cString: $0) }) {
+    } else if url.password == nil, let text = Environment.value("LATCHKEY_PASSWORD") {
       // Secrets that were made from a file often end as the file did.
       let password = text.hasSuffix("\n") || text.hasSuffix("\r\n") ? String(text.dropLast()) : text
       if !password.isEmpty { url.password = password }

@@ -25,7 +25,7 @@ struct TLSOptions: ParsableArguments {
     help: ArgumentHelp(
       "The name in the servers' certificates, where the URL has another host, as through a tunnel: one for all, or a list.",
       valueName: "name,…"
-    )
+    ),
   )
   var serverName: String?
 

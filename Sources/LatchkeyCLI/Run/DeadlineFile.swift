@@ -1,11 +1,7 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
+internal import LatchkeyTesting
 
 /// Tells the command until when the lock is safe: a file of one line, in seconds on the clock of `/proc/uptime`.
 ///
@@ -33,12 +29,8 @@ final class DeadlineFile: Sendable {
 
   private func replace(_ deadline: ContinuousClock.Instant) throws(SystemError) {
     let new = self.folder.file("deadline.new")
-    let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw SystemError(doing: "write the deadline file \(new)") }
-    let code = Descriptors.write(Self.text(Int64(clamping: deadline.sinceStart)) + "\n", to: file)
-    close(file)
-    guard code == 0 else { throw SystemError(doing: "write the deadline file \(new)", code: code) }
-    guard rename(new, self.path) == 0 else { throw SystemError(doing: "replace the deadline file \(self.path)") }
+    try Descriptors.write(Self.text(Int64(clamping: deadline.sinceStart)) + "\n", toFile: new)
+    try Descriptors.rename(new, to: self.path)
   }
 
   /// Keeps the file up to date until the task is cancelled or the lease ends. A deadline that stays is not written again.
@@ -83,5 +75,43 @@ final class DeadlineFile: Sendable {
   static func text(_ nanoseconds: Int64) -> String {
     let fraction = String(nanoseconds % 1_000_000_000)
     return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 9 - fraction.count) + fraction
+  }
+}
+
+/// The locks that a command runs under, as its environment lists them: a line for each, with the process that holds it.
+struct HeldAround: Sendable {
+  static let variable = "LATCHKEY_HELD"
+
+  private let lines: [Substring]
+
+  /// - Parameter text: What the environment says; nil if nothing.
+  init(_ text: String? = Environment.value(variable)) {
+    self.lines = (text ?? "").split(separator: "\n")
+  }
+
+  /// The list for a command that runs under one more lock.
+  func adding(_ url: LockURL, holder: Int32 = ProcessTable.own) -> String {
+    (self.lines + ["\(holder) \(Self.identity(url))"]).joined(separator: "\n")
+  }
+
+  /// The process that holds this lock and is an ancestor of this process; nil if there is none.
+  ///
+  /// - Parameters:
+  ///   - url: The lock that this process asks for.
+  ///   - isAncestor: Whether a process is an ancestor of this one: a holder that has ended is none, and cannot wait for us.
+  func holder(of url: LockURL, isAncestor: (Int32) -> Bool = ProcessTable.hasAncestor) -> Int32? {
+    let identity = Self.identity(url)
+    for line in self.lines {
+      let parts = line.split(separator: " ", maxSplits: 1)
+      if parts.count == 2, parts[1] == identity, let pid = Int32(parts[0]), isAncestor(pid) { return pid }
+    }
+    return nil
+  }
+
+  /// What identifies a lock, without what may differ between two of its URLs: credentials, options, the order of the servers.
+  private static func identity(_ url: LockURL) -> String {
+    let hosts = url.hosts.map(\.description).sorted().joined(separator: ",")
+    let root = url.chroot ?? url.database.map { "\($0)" } ?? ""
+    return "\(url.scheme.backendKind) \(hosts) \(root) \(url.name)"
   }
 }

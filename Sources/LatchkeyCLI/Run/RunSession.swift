@@ -1,10 +1,40 @@
 internal import Latchkey
+internal import LatchkeyProcesses
 
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+/// How long `latchkey run` may take until the command starts: connecting, waiting for the lock, everything.
+struct RunBudget: Sendable {
+  /// A single try ends as soon as the servers have answered, and after this time at the latest.
+  private static let longestTry = Duration.seconds(2)
+  /// The least time for connecting: a budget of a few milliseconds is meant for the lock.
+  private static let shortestConnect = Duration.seconds(1)
+
+  /// Nil: for ever. Zero: a single try.
+  let wait: Duration?
+  private let start: ContinuousClock.Instant
+
+  init(_ wait: Duration?, start: ContinuousClock.Instant = .now) {
+    self.wait = wait
+    self.start = start
+  }
+
+  var isTry: Bool { self.wait == .zero }
+
+  /// How long connecting may take.
+  ///
+  /// - Parameter given: The timeout that the user has set for connecting; nil if none.
+  func connectTimeout(_ given: Duration?) -> Duration? {
+    guard let wait else { return given }
+    let most = self.isTry ? Self.longestTry : max(wait, Self.shortestConnect)
+    // Without one the backend's own timeout holds, up to the budget.
+    return given.map { min($0, most) } ?? (most < .seconds(10) ? most : nil)
+  }
+
+  /// How long the lock may be waited for from now on.
+  var left: Duration? {
+    guard let wait, !self.isTry else { return self.wait }
+    return max(.zero, wait - self.start.duration(to: .now))
+  }
+}
 
 /// One `latchkey run`, from the wait for the lock to its return.
 struct RunSession: Sendable {
@@ -60,7 +90,7 @@ struct RunSession: Sendable {
 
   /// What a release that the backend has not confirmed means for others.
   private func text(of pending: PendingRelease) -> String {
-    let end = pending.standsFor.map { "up to \(LockTable.time($0))" } ?? "until its session ends"
+    let end = pending.standsFor.map { "up to \(Figures.span($0))" } ?? "until its session ends"
     return "the lock \"\(self.name)\" could not be given back (\(pending.reason)); others wait for it \(end)"
   }
 
@@ -130,16 +160,16 @@ struct RunSession: Sendable {
   /// The failure of a command that cannot be run.
   static func cannotRun(_ error: SystemError) -> CommandFailure {
     // This process has run out of something: that is no fault of the command.
-    if [EMFILE, ENFILE, ENOMEM, EAGAIN].contains(error.code) {
+    if error.isExhaustion {
       return CommandFailure(code: RunStatus.ours, error.description)
     }
     var advice = "check its name and PATH, or its permissions"
     // Probably the whole command was quoted as one word.
-    if error.code == ENOENT, let name = error.action.split(separator: "\"").dropFirst().first, name.contains(" ") {
+    if error.isMissing, let name = error.action.split(separator: "\"").dropFirst().first, name.contains(" ") {
       advice = "leave out the quotes around the whole, or write sh -c '\(name)'"
     }
     return CommandFailure(
-      code: error.code == ENOENT ? RunStatus.notFound : RunStatus.notExecutable,
+      code: error.isMissing ? RunStatus.notFound : RunStatus.notExecutable,
       "\(error); \(advice)"
     )
   }

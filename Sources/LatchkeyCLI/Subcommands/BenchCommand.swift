@@ -112,7 +112,7 @@ struct BenchCommand: AsyncParsableCommand {
     if let report { try ReportFile.check(report) }
     let interruption = try Interruption()
     let (settings, connection) = (self.settings, self.connection)
-    let progress = BenchProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
+    let progress = Progress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal), silence: .seconds(5))
     let outcome = try await interruption.run {
       await Bench(sources, settings: settings, progress: progress) {
         try connection.apply(to: $0, isOneOfSeveral: true)

@@ -1,11 +1,6 @@
 internal import ArgumentParser
 internal import Latchkey
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
 
 /// `latchkey break`: frees a lock whose holder is stuck.
 struct BreakCommand: AsyncParsableCommand {
@@ -79,14 +74,8 @@ struct BreakCommand: AsyncParsableCommand {
       )
     }
     let interruption = try Interruption()
-    let outcome: Outcome
-    do {
-      outcome = try await interruption.run {
-        try await backend.withInspector(at: url) { inspector in try await self.breakLock(inspector, url.name) }
-      }
-    } catch {
-      if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
-      throw error
+    let outcome = try await interruption.run {
+      try await backend.withInspector(at: url) { inspector in try await self.breakLock(inspector, url.name) }
     }
     switch outcome {
     case .freed, .free: return
@@ -134,7 +123,7 @@ struct BreakCommand: AsyncParsableCommand {
     guard self.force || holder.caveat == nil else { return .doubtful }
     if !self.yes {
       Console.ask("take the lock from \(holder)? It is not stopped by that. [y/N]")
-      var answers = Descriptors.lines(of: STDIN_FILENO).makeAsyncIterator()
+      var answers = Descriptors.lines(of: Descriptors.input).makeAsyncIterator()
       let answer = await answers.next()?.lowercased()
       try Task.checkCancellation()
       guard answer == "y" || answer == "yes" else { return .declined }

@@ -47,13 +47,7 @@ struct CheckCommand: AsyncParsableCommand {
     let url = try self.connection.apply(to: LockURL(Self.withName(self.url)))
     let backend = try Backends.lookable(for: url)
     let interruption = try Interruption()
-    let findings: [Finding]
-    do {
-      findings = try await interruption.run { try await backend.check(url, tick: self.connection.tick) }
-    } catch {
-      if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
-      throw error
-    }
+    let findings = try await interruption.run { try await backend.check(url, tick: self.connection.tick) }
     let servers = url.hosts.map(\.description).joined(separator: ",")
     let report = CheckReport(backend: url.scheme.backendKind, servers: servers, findings)
     try Console.output(self.json ? try JSON.encode(report) : report.text)

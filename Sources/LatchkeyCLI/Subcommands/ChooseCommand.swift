@@ -87,7 +87,7 @@ struct ChooseCommand: AsyncParsableCommand {
     var objections: [String]
     /// Whether this command can use it.
     var isBuiltIn: Bool
-    var latencyMicroseconds: MeasuredLatency?
+    var latencyMicroseconds: WorkloadReport.Latency?
 
     private enum CodingKeys: String, CodingKey {
       case fits, objections, isBuiltIn, latencyMicroseconds
@@ -138,7 +138,7 @@ struct ChooseCommand: AsyncParsableCommand {
     return Set(flags.filter(\.1).map(\.0))
   }
 
-  private func answer(_ choice: Choice, _ latencies: [String: MeasuredLatency]) -> Answer {
+  private func answer(_ choice: Choice, _ latencies: [String: WorkloadReport.Latency]) -> Answer {
     let builtIn = Backends.all.flatMap(\.schemes).map(\.backendKind)
     return Answer(
       facts: choice.facts,
@@ -152,25 +152,23 @@ struct ChooseCommand: AsyncParsableCommand {
   /// Measures an uncontended acquire for half a second on each backend that was named, and on no other.
   private func latencies(
     _ sources: [BenchSource]
-  ) async throws -> (latencies: [String: MeasuredLatency], failure: CommandFailure?) {
+  ) async throws -> (latencies: [String: WorkloadReport.Latency], failure: CommandFailure?) {
     guard !sources.isEmpty else { return ([:], nil) }
     let interruption = try Interruption()
     let connection = self.connection
     let settings = BenchSettings(workloads: [.uncontended], repetitions: 1, duration: .milliseconds(500))
-    let progress = BenchProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
+    let progress = Progress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal), silence: .seconds(5))
     let outcome = try await interruption.run {
       await Bench(sources, settings: settings, progress: progress) {
         try connection.apply(to: $0, isOneOfSeveral: true)
       }.run()
     }
     if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
-    var latencies: [String: MeasuredLatency] = [:]
+    var latencies: [String: WorkloadReport.Latency] = [:]
     for result in outcome.results(of: .uncontended) {
-      let latency = result.report.workload.latencyMicroseconds
       // Of several of a kind, the first that was named.
-      if latencies[result.target.kind] == nil {
-        latencies[result.target.kind] = MeasuredLatency(p50: latency.p50, p99: latency.p99)
-      }
+      let latency = latencies[result.target.kind] ?? result.report.workload.latencyMicroseconds
+      latencies[result.target.kind] = latency
     }
     return (latencies, outcome.failure)
   }

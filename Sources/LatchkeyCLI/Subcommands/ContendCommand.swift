@@ -1,11 +1,7 @@
 internal import ArgumentParser
 internal import Latchkey
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
+internal import LatchkeyTesting
 
 /// `latchkey contend`: many workers, one lock, one counter that only the lock protects.
 struct ContendCommand: AsyncParsableCommand {
@@ -118,13 +114,7 @@ struct ContendCommand: AsyncParsableCommand {
 
   func run() async throws {
     let interruption = try Interruption()
-    let outcome: (tally: Tally, report: WorkloadReport)
-    do {
-      outcome = try await interruption.run { try await self.contend() }
-    } catch {
-      if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
-      throw error
-    }
+    let outcome = try await interruption.run { try await self.contend() }
     if let misuse = outcome.tally.misuse { throw misuse }
     if interruption.signal != nil { Console.note("interrupted; measured so far:") }
     let report = ContendReport(
@@ -139,7 +129,7 @@ struct ContendCommand: AsyncParsableCommand {
       interrupted: interruption.signal != nil,
       latency: self.noLock ? nil : outcome.tally.latency
     )
-    try Console.output(self.json ? try JSON.encode(report) : report.text(.of(STDOUT_FILENO, self.color)))
+    try Console.output(self.json ? try JSON.encode(report) : report.text(.of(Descriptors.output, self.color)))
     try self.judge(outcome.tally, outcome.report, signal: interruption.signal)
   }
 
@@ -158,7 +148,7 @@ struct ContendCommand: AsyncParsableCommand {
     let (kind, count) = try Backends.servers(serve)
     if self.showsProgress, LiveLine.isPossible { LiveLine.draw("starting \(serve)") }
     defer { if self.showsProgress, LiveLine.isPossible { LiveLine.draw("") } }
-    return try await kind.withServers(count: count) { served in
+    return try await kind.withServers(count: count, harmed: false) { served in
       let url = try self.connection.apply(to: LockURL(served.base + "contend"))
       return try await self.contend(for: url, tick: self.connection.tick ?? served.tick)
     }
@@ -198,17 +188,13 @@ struct ContendCommand: AsyncParsableCommand {
         color: self.color
       ).run()
     }
-    let result: Result<Tally, any Error>
-    do {
-      result = .success(
-        try await self.processes == 1 ? contention.run { true } : ContendProcesses(plan: plan) { folder.remove() }.run()
-      )
-    } catch {
-      result = .failure(error)
+    let end = {
+      progress.cancel()
+      await progress.value
     }
-    progress.cancel()
-    await progress.value
-    let tally = try result.get()
+    let tally = try await withCleanEnd(end) {
+      try await self.processes == 1 ? contention.run { true } : ContendProcesses(plan: plan) { folder.remove() }.run()
+    }
     return (tally, self.report(tally, url.scheme, contention.board))
   }
 

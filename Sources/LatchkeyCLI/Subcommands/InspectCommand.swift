@@ -1,11 +1,6 @@
 internal import ArgumentParser
 internal import Latchkey
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
 
 /// `latchkey inspect`: who holds a lock, and who waits for it.
 struct InspectCommand: AsyncParsableCommand {
@@ -67,21 +62,14 @@ struct InspectCommand: AsyncParsableCommand {
     let url = try self.connection.apply(to: LockURL(self.url))
     let backend = try Backends.lookable(for: url)
     let interruption = try Interruption()
-    do {
-      try await interruption.run {
-        try await backend.withInspector(at: url) { inspector in
-          try await self.show(inspector, url.name)
-        }
-      }
-    } catch {
-      if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
-      throw error
+    try await interruption.run {
+      try await backend.withInspector(at: url) { inspector in try await self.show(inspector, url.name) }
     }
   }
 
   private func show(_ inspector: any LockInspector, _ name: LockName) async throws {
     guard self.watch else { return try self.print(try await inspector.inspect(name)) }
-    var view = WatchView(style: !self.json && Console.outputIsTerminal ? TextStyle.of(STDOUT_FILENO, .auto) : nil)
+    var view = WatchView(style: !self.json && Console.outputIsTerminal ? TextStyle.of(Descriptors.output, .auto) : nil)
     // Servers that were never there end it; later outages are shown and ridden out.
     try self.draw(try await inspector.inspect(name), &view)
     while true {
@@ -91,11 +79,7 @@ struct InspectCommand: AsyncParsableCommand {
         report = try await inspector.inspect(name)
       } catch {
         guard error.code == .unreachable else { throw error }
-        switch view.outage(error.description, at: .now) {
-        case .frame(let frame): try Console.outputRaw(frame)
-        case .note(let sentence): Console.note(sentence)
-        case nil: break
-        }
+        _ = try Self.emit(view.outage(error.description, at: .now))
         continue
       }
       try self.draw(report, &view)
@@ -103,14 +87,18 @@ struct InspectCommand: AsyncParsableCommand {
   }
 
   private func draw(_ report: LockReport, _ view: inout WatchView) throws {
-    switch view.table(LockTable(report: report, limit: Self.rowsInPlace).lines) {
-    case .frame(let frame): return try Console.outputRaw(frame)
-    case .note(let sentence): Console.note(sentence)
-    case nil: break
-    }
+    if try Self.emit(view.table(LockTable(report: report, limit: Self.rowsInPlace).lines)) { return }
     try self.print(report)
     // An empty line between blocks of text.
     if !self.json { try Console.output("") }
+  }
+
+  /// - Returns: Whether something was drawn in place.
+  private static func emit(_ output: WatchView.Output?) throws -> Bool {
+    if case .note(let sentence) = output { Console.note(sentence) }
+    guard case .frame(let frame) = output else { return false }
+    try Console.outputRaw(frame)
+    return true
   }
 
   private func print(_ report: LockReport) throws {

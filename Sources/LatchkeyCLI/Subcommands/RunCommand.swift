@@ -1,11 +1,6 @@
 internal import ArgumentParser
 internal import Latchkey
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
 
 /// `latchkey run`: a command under a lock.
 struct RunCommand: AsyncParsableCommand {
@@ -152,7 +147,7 @@ struct RunCommand: AsyncParsableCommand {
   private func look(before url: LockURL) throws(CommandFailure) -> String? {
     if let problem = DescriptorLimit.problem(for: url) { throw CommandFailure(code: RunStatus.ours, problem) }
     let command = self.rawCommand[0]
-    if let code = Program.problem(command, path: getenv("PATH").map { String(cString: $0) }) {
+    if let code = Program.problem(command, path: Environment.value("PATH")) {
       throw RunSession.cannotRun(SystemError(doing: "run \"\(ChildProcess.text(command))\"", code: code))
     }
     do {
@@ -168,13 +163,7 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// The command as it was given, whatever its encoding.
-  private var rawCommand: [ContiguousArray<CChar>] {
-    let first = Int(CommandLine.argc) - self.command.count
-    return self.command.enumerated().map { place, text in
-      guard let raw = CommandLine.unsafeArgv[first + place] else { return text.utf8CString }
-      return ContiguousArray(UnsafeBufferPointer(start: raw, count: strlen(raw) + 1))
-    }
-  }
+  private var rawCommand: [ContiguousArray<CChar>] { ChildProcess.ownArguments(last: self.command.count) }
 
   private func failure(_ error: any Error) -> CommandFailure {
     let failure = CommandFailure(error)

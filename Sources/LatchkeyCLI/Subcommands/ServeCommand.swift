@@ -52,79 +52,51 @@ struct ServeCommand: AsyncParsableCommand {
     var servers: String
     /// A URL up to the name of a lock.
     var url: String
-    var tick: String?
-    var version: String?
-
-    func encode(to encoder: any Encoder) throws {
-      var container = encoder.container(keyedBy: CodingKeys.self)
-      try container.encode(self.servers, forKey: .servers)
-      try container.encode(self.url, forKey: .url)
-      // Written even if nil: a field that comes and goes is a trap for scripts.
-      try container.encode(self.tick, forKey: .tick)
-      try container.encode(self.version, forKey: .version)
-    }
-  }
-
-  /// Servers from which no lock can be had at first.
-  private struct Quarantine {
-    var servers: String
-    var length: Duration
+    @OrNull var tick: String? = nil
+    @OrNull var version: String? = nil
   }
 
   func run() async throws {
     let kinds = try self.servers.map { try Backends.servers($0) }
     let interruption = try Interruption()
-    do {
-      try await interruption.run { try await self.serve(kinds[...], [], []) }
-    } catch {
-      if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
-      throw error
-    }
+    try await interruption.run { try await self.serve(kinds[...], []) }
   }
 
   /// Starts the servers one after the other, and waits for the end when all run.
   private func serve(
     _ kinds: ArraySlice<(kind: any ServerKind, count: Int)>,
-    _ running: [Served],
-    _ quarantines: [Quarantine]
+    _ running: [any ServedServers]
   ) async throws {
     guard let (kind, count) = kinds.first else {
       try self.announce(running)
-      self.announce(quarantines)
       if !self.quiet { Console.note("Ctrl-C ends and removes everything") }
       while true { try await Task.sleep(for: .seconds(3600)) }
     }
-    let name = self.servers[running.count]
-    if !self.quiet { Console.note("starting \(name)") }
-    try await kind.withServers(count: count) { served in
-      let tick = served.tick.map { DurationText.format($0) }
-      let next = Served(servers: name, url: served.base, tick: tick, version: served.version)
-      let quarantine = served.quarantine.map { Quarantine(servers: name, length: $0) }
-      try await self.serve(kinds.dropFirst(), running + [next], quarantines + (quarantine.map { [$0] } ?? []))
+    if !self.quiet { Console.note("starting \(self.servers[running.count])") }
+    try await kind.withServers(count: count, harmed: false) { served in
+      try await self.serve(kinds.dropFirst(), running + [served])
     }
   }
 
-  private func announce(_ running: [Served]) throws {
+  private func announce(_ running: [any ServedServers]) throws {
+    let all = zip(self.servers, running).map { name, served in
+      let tick = served.tick.map { DurationText.format($0) }
+      return Served(servers: name, url: served.base, tick: tick, version: served.version)
+    }
     if self.json {
-      try Console.output(try JSON.encode(running))
+      try Console.output(try JSON.encode(all))
     } else {
-      for served in running { try Console.output(served.url) }
+      for served in all { try Console.output(served.url) }
     }
     guard !self.quiet else { return }
-    for served in running {
+    for (served, servers) in zip(all, running) {
       let tick = served.tick.map { " --tick \($0)" } ?? ""
       Console.note("\(served.version ?? served.servers) runs; try: latchkey contend '\(served.url)orders'\(tick)")
-    }
-  }
-
-  /// Nobody should wonder what a first command waits for.
-  private func announce(_ quarantines: [Quarantine]) {
-    guard !self.quiet else { return }
-    for quarantine in quarantines {
-      let length = DurationText.format(quarantine.length)
+      // Nobody should wonder what a first command waits for.
+      guard let quarantine = servers.quarantine else { continue }
       Console.note(
-        "the locks of \(quarantine.servers) can be had from \(length) after now on: until then each server might have "
-          + "forgotten a lock at its start and has no vote; less with a shorter --ttl"
+        "the locks of \(served.servers) can be had from \(DurationText.format(quarantine)) after now on: until then each "
+          + "server might have forgotten a lock at its start and has no vote; less with a shorter --ttl"
       )
     }
   }

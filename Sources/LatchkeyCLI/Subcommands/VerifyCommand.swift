@@ -121,17 +121,12 @@ struct VerifyCommand: AsyncParsableCommand {
     settings.sabotage = self.sabotage
     for file in [self.report, self.history].compactMap({ $0 }) { try ReportFile.check(file) }
     let interruption = try Interruption()
-    let progress = VerifyProgress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
+    let progress = Progress(isQuiet: self.quiet || (self.json && !Console.errorIsTerminal))
     let (prepared, command) = (settings, self)
-    let outcome: VerifyOutcome
-    do {
-      outcome = try await interruption.run { try await command.verify(prepared, progress) }
-    } catch {
-      progress.clear()
-      if let signal = interruption.signal { throw CommandFailure(.signal(signal), nil) }
-      throw error
+    let outcome = try await interruption.run {
+      defer { progress.clear() }
+      return try await command.verify(prepared, progress)
     }
-    progress.clear()
     try Console.output(self.json ? try JSON.encode(VerifyReport(outcome)) : outcome.text)
     if let history { try ReportFile.write(try outcome.historyText(), to: history) }
     if let report {
@@ -148,7 +143,7 @@ struct VerifyCommand: AsyncParsableCommand {
     }
   }
 
-  private func verify(_ settings: VerifySettings, _ progress: VerifyProgress) async throws -> VerifyOutcome {
+  private func verify(_ settings: VerifySettings, _ progress: Progress) async throws -> VerifyOutcome {
     var settings = settings
     guard let serve else {
       let url = try self.connection.apply(to: LockURL(self.url ?? ""))
@@ -171,12 +166,9 @@ struct VerifyCommand: AsyncParsableCommand {
       ).run()
     }
     let (kind, count) = try Backends.servers(serve)
-    guard let kind = kind as? any VerifiedServerKind else {
-      throw CommandFailure(.usage, "--serve \(serve): these servers cannot be harmed")
-    }
     progress.say("starting \(serve)")
     let prepared = settings
-    return try await kind.withVerifiedServers(count: count) { servers in
+    return try await kind.withServers(count: count, harmed: true) { servers in
       var settings = prepared
       let url = try self.connection.apply(to: LockURL(servers.base + "verify"))
       settings.timeToLive = url.timeToLive ?? settings.timeToLive

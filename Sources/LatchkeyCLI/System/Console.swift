@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
 
 #if canImport(Glibc)
 internal import Glibc
@@ -9,11 +10,11 @@ internal import Darwin
 
 /// Results go to standard output; everything else, for people, to standard error.
 enum Console {
-  static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+  static var errorIsTerminal: Bool { Descriptors.isTerminal(Descriptors.errors) }
 
-  static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+  static var outputIsTerminal: Bool { Descriptors.isTerminal(Descriptors.output) }
 
-  static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+  static var inputIsTerminal: Bool { Descriptors.isTerminal(Descriptors.input) }
 
   /// Prints a result.
   ///
@@ -76,4 +77,67 @@ struct LastLine: Sendable {
   func inserting(_ lines: String) -> String {
     self.text.isEmpty && !self.isShared ? lines : Self.clear + lines + self.text
   }
+}
+
+/// The last line of a terminal on standard error, drawn again and again while something runs.
+enum LiveLine {
+  /// Whether there is a terminal that can do it.
+  static var isPossible: Bool {
+    Console.errorIsTerminal && Environment.value("TERM") != "dumb"
+  }
+
+  /// How many columns a line may have.
+  static var width: Int {
+    var size = winsize()
+    if ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
+    return Environment.value("COLUMNS").flatMap { Int($0) } ?? 80
+  }
+
+  /// Replaces the line; takes it away if the text is empty.
+  static func draw(_ text: String) { Console.redraw(text) }
+}
+
+/// Shows people on standard error how far something has come: a line that is redrawn on a terminal, plain lines elsewhere.
+final class Progress: Sendable {
+  private let isQuiet: Bool
+  private let isTerminal = LiveLine.isPossible
+  /// How long nothing is said where lines stay.
+  private let silence: Duration
+  private let lastLine = Locked(ContinuousClock.now)
+
+  init(isQuiet: Bool, silence: Duration = .zero) {
+    self.isQuiet = isQuiet
+    self.silence = silence
+  }
+
+  /// Says what is done now.
+  func say(_ text: String) {
+    guard !self.isQuiet else { return }
+    if self.isTerminal { return Console.redraw(text) }
+    let isDue = self.lastLine.withLock { last in
+      guard ContinuousClock.now - last >= self.silence else { return false }
+      last = .now
+      return true
+    }
+    if isDue { Console.note(text) }
+  }
+
+  /// Says how far it is, where the line is redrawn.
+  func show(_ text: @autoclosure () -> String) {
+    if !self.isQuiet, self.isTerminal { Console.redraw(text()) }
+  }
+
+  /// Says what has happened, where lines stay.
+  func log(_ text: @autoclosure () -> String) {
+    if !self.isQuiet, !self.isTerminal { Console.note(text()) }
+  }
+
+  /// Prints a line that stays, quiet or not: something went wrong.
+  func note(_ text: String) {
+    self.clear()
+    Console.note(text)
+  }
+
+  /// Takes the redrawn line away.
+  func clear() { self.show("") }
 }

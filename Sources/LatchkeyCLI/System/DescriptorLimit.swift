@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyProcesses
 
 #if canImport(Glibc)
 internal import Glibc

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
 
 /// When to use colours.
 enum ColorChoice: String, CaseIterable, Sendable {
@@ -23,12 +19,9 @@ struct TextStyle: Hashable, Sendable {
 
   /// ASCII and no colours.
   static let plain = TextStyle(isColored: false, isUnicode: false)
+}
 
-  init(isColored: Bool, isUnicode: Bool) {
-    self.isColored = isColored
-    self.isUnicode = isUnicode
-  }
-
+extension TextStyle {
   /// - Parameters:
   ///   - choice: What the user wants.
   ///   - isTerminal: Whether the text goes to a terminal.
@@ -36,7 +29,7 @@ struct TextStyle: Hashable, Sendable {
   init(_ choice: ColorChoice, isTerminal: Bool, environment: (String) -> String?) {
     func value(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
     let isDumb = value("TERM") == "dumb"
-    self.isColored =
+    let isColored =
       switch choice {
       case .always: true
       case .never: false
@@ -45,12 +38,13 @@ struct TextStyle: Hashable, Sendable {
       }
     let locale = value("LC_ALL") ?? value("LC_CTYPE") ?? value("LANG") ?? ""
     let characters = locale.lowercased()
-    self.isUnicode = !isDumb && (characters.contains("utf-8") || characters.contains("utf8"))
+    let isUnicode = !isDumb && (characters.contains("utf-8") || characters.contains("utf8"))
+    self.init(isColored: isColored, isUnicode: isUnicode)
   }
 
   /// For what goes to a descriptor of this process.
   static func of(_ descriptor: Int32, _ choice: ColorChoice = .auto) -> TextStyle {
-    TextStyle(choice, isTerminal: isatty(descriptor) == 1) { name in getenv(name).map { String(cString: $0) } }
+    TextStyle(choice, isTerminal: Descriptors.isTerminal(descriptor), environment: Environment.value)
   }
 
   /// The text in a colour, where there are colours.

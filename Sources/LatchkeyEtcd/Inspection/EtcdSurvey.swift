@@ -31,12 +31,15 @@ package struct EtcdSurvey: Sendable {
   package var alarms: [Alarm]?
   /// Whether users and passwords are asked for; nil if that could not be found out.
   package var asksForUsers: Bool?
+}
 
+extension EtcdSurvey {
   /// Asks every member. Leaves nothing behind.
   ///
   /// - Throws: ``EtcdError`` if no member answers.
   package init(asking configuration: EtcdClient.Configuration) async throws(EtcdError) {
     try configuration.validate()
+    self.init()
     let answers = await withTaskGroup(of: (Int, Result<Member, EtcdError>).self) { group in
       for (place, endpoint) in configuration.endpoints.enumerated() {
         group.addTask { (place, await Self.member(endpoint, configuration)) }

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 internal import Synchronization
 
 extension LockConformance {

@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyPrimitives
 
 extension LockConformance {
   static let tokenChecks = [

@@ -64,9 +64,9 @@ public struct LockSubject: Sendable {
   }
 
   /// What the implementation is called in reports.
-  public let label: String
+  package let label: String
   /// What it promises beyond what all do.
-  public let traits: Traits
+  package let traits: Traits
   /// The longest that any one check may take: an implementation that hangs fails.
   public var patience: Duration = .seconds(30)
   /// How late an answer may be that is due at once, or at a certain time. Much more than a working lock needs, so that a

@@ -2,26 +2,26 @@ extension FaultProxy {
   /// How a protocol divides its bytes into messages, and which of them are requests and their replies.
   public struct Framing: Sendable {
     /// The length of the first frame in some bytes; nil while that cannot be said or bytes are missing.
-    public var length: @Sendable (_ bytes: ArraySlice<UInt8>) -> Int?
+    package var length: @Sendable (_ bytes: ArraySlice<UInt8>) -> Int?
 
     /// Whether a frame from the client is a request that has a reply.
-    public var isRequest: @Sendable (_ frame: Frame) -> Bool
+    package var isRequest: @Sendable (_ frame: Frame) -> Bool
 
     /// Whether a frame from the server is the reply to a request.
-    public var isReply: @Sendable (_ frame: Frame) -> Bool
+    package var isReply: @Sendable (_ frame: Frame) -> Bool
 
     /// What a request and its reply have in common; nil where a reply says nothing of its request.
-    public var correlation: (@Sendable (_ frame: Frame) -> Int64?)?
+    package var correlation: (@Sendable (_ frame: Frame) -> Int64?)?
 
     /// Whether only plain text can be divided: a connection that begins as an encrypted one (TLS) is then reset, and that is an
     /// error of all who wait for a rule, and of ``withFaultProxy(to:framing:isolation:_:)``.
-    public var expectsPlainText = true
+    package var expectsPlainText = true
 
     /// Makes what follows a connection, where a frame alone does not say all.
     var makeReader: (@Sendable () -> any FrameReader)?
 
     /// Makes a framing.
-    public init(
+    package init(
       length: @escaping @Sendable (_ bytes: ArraySlice<UInt8>) -> Int?,
       isRequest: @escaping @Sendable (_ frame: Frame) -> Bool = { _ in true },
       isReply: @escaping @Sendable (_ frame: Frame) -> Bool = { _ in true },

@@ -90,17 +90,17 @@ extension FaultProxy {
   }
 
   /// Holds back one reply, the next that matches, with all that follows it on its connection, until the rule releases it.
-  public func holdReply(matching: @escaping @Sendable (Frame) -> Bool = { _ in true }) async -> Rule {
+  package func holdReply(matching: @escaping @Sendable (Frame) -> Bool = { _ in true }) async -> Rule {
     await self.holdOne(.serverToClient, matching: matching)
   }
 
   /// Waits until clients have made so many connections since the proxy's start.
-  public func waitForConnections(_ count: Int, within limit: Duration = .seconds(10)) async throws {
+  package func waitForConnections(_ count: Int, within limit: Duration = .seconds(10)) async throws {
     try await self.wait(within: limit, for: "Connection \(count)") { $0.counters.accepted >= count }
   }
 
   /// Waits until no connection is open.
-  public func waitForNoConnection(within limit: Duration = .seconds(10)) async throws {
+  package func waitForNoConnection(within limit: Duration = .seconds(10)) async throws {
     try await self.wait(within: limit, for: "The end of all connections") { $0.counters.open == 0 }
   }
 

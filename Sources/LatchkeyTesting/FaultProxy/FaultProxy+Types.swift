@@ -28,14 +28,14 @@ extension FaultProxy {
   }
 
   /// A server.
-  public struct Target: Hashable, Sendable {
+  package struct Target: Hashable, Sendable {
     /// A name or an address.
-    public var host: String
+    package var host: String
     /// The port.
-    public var port: Int
+    package var port: Int
 
     /// Names a server; on this machine unless a host is given.
-    public init(host: String = "127.0.0.1", port: Int) {
+    package init(host: String = "127.0.0.1", port: Int) {
       self.host = host
       self.port = port
     }
@@ -50,7 +50,7 @@ extension FaultProxy {
     /// Its place among the frames of its connection that go the same way, counted from 0.
     public let index: Int
     /// Its place among the requests, or among the replies, of its connection, counted from 0; nil if it is neither.
-    public internal(set) var exchange: Int?
+    package internal(set) var exchange: Int?
     /// The method that its message calls, where the connection's headers have said it.
     var method: String?
     /// All of its bytes, with whatever marks its length.
@@ -72,26 +72,26 @@ extension FaultProxy {
   }
 
   /// Numbers of frames and bytes.
-  public struct Traffic: Hashable, Sendable {
+  package struct Traffic: Hashable, Sendable {
     /// How many frames.
-    public internal(set) var frames = 0
+    package internal(set) var frames = 0
     /// How many bytes in these frames.
-    public internal(set) var bytes = 0
+    package internal(set) var bytes = 0
   }
 
   /// What has gone through a proxy since its start.
-  public struct Counters: Hashable, Sendable {
+  package struct Counters: Hashable, Sendable {
     /// Connections that clients have made.
-    public internal(set) var accepted = 0
+    package internal(set) var accepted = 0
     /// Connections that are open now.
-    public internal(set) var open = 0
+    package internal(set) var open = 0
     /// Frames that clients have sent.
-    public internal(set) var arrivedFromClients = Traffic()
+    package internal(set) var arrivedFromClients = Traffic()
     /// Frames that servers have sent.
-    public internal(set) var arrivedFromServers = Traffic()
+    package internal(set) var arrivedFromServers = Traffic()
     /// Frames that were passed on to clients.
-    public internal(set) var passedToClients = Traffic()
+    package internal(set) var passedToClients = Traffic()
     /// Frames that were passed on to servers.
-    public internal(set) var passedToServers = Traffic()
+    package internal(set) var passedToServers = Traffic()
   }
 }

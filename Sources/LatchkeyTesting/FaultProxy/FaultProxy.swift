@@ -40,7 +40,7 @@ public final class FaultProxy: Sendable {
   ///   - target: The server.
   ///   - framing: How the protocol divides its bytes into messages.
   ///   - host: The loopback address to listen on: `127.0.0.1` or `::1`.
-  public static func start(
+  package static func start(
     to target: Target,
     framing: Framing = .raw,
     host: String = "127.0.0.1"
@@ -80,7 +80,7 @@ public final class FaultProxy: Sendable {
   }
 
   /// What has gone through so far.
-  public var counters: Counters {
+  package var counters: Counters {
     get async { await self.run { $0.counters } }
   }
 
@@ -91,7 +91,7 @@ public final class FaultProxy: Sendable {
   }
 
   /// Sends connections that are made from now on to another server on this machine.
-  public func retarget(to port: Int) async {
+  package func retarget(to port: Int) async {
     await self.run { $0.target = Target(port: port) }
   }
 

@@ -1,7 +1,7 @@
 /// What a frame means when ``FaultProxy/Framing/redis`` divides the bytes.
 extension FaultProxy.Frame {
   /// The words of a request, the command's name first, or the texts and numbers of a reply in their order.
-  public var redisWords: [String] {
+  package var redisWords: [String] {
     (RedisMessage(self.bytes[...])?.words ?? []).map { $0.map { String(decoding: $0, as: UTF8.self) } ?? "" }
   }
 
@@ -18,7 +18,7 @@ extension FaultProxy.Frame {
   }
 
   /// Whether the frame is the answer to a subscription or to its end, or a message of a channel.
-  public var isRedisMessage: Bool {
+  package var isRedisMessage: Bool {
     self.direction == .serverToClient && self.isRedisSubscription
   }
 

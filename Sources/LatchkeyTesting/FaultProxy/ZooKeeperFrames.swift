@@ -46,7 +46,7 @@ extension FaultProxy.Frame {
   ///
   /// Messages that belong to no request have fixed negative numbers: −1 watch event, −2 ping, −4 authentication, −8 watches
   /// set again.
-  public var zooKeeperRequestNumber: Int32? {
+  package var zooKeeperRequestNumber: Int32? {
     self.index == 0 ? nil : self.bytes[...].bigEndian(at: 4, as: Int32.self)
   }
 
@@ -57,16 +57,16 @@ extension FaultProxy.Frame {
   }
 
   /// The error code of a reply, 0 for success; nil for other frames.
-  public var zooKeeperErrorCode: Int32? {
+  package var zooKeeperErrorCode: Int32? {
     guard self.direction == .serverToClient, self.index > 0 else { return nil }
     return self.bytes[...].bigEndian(at: 16, as: Int32.self)
   }
 
   /// Whether the frame is a ping or the answer to one.
-  public var isZooKeeperPing: Bool { self.zooKeeperRequestNumber == -2 }
+  package var isZooKeeperPing: Bool { self.zooKeeperRequestNumber == -2 }
 
   /// Whether the frame tells the client that a watch has fired.
-  public var isZooKeeperWatchEvent: Bool { self.zooKeeperRequestNumber == -1 }
+  package var isZooKeeperWatchEvent: Bool { self.zooKeeperRequestNumber == -1 }
 
   /// Whether the frame is a request or the reply to one. Requests are numbered by a counter, which may turn negative.
   var hasZooKeeperRequestNumber: Bool {

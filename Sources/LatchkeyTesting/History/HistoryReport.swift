@@ -26,7 +26,7 @@ public struct HistoryReport: Sendable {
     /// Computes the figures.
     ///
     /// - Parameter grants: The number of grants of each worker, those without any included.
-    public init(grants: some Collection<Int>) {
+    package init(grants: some Collection<Int>) {
       self.min = grants.min() ?? 0
       self.max = grants.max() ?? 0
       let sum = grants.reduce(0.0) { $0 + Double($1) }
@@ -53,25 +53,30 @@ public struct HistoryReport: Sendable {
   ///   - events: The events of all workers of all processes, in any order between workers; each worker's own in their order.
   ///   - tolerance: By how much two held intervals may overlap, where clocks are not exact.
   public init(_ events: some Sequence<HistoryEvent>, tolerance: Duration = .zero) {
-    var holds: [String: [Hold]] = [:]
+    var holds: [String: [LeaseRecord]] = [:]
     var workers: [Int: Int] = [:]
     var pending: [Place: Request] = [:]
     for event in events {
       let place = Place(worker: event.worker, lock: event.lock)
       let request = pending[place]
+      let at = event.at.sinceStart
       workers[event.worker, default: 0] += 0
       switch (event.kind, request, request?.hold) {
       case (.requested, nil, _):
-        pending[place] = Request(at: event.at)
+        pending[place] = Request(at: at)
       case (.granted(let token), let request?, nil):
         workers[event.worker, default: 0] += 1
         self.grants += 1
-        pending[place]?.hold = holds[event.lock, default: []].count
-        holds[event.lock, default: []].append(
-          Hold(worker: event.worker, requested: request.at, start: event.at, end: nil, token: token)
-        )
+        let number = holds[event.lock, default: []].count
+        pending[place]?.hold = number
+        let token = token.map { VerifyToken($0) }
+        var hold = LeaseRecord(client: 0, worker: event.worker, number: number, token: token, asked: request.at)
+        hold.firstHeld = at
+        // What is never given back lasts for ever.
+        hold.lastHeld = .max
+        holds[event.lock, default: []].append(hold)
       case (.released, _, let hold?), (.lost, _, let hold?):
-        holds[event.lock]?[hold].end = event.at
+        holds[event.lock]?[hold].lastHeld = at
         pending[place] = nil
       case (.failed, _?, nil):
         pending[place] = nil
@@ -84,35 +89,33 @@ public struct HistoryReport: Sendable {
       self.violations.append(.unanswered(lock: place.lock, worker: place.worker))
     }
     for (lock, holds) in holds.sorted(by: { $0.key < $1.key }) {
-      self.judge(lock, holds.sorted { $0.start < $1.start }, tolerance)
+      self.judge(lock, HistoryJudge.inOrder(holds), tolerance)
     }
   }
 
-  private mutating func judge(_ lock: String, _ holds: [Hold], _ tolerance: Duration) {
-    var latest: Hold?
-    var highest: FencingToken?
-    for hold in holds {
-      if let latest {
-        // A hold without an end was never given back: it lasts for ever.
-        let overlap = latest.end.map { hold.start.duration(to: $0) } ?? .seconds(Int64.max)
-        if overlap > tolerance {
-          self.violations.append(.overlap(lock: lock, first: latest.worker, second: hold.worker, by: overlap))
-        }
-      }
-      if latest?.end.map({ end in hold.end.map { $0 > end } ?? true }) ?? (latest == nil) { latest = hold }
-      guard let token = hold.token else { continue }
-      if let highest, token <= highest {
-        self.tokensIncreasing = false
-        self.violations.append(.tokenNotIncreasing(lock: lock, worker: hold.worker, token: token, after: highest))
-      } else {
-        highest = token
-        if self.tokensIncreasing == nil { self.tokensIncreasing = true }
-      }
+  private mutating func judge(_ lock: String, _ holds: [LeaseRecord], _ tolerance: Duration) {
+    for (first, second, during) in HistoryJudge.overlaps(holds) {
+      let overlap = Duration.nanoseconds(Int64(clamping: during.upperBound - during.lowerBound))
+      guard overlap > tolerance else { continue }
+      self.violations.append(.overlap(lock: lock, first: first.worker, second: second.worker, by: overlap))
     }
-    var earliestLater: ContinuousClock.Instant?
+    let regressions = HistoryJudge.regressions(holds)
+    for (later, token, _, last) in regressions {
+      let violation = Violation.tokenNotIncreasing(
+        lock: lock,
+        worker: later.worker,
+        token: token.token,
+        after: last.token
+      )
+      self.violations.append(violation)
+    }
+    if holds.contains(where: { $0.token != nil }) {
+      self.tokensIncreasing = regressions.isEmpty && self.tokensIncreasing != false
+    }
+    var earliestLater = UInt64.max
     for hold in holds.reversed() {
-      if let earliest = earliestLater, earliest < hold.requested { self.overtakings += 1 }
-      earliestLater = Swift.min(earliestLater ?? hold.requested, hold.requested)
+      if earliestLater < hold.asked { self.overtakings += 1 }
+      earliestLater = Swift.min(earliestLater, hold.asked)
     }
   }
 }
@@ -125,16 +128,7 @@ private struct Place: Hashable {
 
 /// A request that has not come to its end.
 private struct Request {
-  let at: ContinuousClock.Instant
+  let at: UInt64
   /// Where its hold stands in the list of the lock's holds, once granted.
   var hold: Int?
-}
-
-/// A stretch of time for which a worker held a lock.
-private struct Hold {
-  let worker: Int
-  let requested: ContinuousClock.Instant
-  let start: ContinuousClock.Instant
-  var end: ContinuousClock.Instant?
-  let token: FencingToken?
 }

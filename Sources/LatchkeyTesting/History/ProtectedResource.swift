@@ -22,7 +22,7 @@ public final class ProtectedResource<Value: Sendable>: Sendable {
   public var value: Value { self.state.withLock { $0.value } }
 
   /// The greatest token seen so far.
-  public var newestToken: FencingToken? { self.state.withLock { $0.fence.newest } }
+  package var newestToken: FencingToken? { self.state.withLock { $0.fence.newest } }
 
   /// Writes, if no greater token was seen before. One holder may write many times.
   ///

@@ -50,7 +50,7 @@ public final class EtcdCluster: Sendable {
   public var endpoints: [String] { self.members.map(\.endpoint) }
 
   /// Waits until every member answers and knows its leader; a member that does not run is an error.
-  public func waitUntilReady() async throws {
+  package func waitUntilReady() async throws {
     for member in self.members { try await member.waitUntilReady() }
   }
 
@@ -59,17 +59,12 @@ public final class EtcdCluster: Sendable {
   /// - Parameter limit: How long to wait for one; members that are down or paused are passed over.
   /// - Throws: ``ServerError`` when there is none within the limit; `CancellationError`.
   public func leader(within limit: Duration = .seconds(30)) async throws -> EtcdServer {
-    var found: EtcdServer?
-    let isFound = try await eventually(within: limit, every: .milliseconds(20)) {
+    try await LatchkeyTesting.leader(of: "etcd cluster", within: limit) {
       for member in self.members where member.processID != nil {
-        if (try? await member.isLeader(within: .seconds(1))) == true { found = member }
+        if (try? await member.isLeader(within: .seconds(1))) == true { return member }
       }
-      return found != nil
+      return nil
     }
-    guard isFound, let found else {
-      throw ServerError(.notReady, "The etcd cluster has had no leader for \(limit).")
-    }
-    return found
   }
 
   /// Ends all members in good order and removes their folders.

@@ -3,16 +3,16 @@ internal import LatchkeyPrimitives
 /// How throw-away etcd servers are set up. The defaults suit tests: quick elections, and data in memory.
 public struct EtcdConfiguration: Sendable {
   /// The files with which a server shows who it is, and by which it knows its clients (PEM).
-  public struct TLS: Hashable, Sendable {
+  package struct TLS: Hashable, Sendable {
     /// The server's certificate.
-    public var certificateFile: String
+    package var certificateFile: String
     /// The key of the server's certificate.
-    public var keyFile: String
+    package var keyFile: String
     /// The authority of the clients' certificates; nil if clients need none.
-    public var clientAuthorityFile: String?
+    package var clientAuthorityFile: String?
 
     /// Names the files.
-    public init(certificateFile: String, keyFile: String, clientAuthorityFile: String? = nil) {
+    package init(certificateFile: String, keyFile: String, clientAuthorityFile: String? = nil) {
       self.certificateFile = certificateFile
       self.keyFile = keyFile
       self.clientAuthorityFile = clientAuthorityFile
@@ -20,26 +20,26 @@ public struct EtcdConfiguration: Sendable {
   }
 
   /// How often a leader tells that it is alive.
-  public var heartbeat: Duration = .milliseconds(50)
+  package var heartbeat: Duration = .milliseconds(50)
 
   /// How long a leader may be silent before the others elect another. Leases last at least one and a half of these, in whole
   /// seconds.
-  public var electionTimeout: Duration = .milliseconds(500)
+  package var electionTimeout: Duration = .milliseconds(500)
 
   /// Keeps the data in memory where the system has a folder for it (`/dev/shm`), so that no disk is measured.
-  public var inMemory = true
+  package var inMemory = true
 
   /// Encryption between clients and servers; nil for none.
-  public var tls: TLS?
+  package var tls: TLS?
 
   /// More options for the server, such as `--max-txn-ops=256`.
   public var options: [String] = []
 
   /// The name or the path of the server's program; the environment variable `LATCHKEY_ETCD` names another one.
-  public var program = Programs.choice("LATCHKEY_ETCD") ?? "etcd"
+  package var program = Programs.choice("LATCHKEY_ETCD") ?? "etcd"
 
   /// How long a start may take until it counts as failed.
-  public var startLimit: Duration = .seconds(60)
+  package var startLimit: Duration = .seconds(60)
 
   /// Makes the configuration that suits tests.
   public init() {}

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Latchkey
 internal import LatchkeyPrimitives
 
@@ -8,7 +7,7 @@ internal import LatchkeyPrimitives
 /// read from what etcd's peers say of themselves at the beginning of each connection.
 public final class EtcdNetwork: Sendable {
   /// The proxy in front of each member, in the members' order.
-  public let proxies: [FaultProxy]
+  package let proxies: [FaultProxy]
 
   private let clientPorts: [Int]
   /// Who has made the connections of each proxy, by etcd's number for the member in hexadecimal.
@@ -63,7 +62,7 @@ public final class EtcdNetwork: Sendable {
   }
 
   /// How many bytes wait in the proxies, or were lost in them.
-  public var lostBytes: Int {
+  package var lostBytes: Int {
     get async { await self.proxies.lostBytes }
   }
 
@@ -83,7 +82,7 @@ public final class EtcdNetwork: Sendable {
     }
   }
 
-  /// The number by which etcd knows a member, in hexadecimal, asked by JSON over HTTP at the member's client port.
+  /// The number by which etcd knows a member, in hexadecimal.
   private func number(of place: Int) async throws(ServerError) -> String {
     struct Answer: Decodable {
       struct Member: Decodable {
@@ -92,16 +91,12 @@ public final class EtcdNetwork: Sendable {
       }
       var members: [Member]
     }
-    let head = "POST /v3/cluster/member/list HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}"
-    let answer = try await exchange(Array(head.utf8), port: self.clientPorts[place], within: .seconds(5))
-    let text = String(decoding: answer, as: UTF8.self)
-    let body = text.firstRange(of: "\r\n\r\n").map { text[$0.upperBound...] } ?? ""
-    let members = (try? JSONDecoder().decode(Answer.self, from: Data(body.utf8)))?.members ?? []
+    let answer: Answer = try await askEtcd("cluster/member/list", "{}", port: self.clientPorts[place])
     let port = self.proxies[place].port
-    guard let member = members.first(where: { $0.peerURLs.contains { $0.hasSuffix(":\(port)") } }),
+    guard let member = answer.members.first(where: { $0.peerURLs.contains { $0.hasSuffix(":\(port)") } }),
       let number = UInt64(member.ID)
     else {
-      throw ServerError(.noAnswer, "The etcd member at port \(self.clientPorts[place]) does not list itself: \(text)")
+      throw ServerError(.noAnswer, "The etcd member at port \(self.clientPorts[place]) does not list itself.")
     }
     return String(number, radix: 16)
   }

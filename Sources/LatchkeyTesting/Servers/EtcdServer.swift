@@ -13,7 +13,7 @@ public final class EtcdServer: ProcessServer {
   public let port: Int
 
   /// How the server is set up.
-  public let configuration: EtcdConfiguration
+  package let configuration: EtcdConfiguration
 
   let process: ServerProcess
   let member: EtcdConfiguration.Member
@@ -49,57 +49,32 @@ public final class EtcdServer: ProcessServer {
   public static func start(_ configuration: EtcdConfiguration = .init()) async throws -> EtcdServer {
     try await withFreshPorts(3) { ports in
       let member = EtcdConfiguration.Member(number: 1, ports: ports[...])
-      let server = try EtcdServer(configuration, member: member, members: [member])
-      do {
-        try server.launch()
-        try await server.waitUntilReady()
-      } catch {
-        await server.stop()
-        throw error
-      }
-      return server
+      return try await EtcdServer(configuration, member: member, members: [member]).started()
     }
   }
 
   /// The address for clients, as `host:port`.
   public var endpoint: String { "127.0.0.1:\(self.port)" }
 
-  /// Starts the server again, on the same port with the same data, and waits until it answers.
-  ///
-  /// A server that still runs is ended in good order first. A member of a cluster answers only with a majority: use
-  /// ``launch()`` and ``waitUntilReady()`` to start several.
-  public func restart() async throws {
-    await self.process.terminate()
-    try self.launch()
-    try await self.waitUntilReady()
-  }
-
-  /// Starts the server's process, which must have been killed before, and does not wait for it.
-  public func launch() throws {
+  package func launch() throws {
     try self.process.launch(self.configuration.command(self.member, of: self.members, data: self.data))
   }
 
-  /// Waits until the server answers and has a leader.
-  public func waitUntilReady() async throws {
+  package func waitUntilReady() async throws {
     try await self.process.waitUntilReady(within: self.configuration.startLimit) {
       (try? await self.status("health", within: .seconds(1)))?.contains("\"health\":\"true\"") ?? false
     }
   }
 
-  /// Ends the server in good order and removes its folder; it cannot be started again.
-  public func stop() async {
-    await self.process.stop()
-  }
-
   /// Whether the server leads its cluster at this moment, as far as it knows itself.
   ///
   /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down, paused, or slower than the limit.
-  public func isLeader(within limit: Duration = .seconds(5)) async throws(ServerError) -> Bool {
+  package func isLeader(within limit: Duration = .seconds(5)) async throws(ServerError) -> Bool {
     try await self.metric("etcd_server_is_leader", within: limit) == 1
   }
 
   /// One of the numbers that the server counts, as Prometheus would read it; nil if it has none of that name.
-  public func metric(_ name: String, within limit: Duration = .seconds(5)) async throws(ServerError) -> Double? {
+  package func metric(_ name: String, within limit: Duration = .seconds(5)) async throws(ServerError) -> Double? {
     for line in try await self.status("metrics", within: limit).split(whereSeparator: \.isNewline) {
       guard line.hasPrefix(name + " ") else { continue }
       return Double(line.dropFirst(name.count + 1))
@@ -115,7 +90,7 @@ public final class EtcdServer: ProcessServer {
 
 extension EtcdServer {
   /// The server's version, such as `3.4.23`; nil if it does not tell.
-  public func version(within limit: Duration = .seconds(5)) async throws(ServerError) -> String? {
+  package func version(within limit: Duration = .seconds(5)) async throws(ServerError) -> String? {
     let start = "etcd_server_version{server_version=\""
     let lines = try await self.status("metrics", within: limit).split(whereSeparator: \.isNewline)
     return lines.first { $0.hasPrefix(start) }.map { String($0.dropFirst(start.count).prefix { $0 != "\"" }) }

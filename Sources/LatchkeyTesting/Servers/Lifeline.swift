@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
 
 #if canImport(Darwin)
 internal import Darwin
@@ -13,17 +14,26 @@ internal import Glibc
 final class Lifeline: Sendable {
   private let descriptor: Locked<CInt?>
 
+  private init(_ descriptor: CInt) {
+    self.descriptor = Locked(descriptor)
+  }
+
   /// Makes the connection, hands the child's end to `start`, and closes that end here.
   ///
   /// Both ends close themselves on exec, so no other child of this process keeps the connection open.
-  init(start: (_ childEnd: CInt) throws(ServerError) -> Void) throws(ServerError) {
+  static func make<Child>(
+    start: (_ childEnd: CInt) throws(ServerError) -> Child
+  ) throws(ServerError) -> (Lifeline, Child) {
     var ends: [CInt] = [-1, -1]
     #if canImport(Darwin)
     let made = socketpair(AF_UNIX, SOCK_STREAM, 0, &ends)
     #else
     let made = socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0, &ends)
     #endif
-    guard made == 0 else { throw .system("Cannot make a pair of sockets") }
+    let code = errno
+    guard made == 0 else {
+      return try systemCall { () throws(SystemError) in throw SystemError(doing: "make a pair of sockets", code: code) }
+    }
     #if canImport(Darwin)
     var on: CInt = 1
     for end in ends {
@@ -32,13 +42,9 @@ final class Lifeline: Sendable {
     }
     #endif
     defer { close(ends[1]) }
-    do throws(ServerError) {
-      try start(ends[1])
-    } catch {
-      close(ends[0])
-      throw error
-    }
-    self.descriptor = Locked(ends[0])
+    // Closes its end if there is no child.
+    let lifeline = Lifeline(ends[0])
+    return (lifeline, try start(ends[1]))
   }
 
   deinit {

@@ -1,3 +1,5 @@
+internal import LatchkeyProcesses
+
 #if canImport(Darwin)
 internal import Darwin
 #else
@@ -12,11 +14,7 @@ enum Programs {
   ///   - name: The program's name, searched on the `PATH` and where Debian puts servers.
   ///   - package: The Debian package that has it.
   static func path(of name: String, package: String) throws(ServerError) -> String {
-    let search = getenv("PATH").map { String(cString: $0) } ?? ""
-    for folder in search.split(separator: ":").map(String.init) + ["/usr/bin", "/usr/sbin", "/usr/local/bin"] {
-      let path = folder + "/" + name
-      if access(path, X_OK) == 0 { return path }
-    }
+    if let path = Program.path(name, others: ["/usr/bin", "/usr/sbin", "/usr/local/bin"]) { return path }
     throw ServerError(.missing, "There is no `\(name)` on this machine. \(Self.advice(package))")
   }
 
@@ -31,7 +29,7 @@ enum Programs {
 
   /// The value of an environment variable by which a test run chooses another server; nil if it is unset or empty.
   static func choice(_ variable: String) -> String? {
-    guard let value = getenv(variable).map({ String(cString: $0) }), !value.isEmpty else { return nil }
+    guard let value = Environment.value(variable), !value.isEmpty else { return nil }
     return value
   }
 

@@ -1,55 +1,55 @@
 /// How throw-away Redis servers are set up. The defaults suit tests: no password, nothing on disk.
 public struct RedisConfiguration: Sendable {
   /// A user beside the default one, who may do everything.
-  public struct User: Hashable, Sendable, CustomStringConvertible {
+  package struct User: Hashable, Sendable, CustomStringConvertible {
     /// The user's name.
-    public var name: String
+    package var name: String
     /// The user's password.
-    public var password: String
+    package var password: String
 
     /// Names a user.
     ///
     /// - Parameters:
     ///   - name: The user's name.
     ///   - password: The user's password.
-    public init(name: String, password: String) {
+    package init(name: String, password: String) {
       self.name = name
       self.password = password
     }
 
     /// The user's name; the password is never shown.
-    public var description: String { self.name }
+    package var description: String { self.name }
   }
 
   /// The password of the default user; nil for none.
   public var password: String?
 
   /// A user beside the default one.
-  public var user: User?
+  package var user: User?
 
   /// Whether the server takes encrypted connections too, on a port of their own with a certificate made for this start.
   public var tls = false
 
   /// What the certificate says whose it is, as `DNS:name` or `IP:address`.
-  public var certificateNames = ["DNS:localhost", "IP:127.0.0.1"]
+  package var certificateNames = ["DNS:localhost", "IP:127.0.0.1"]
 
   /// Whether encrypted connections must show a certificate of the server's authority; ``RedisServer/clientCertificate`` is one.
-  public var asksForClientCertificate = false
+  package var asksForClientCertificate = false
 
   /// Whether a server that is killed and started again has its data back; otherwise it starts empty.
   public var keepsData = false
 
   /// How many databases there are.
-  public var databases = 16
+  package var databases = 16
 
   /// More lines for the server's configuration file.
   public var settings: [String: String] = [:]
 
   /// The name or the path of the server's program; the environment variable `LATCHKEY_REDIS_SERVER` names another one.
-  public var program = Programs.choice("LATCHKEY_REDIS_SERVER") ?? "redis-server"
+  package var program = Programs.choice("LATCHKEY_REDIS_SERVER") ?? "redis-server"
 
   /// How long a start may take until it counts as failed.
-  public var startLimit: Duration = .seconds(30)
+  package var startLimit: Duration = .seconds(30)
 
   /// Makes the configuration that suits tests.
   public init() {}

@@ -16,14 +16,14 @@ public final class RedisServer: ProcessServer {
   public let tlsPort: Int?
 
   /// How the server is set up.
-  public let configuration: RedisConfiguration
+  package let configuration: RedisConfiguration
 
   let process: ServerProcess
   private let certificate: ServerCertificate?
 
   /// The files of a certificate, and of its key (PEM), that the server's authority has given to a client; nil unless the server
   /// asks for one.
-  public let clientCertificate: (file: String, keyFile: String)?
+  package let clientCertificate: (file: String, keyFile: String)?
 
   private init(_ configuration: RedisConfiguration, ports: [Int]) async throws(ServerError) {
     self.configuration = configuration
@@ -56,10 +56,8 @@ public final class RedisServer: ProcessServer {
   // Inlined, it crashes the optimiser of Swift 6.3.1.
   @inline(never)
   private static func started(_ configuration: RedisConfiguration, ports: [Int]) async throws -> RedisServer {
-    let server = try await RedisServer(configuration, ports: ports)
+    let server = try await RedisServer(configuration, ports: ports).started()
     do {
-      try server.launch()
-      try await server.waitUntilReady()
       // Only of this first start is it known that it has nothing to forget.
       if let run = try await server.runID() { Self.trust(runIDs: [run]) }
     } catch {
@@ -75,36 +73,14 @@ public final class RedisServer: ProcessServer {
   /// The file of the authority that vouches for the server's certificate (PEM); nil without TLS.
   public var authorityFile: String? { self.certificate?.file }
 
-  /// Starts the server again, on the same ports, and waits until it answers; it is empty unless it keeps its data.
-  ///
-  /// A server that still runs is ended in good order first.
-  ///
-  /// - Throws: ``ServerError`` with the end of the server's log if it does not answer in time; `CancellationError`.
-  public func restart() async throws {
-    await self.process.terminate()
-    try self.launch()
-    try await self.waitUntilReady()
-  }
-
-  /// Starts the server's process, which must have been killed before, and does not wait for it.
-  ///
-  /// - Throws: ``ServerError`` if the program cannot be run.
-  public func launch() throws {
+  package func launch() throws {
     try self.process.launch(self.configuration.command(configuration: self.process.folder.path + "/redis.conf"))
   }
 
-  /// Waits until the server answers commands.
-  ///
-  /// - Throws: ``ServerError`` with the end of the server's log if it does not in time; `CancellationError`.
-  public func waitUntilReady() async throws {
+  package func waitUntilReady() async throws {
     try await self.process.waitUntilReady(within: self.configuration.startLimit) {
       (try? await self.command(["PING"], within: .seconds(1))) == ["PONG"]
     }
-  }
-
-  /// Ends the server in good order and removes its folder; it cannot be started again.
-  public func stop() async {
-    await self.process.stop()
   }
 
   private func runID() async throws(ServerError) -> String? {

@@ -1,4 +1,4 @@
-internal import Latchkey
+internal import LatchkeyProcesses
 
 #if canImport(Darwin)
 internal import Darwin
@@ -39,16 +39,14 @@ package struct ServerCertificate: Sendable {
     in folder: ServerFolder
   ) async throws(ServerError) -> ServerCertificate {
     let made = ServerCertificate(file: "\(folder.path)/\(name).pem", keyFile: "\(folder.path)/\(name)-key.pem")
-    let nothing = open("/dev/null", O_RDONLY)
-    guard nothing >= 0 else { throw .system("Cannot open /dev/null") }
+    let nothing = try systemCall { () throws(SystemError) in try Descriptors.create("/dev/null") }
     defer { close(nothing) }
     let arguments = [
       try Programs.path(of: "openssl", package: "openssl"), "req", "-x509", "-newkey", "ec",
       "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-keyout", made.keyFile,
       "-out", made.file,
     ]
-    let process = ChildProcess(pid: try spawn(arguments + options, input: nothing, output: folder.log)) {}
-    await process.exit()
+    _ = await (try ServerChild.start(arguments + options, input: nothing, output: folder.log)).wait()
     guard access(made.file, R_OK) == 0, access(made.keyFile, R_OK) == 0 else {
       throw ServerError(.system, "openssl has made no certificate. The end of its output:\n\(folder.logTail)")
     }

@@ -1,3 +1,5 @@
+internal import LatchkeyProcesses
+
 /// Why a throw-away server could not be started, or did not do what was asked of it.
 public struct ServerError: Error, Hashable, Sendable {
   /// The kind of a ``ServerError``.
@@ -31,7 +33,7 @@ public struct ServerError: Error, Hashable, Sendable {
   /// - Parameters:
   ///   - code: The kind of the error.
   ///   - message: What happened and what to do next.
-  public init(_ code: Code, _ message: String) {
+  package init(_ code: Code, _ message: String) {
     self.code = code
     self.message = message
   }
@@ -40,4 +42,14 @@ public struct ServerError: Error, Hashable, Sendable {
 extension ServerError: CustomStringConvertible {
   /// The message.
   public var description: String { self.message }
+}
+
+/// Does something that the operating system may refuse.
+func systemCall<Result>(_ body: () throws(SystemError) -> Result) throws(ServerError) -> Result {
+  do {
+    return try body()
+  } catch {
+    let text = error.description
+    throw ServerError(.system, "\(text.prefix(1).uppercased())\(text.dropFirst()).")
+  }
 }

@@ -1,3 +1,5 @@
+internal import LatchkeyProcesses
+
 #if canImport(Darwin)
 internal import Darwin
 #else
@@ -6,7 +8,9 @@ internal import Glibc
 
 /// A new folder under the temporary one, for one server's configuration, log and data.
 package struct ServerFolder: Sendable {
-  package let path: String
+  private let folder: TemporaryFolder
+
+  package var path: String { self.folder.path }
 
   /// Makes the folder.
   ///
@@ -14,37 +18,26 @@ package struct ServerFolder: Sendable {
   ///   - name: The server's name, which becomes a part of the folder's.
   ///   - parent: Where; nil for `TMPDIR`, or `/tmp` without one.
   package init(name: String, in parent: String? = nil) throws(ServerError) {
-    let parent = parent ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(parent)/latchkey-\(name)-XXXXXX".utf8CString)
-    let made = template.withUnsafeMutableBufferPointer { buffer in
-      buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
-    }
-    guard let made else { throw .system("Cannot make a folder for the server in \(parent)") }
-    self.path = made
+    let parents = parent.map { [$0] } ?? TemporaryFolder.parents
+    self.folder = try systemCall { () throws(SystemError) in try TemporaryFolder(named: name, in: parents) }
   }
 
   /// The server's standard output and error.
-  var log: String { self.path + "/server.log" }
+  var log: String { self.folder.file("server.log") }
 
   /// Writes a small file.
-  ///
-  /// - Returns: Its path.
-  @discardableResult
-  func write(_ file: String, _ text: String) throws(ServerError) -> String {
-    let path = self.path + "/" + file
-    guard let stream = fopen(path, "w") else { throw .system("Cannot write \(path)") }
-    let written = fputs(text, stream)
-    guard fclose(stream) == 0, written >= 0 else { throw .system("Cannot write \(path)") }
-    return path
+  func write(_ file: String, _ text: String) throws(ServerError) {
+    try systemCall { () throws(SystemError) in try Descriptors.write(text, toFile: self.folder.file(file)) }
   }
 
   /// Makes a folder inside.
   ///
   /// - Returns: Its path.
-  @discardableResult
   func makeFolder(_ name: String) throws(ServerError) -> String {
-    let path = self.path + "/" + name
-    guard mkdir(path, 0o700) == 0 else { throw .system("Cannot make \(path)") }
+    let path = self.folder.file(name)
+    try systemCall { () throws(SystemError) in
+      guard mkdir(path, 0o700) == 0 else { throw SystemError(doing: "make \(path)") }
+    }
     return path
   }
 

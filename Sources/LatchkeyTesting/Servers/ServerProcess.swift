@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
 
 #if canImport(Darwin)
 internal import Darwin
@@ -21,7 +22,7 @@ final class ServerProcess: Sendable {
   /// A folder in memory for what is written at each request, where one was asked for and the system has one.
   let memoryFolder: ServerFolder?
   private let watchdog: Watchdog
-  private let running = Locked<ChildProcess?>(nil)
+  private let running = Locked<ServerChild?>(nil)
 
   /// Makes the folders; ``launch(_:)`` starts the server.
   ///
@@ -50,14 +51,13 @@ final class ServerProcess: Sendable {
     guard !self.isRunning else {
       throw ServerError(.system, "\(self.name) runs already; kill it before it is started again.")
     }
-    var pid: pid_t = 0
-    let gate = try Lifeline { childEnd throws(ServerError) in
-      let launcher = ["/bin/sh", "-c", Self.launcher, "latchkey-launcher", self.folder.path]
-      pid = try spawn(launcher + arguments, input: childEnd, output: self.folder.log)
+    let launcher = ["/bin/sh", "-c", Self.launcher, "latchkey-launcher", self.folder.path]
+    let (gate, process) = try Lifeline.make { end throws(ServerError) in
+      try ServerChild.start(launcher + arguments, input: end, output: self.folder.log)
     }
-    self.watchdog.watch(pid)
+    self.watchdog.watch(process.pid)
     // Weak: the process must not keep alive what ends it when the server is dropped.
-    let child = ChildProcess(pid: pid) { [weak watchdog] in watchdog?.watchNothing() }
+    let child = ServerChild(process) { [weak watchdog] in watchdog?.watchNothing() }
     self.running.withLock { $0 = child }
     gate.say("go")
   }

@@ -1,10 +1,4 @@
-internal import Latchkey
-
-#if canImport(Darwin)
-internal import Darwin
-#else
-internal import Glibc
-#endif
+internal import LatchkeyProcesses
 
 /// A small shell that outlives us: when we end, whichever way, it kills the server and removes the server's folders.
 ///
@@ -24,20 +18,20 @@ final class Watchdog: Sendable {
     """
 
   private let lifeline: Lifeline
-  private let process: ChildProcess
+  private let process: ServerChild
 
   /// Starts a watchdog over some folders.
   init(folders: [String]) throws(ServerError) {
-    var pid: pid_t = 0
-    self.lifeline = try Lifeline { childEnd throws(ServerError) in
-      let arguments = ["/bin/sh", "-c", Self.script, "latchkey-watchdog"] + folders
-      pid = try spawn(arguments, input: childEnd, output: "/dev/null")
+    let arguments = ["/bin/sh", "-c", Self.script, "latchkey-watchdog"] + folders
+    let (lifeline, process) = try Lifeline.make { end throws(ServerError) in
+      try ServerChild.start(arguments, input: end, output: "/dev/null")
     }
-    self.process = ChildProcess(pid: pid) {}
+    self.lifeline = lifeline
+    self.process = ServerChild(process)
   }
 
   /// Has the watchdog kill this process group, and no earlier one, when we end.
-  func watch(_ group: pid_t) {
+  func watch(_ group: Int32) {
     self.lifeline.say(String(group))
   }
 

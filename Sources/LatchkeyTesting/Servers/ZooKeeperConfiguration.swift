@@ -12,29 +12,29 @@ public struct ZooKeeperConfiguration: Sendable {
   public var maxSessionTimeout: Duration? = .seconds(60)
 
   /// How often the server looks for empty containers to remove.
-  public var containerCheckInterval: Duration = .seconds(60)
+  package var containerCheckInterval: Duration = .seconds(60)
 
   /// How long a member of an ensemble may be silent before the others go on without it, in whole ticks.
   ///
   /// Long enough by default that a busy machine does not break the ensemble: three seconds, and at least five ticks.
-  public var syncLimit: Int?
+  package var syncLimit: Int?
 
   /// Keeps the data in memory where the system has a folder for it (`/dev/shm`), so that no disk is measured.
-  public var inMemory = false
+  package var inMemory = false
 
   /// Whether each write waits for the disk.
   ///
   /// Off by default: a server that is killed loses nothing either way, only a machine that loses power does.
-  public var syncsToDisk = false
+  package var syncsToDisk = false
 
   /// Has Java start quickly rather than run fast in the long run; turn it off to measure.
-  public var quickStart = true
+  package var quickStart = true
 
   /// The largest heap of each server, in megabytes.
-  public var heapMegabytes = 512
+  package var heapMegabytes = 512
 
   /// More options for Java.
-  public var javaOptions: [String] = []
+  package var javaOptions: [String] = []
 
   /// More lines for the server's configuration file.
   public var settings: [String: String] = [:]
@@ -42,13 +42,13 @@ public struct ZooKeeperConfiguration: Sendable {
   /// The server's jar. The jars that it needs lie beside it.
   ///
   /// Debian's by default; the environment variable `LATCHKEY_ZOOKEEPER_JAR` names another one.
-  public var jar = Programs.choice("LATCHKEY_ZOOKEEPER_JAR") ?? "/usr/share/java/zookeeper.jar"
+  package var jar = Programs.choice("LATCHKEY_ZOOKEEPER_JAR") ?? "/usr/share/java/zookeeper.jar"
 
   /// The name or the path of Java.
-  public var java = "java"
+  package var java = "java"
 
   /// How long a start may take until it counts as failed.
-  public var startLimit: Duration = .seconds(120)
+  package var startLimit: Duration = .seconds(120)
 
   /// Makes the configuration that suits tests.
   public init() {}

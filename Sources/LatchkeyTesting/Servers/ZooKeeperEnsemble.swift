@@ -59,7 +59,7 @@ public final class ZooKeeperEnsemble: Sendable {
   }
 
   /// Waits until every member answers and knows its leader; a member that does not run is an error.
-  public func waitUntilReady() async throws {
+  package func waitUntilReady() async throws {
     for member in self.members { try await member.waitUntilReady() }
   }
 
@@ -68,19 +68,13 @@ public final class ZooKeeperEnsemble: Sendable {
   /// - Parameter limit: How long to wait for one; members that are down or paused are passed over.
   /// - Throws: ``ServerError`` when there is none within the limit; `CancellationError`.
   public func leader(within limit: Duration = .seconds(30)) async throws -> ZooKeeperServer {
-    var found: ZooKeeperServer?
-    let isFound = try await eventually(within: limit, every: .milliseconds(20)) {
-      found = await self.members(in: .leader).first
-      return found != nil
+    try await LatchkeyTesting.leader(of: "ZooKeeper ensemble", within: limit) {
+      await self.members(in: .leader).first
     }
-    guard isFound, let found else {
-      throw ServerError(.notReady, "The ZooKeeper ensemble has had no leader for \(limit).")
-    }
-    return found
   }
 
   /// The members that follow a leader at this moment.
-  public func followers() async -> [ZooKeeperServer] {
+  package func followers() async -> [ZooKeeperServer] {
     await self.members(in: .follower)
   }
 

@@ -41,7 +41,7 @@ public final class ZooKeeperNetwork: Sendable {
   /// - Parameters:
   ///   - from: The place of the member that connects, from 0.
   ///   - to: The place of the member that is connected to.
-  public func proxy(from: Int, to: Int) -> FaultProxy? { self.proxies[from][to] }
+  package func proxy(from: Int, to: Int) -> FaultProxy? { self.proxies[from][to] }
 
   /// Cuts a member off from the others, silently, until ``heal()``; it still answers its own clients until it notices.
   ///
@@ -61,7 +61,7 @@ public final class ZooKeeperNetwork: Sendable {
   }
 
   /// How many bytes have been sent and not delivered since the start.
-  public var lostBytes: Int {
+  package var lostBytes: Int {
     get async { await self.all.lostBytes }
   }
 
@@ -71,6 +71,16 @@ public final class ZooKeeperNetwork: Sendable {
 
   private var all: [FaultProxy] { self.proxies.joined().compactMap { $0 } }
 }
+
+/// What stands between the members of several servers.
+package protocol MemberNetwork: Sendable {
+  func isolate(_ place: Int, _ direction: FaultProxy.Direction) async throws
+  func heal() async
+  var lostBytes: Int { get async }
+}
+
+extension ZooKeeperNetwork: MemberNetwork {}
+extension EtcdNetwork: MemberNetwork {}
 
 extension FaultProxy.Direction {
   /// The other way round; both ways stay both.

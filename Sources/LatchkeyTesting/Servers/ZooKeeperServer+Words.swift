@@ -1,6 +1,6 @@
 extension ZooKeeperServer {
   /// What a member of an ensemble does, in the server's own words.
-  public enum Mode: String, Sendable {
+  package enum Mode: String, Sendable {
     /// A server alone.
     case standalone
     /// The member that orders all writes.
@@ -18,14 +18,15 @@ extension ZooKeeperServer {
   ///   - limit: How long the answer may take.
   /// - Returns: The answer.
   /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down, paused, or slower than the limit.
-  public func fourLetterWord(_ word: String, within limit: Duration = .seconds(5)) async throws(ServerError) -> String {
+  package func fourLetterWord(_ word: String, within limit: Duration = .seconds(5)) async throws(ServerError) -> String
+  {
     String(decoding: try await exchange(Array(word.utf8), port: self.port, within: limit), as: UTF8.self)
   }
 
   /// The server's counters, as `mntr` lists them: `zk_packets_received` and its like.
   ///
   /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down or paused.
-  public func mntr() async throws(ServerError) -> [String: String] {
+  package func mntr() async throws(ServerError) -> [String: String] {
     var counters: [String: String] = [:]
     for line in try await self.fourLetterWord("mntr").split(separator: "\n") {
       let parts = line.split(separator: "\t", maxSplits: 1)
@@ -38,7 +39,7 @@ extension ZooKeeperServer {
   ///
   /// - Parameter limit: How long the answer may take.
   /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down, paused, or slower than the limit.
-  public func mode(within limit: Duration = .seconds(5)) async throws(ServerError) -> Mode? {
+  package func mode(within limit: Duration = .seconds(5)) async throws(ServerError) -> Mode? {
     for line in try await self.fourLetterWord("srvr", within: limit).split(separator: "\n") {
       if line.hasPrefix("Mode: ") { return Mode(rawValue: String(line.dropFirst(6))) }
     }
@@ -48,7 +49,7 @@ extension ZooKeeperServer {
   /// The sessions of the clients that are connected to this server.
   ///
   /// - Throws: ``ServerError`` with the code `noAnswer` when the server is down or paused.
-  public func connectedSessions() async throws(ServerError) -> Set<Int64> {
+  package func connectedSessions() async throws(ServerError) -> Set<Int64> {
     var sessions: Set<Int64> = []
     for field in try await self.fourLetterWord("cons").split(whereSeparator: { ",()\n".contains($0) }) {
       guard field.hasPrefix("sid=0x"), let id = UInt64(field.dropFirst(6), radix: 16) else { continue }

@@ -11,7 +11,7 @@ public final class ZooKeeperServer: ProcessServer {
   public let port: Int
 
   /// How the server is set up.
-  public let configuration: ZooKeeperConfiguration
+  package let configuration: ZooKeeperConfiguration
 
   let process: ServerProcess
   private let ports: [Int]
@@ -54,56 +54,30 @@ public final class ZooKeeperServer: ProcessServer {
   /// - Throws: ``ServerError``, which says what to install or shows the end of the server's log; `CancellationError`.
   public static func start(_ configuration: ZooKeeperConfiguration = .init()) async throws -> ZooKeeperServer {
     try await withFreshPorts(1) { ports in
-      let server = try ZooKeeperServer(configuration, port: ports[0])
-      do {
-        try server.launch()
-        try await server.waitUntilReady()
-      } catch {
-        await server.stop()
-        throw error
-      }
-      return server
+      try await ZooKeeperServer(configuration, port: ports[0]).started()
     }
   }
 
   /// The address for clients, as `host:port`.
   public var connectString: String { "127.0.0.1:\(self.port)" }
 
-  /// Starts the server again, on the same port with the same data, and waits until it answers.
-  ///
-  /// A server that still runs is ended in good order first. A member of an ensemble answers only with a majority: use
-  /// ``launch(settings:)`` and ``waitUntilReady()`` to start several.
-  ///
-  /// - Throws: ``ServerError`` with the end of the server's log if it does not answer in time; `CancellationError`.
-  public func restart() async throws {
-    await self.process.terminate()
-    try self.launch()
-    try await self.waitUntilReady()
-  }
+  package func launch() throws { try self.launch(settings: [:]) }
 
-  /// Starts the server's process, which must have been killed before, and does not wait for it.
+  /// As above, with other settings.
   ///
   /// - Parameter settings: Lines for the server's configuration file that replace those it was made with, for this start alone.
   /// - Throws: ``ServerError`` if the program cannot be run.
-  public func launch(settings: [String: String] = [:]) throws {
+  package func launch(settings: [String: String]) throws {
     let folder = self.process.folder.path
     let changes = settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }
     try self.process.folder.write("zoo.cfg", self.file + changes.joined())
     try self.process.launch(self.configuration.command(configuration: folder + "/zoo.cfg", folder: folder))
   }
 
-  /// Waits until the server answers and, if it belongs to an ensemble, has a leader.
-  ///
-  /// - Throws: ``ServerError`` with the end of the server's log if it does not in time; `CancellationError`.
-  public func waitUntilReady() async throws {
+  package func waitUntilReady() async throws {
     try await self.process.waitUntilReady(within: self.configuration.startLimit) {
       await self.isReady()
     }
-  }
-
-  /// Ends the server in good order and removes its folder; it cannot be started again.
-  public func stop() async {
-    await self.process.stop()
   }
 
   private func isReady() async -> Bool {

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import Testing
 
 @testable import LatchkeyCLI
@@ -157,7 +158,7 @@ struct BenchPageTests {
 
   @Test("is written by the command, needs nothing from elsewhere, and shows what was measured")
   func written() async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let path = folder.file("bench.html")
     let outcome = try await Latchkey.call("bench", "--quick", "--report", path)

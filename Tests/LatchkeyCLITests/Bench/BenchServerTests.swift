@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -51,7 +52,7 @@ struct BenchServerTests {
 
   @Test("measures servers of its own, of whichever kind, and removes them", arguments: Backends.servers.map(\.name))
   func serve(kind: String) async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
       ["bench", "--serve", kind, "--no-local", "--duration", "50ms", "--repetitions", "1", "--json"],
@@ -83,7 +84,7 @@ struct BenchServerTests {
 
   @Test("removes its servers when it is interrupted while they run")
   func interruptedServers() async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
       ["bench", "--serve", "zookeeper", "--duration", "1m"],

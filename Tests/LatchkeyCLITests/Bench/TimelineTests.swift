@@ -1,3 +1,6 @@
+import LatchkeyPrimitives
+import LatchkeyProcesses
+
 import Testing
 
 @testable import LatchkeyCLI

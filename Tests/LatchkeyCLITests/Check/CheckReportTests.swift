@@ -5,9 +5,9 @@ import Testing
 @Suite("The report of a check")
 struct CheckReportTests {
   private let findings = [
-    Finding(.ok, "mode", on: "a:1", "alone"), Finding(.note, "access", on: "a:1", "open", remedy: "close it"),
-    Finding(.danger, "eviction", on: "b:1", "evicts", remedy: "stop it"),
-    Finding(.note, "access", on: "b:1", "open", remedy: "close it"),
+    Finding(.ok, "mode", "alone").on("a:1"), Finding(.note, "access", "open").remedy("close it").on("a:1"),
+    Finding(.danger, "eviction", "evicts").remedy("stop it").on("b:1"),
+    Finding(.note, "access", "open").remedy("close it").on("b:1"),
   ]
 
   @Test("has the worst first, says the same of several servers once, and counts")

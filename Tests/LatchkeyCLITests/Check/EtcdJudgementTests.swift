@@ -1,12 +1,17 @@
 import Testing
 
 @testable import LatchkeyCLI
+@testable import LatchkeyEtcd
 
 @Suite("The judgement of an etcd cluster")
 struct EtcdJudgementTests {
-  private func findings(_ change: (inout EtcdState) -> Void = { _ in }) -> [String: Finding.Level] {
-    var state = EtcdState(
-      members: (1...3).map { EtcdMember(server: "e\($0):2379", version: "3.5.17", id: $0, cluster: 7) },
+  private static func member(_ endpoint: String, version: String = "3.5.17") -> EtcdSurvey.Member {
+    EtcdSurvey.Member(endpoint: endpoint, version: version, cluster: 7, hasLeader: true)
+  }
+
+  private func findings(_ change: (inout EtcdSurvey) -> Void = { _ in }) -> [String: Finding.Level] {
+    var state = EtcdSurvey(
+      members: (1...3).map { Self.member("e\($0):2379") },
       voters: 3,
       alarms: [],
       asksForUsers: true
@@ -34,7 +39,7 @@ struct EtcdJudgementTests {
   @Test("knows that a leader without followers is never deposed")
   func alone() {
     let alone = self.findings { state in
-      state.members = [EtcdMember(server: "e1:2379", version: "3.4.23", id: 1, cluster: 7)]
+      state.members = [Self.member("e1:2379", version: "3.4.23")]
       state.voters = 1
     }
     #expect(alone["version"] == .warning && alone["members"] == .note)
@@ -56,8 +61,9 @@ struct EtcdJudgementTests {
 
   @Test("asks for members that vote, not for another user, where only a learner has answered")
   func learnerAlone() {
-    let member = EtcdMember(server: "e1:2379", version: "3.5.17", id: 1, cluster: 7, isLearner: true)
-    let state = EtcdState(members: [member], voters: nil, alarms: nil, asksForUsers: nil)
+    var member = Self.member("e1:2379")
+    member.isLearner = true
+    let state = EtcdSurvey(members: [member], voters: nil, alarms: nil, asksForUsers: nil)
     let remedies = EtcdJudgement(state: state).findings.compactMap(\.remedy)
     #expect(remedies.contains { $0.contains("members that vote") } && !remedies.contains { $0.contains("log in") })
   }

@@ -61,7 +61,11 @@ struct ChoiceTests {
   @Test("the table has a column for each backend and says what was not measured")
   func table() {
     let choices = Choice.all(for: [], having: [])
-    let text = ChoiceTable(choices: choices, needs: [], latencies: ["mutex": MeasuredLatency(p50: 0.25, p99: 1.5)]).text
+    let text = ChoiceTable(
+      choices: choices,
+      needs: [],
+      latencies: ["mutex": .init(p50: 0.25, p90: 1, p99: 1.5, max: 2)]
+    ).text
     let lines = text.split(separator: "\n")
     #expect(lines[0].split(separator: " ").map(String.init) == choices.map(\.facts.backend))
     let latency = lines.first { $0.hasPrefix("acquire here, p50") }

@@ -10,7 +10,7 @@ struct ChooseTests {
     var objections: [String]
     var isBuiltIn: Bool
     var fencing: String?
-    var latencyMicroseconds: MeasuredLatency?
+    var latencyMicroseconds: WorkloadReport.Latency?
   }
 
   @Test("prints the table at once, and measures nothing by itself")

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -51,7 +52,7 @@ struct ContendRedisServerTests {
 
   @Test("removes the servers that it started")
   func serve() async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
       ["contend", "--serve", "redis:3", "--workers", "2", "--count", "5", "--json"],
@@ -89,7 +90,7 @@ struct ContendRedisServerTests {
       let arguments = [
         "contend", "redis://\(server.connectString)/x", "--workers", "2", "--count", "5", "--processes", "2",
       ]
-      let folder = try LatchkeyCLI.TemporaryFolder()
+      let folder = try TemporaryFolder()
       defer { folder.remove() }
       let inURL = try await Latchkey.call(
         "contend",

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -94,7 +95,7 @@ struct ContendTests {
 
   @Test("prints what it has measured when it is interrupted, and leaves nothing behind", arguments: [SIGINT, SIGTERM])
   func interrupted(signal: Int32) async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
       ["contend", "--hold", "5ms", "--count", "100000", "--json"],
@@ -112,7 +113,7 @@ struct ContendTests {
 
   @Test("stops all its processes when it is interrupted, and adds up what they have measured")
   func interruptedProcesses() async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
       ["contend", "--no-lock", "--hold", "1ms", "--count", "100000", "--processes", "2", "--json"],
@@ -145,7 +146,7 @@ struct ContendTests {
 
   @Test("ends its processes when it is killed outright")
   func parentDies() async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
       ["contend", "--no-lock", "--hold", "1ms", "--count", "100000", "--processes", "2"],
@@ -163,7 +164,7 @@ struct ContendTests {
   func brokenPipe() async throws {
     let output = try Pipe()
     close(output.reading)
-    let process = try LatchkeyCLI.ChildProcess.spawn(
+    let process = try ChildProcess.spawn(
       [Latchkey.path, "contend", "--count", "1"],
       output: output.writing
     )

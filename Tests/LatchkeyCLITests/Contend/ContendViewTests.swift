@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -45,7 +46,7 @@ struct ContendViewTests {
   func terminal() async throws {
     let terminal = try PseudoTerminal()
     let screen = Task { await terminal.everything() }
-    let process = try LatchkeyCLI.ChildProcess.spawn(
+    let process = try ChildProcess.spawn(
       [Latchkey.path, "contend", "--hold", "2ms", "--count", "100", "--workers", "3"],
       settings: ["TERM": "xterm", "NO_COLOR": "1", "LC_ALL": "C"],
       output: terminal.program,
@@ -66,7 +67,7 @@ struct ContendViewTests {
   func dumb() async throws {
     let terminal = try PseudoTerminal()
     let screen = Task { await terminal.everything() }
-    let process = try LatchkeyCLI.ChildProcess.spawn(
+    let process = try ChildProcess.spawn(
       [Latchkey.path, "contend", "--hold", "2ms", "--count", "100", "--workers", "3", "--color", "always"],
       settings: ["TERM": "dumb", "NO_COLOR": "1"],
       output: terminal.program,

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -26,7 +27,7 @@ struct ContendZooKeeperServerTests {
 
   @Test("starts servers of its own when asked to, and removes them", arguments: ["zookeeper", "zookeeper:3"])
   func serve(servers: String) async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
       ["contend", "--serve", servers, "--workers", "2", "--count", "5", "--json"],
@@ -40,7 +41,7 @@ struct ContendZooKeeperServerTests {
 
   @Test("removes its servers when it is interrupted, at whatever moment", arguments: [false, true])
   func interrupted(whenRunning: Bool) async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(
       ["contend", "--serve", "zookeeper", "--hold", "1ms", "--count", "100000"],

@@ -106,7 +106,7 @@ struct LockTableTests {
     ]
   )
   func times(milliseconds: Int, text: String) {
-    #expect(LockTable.time(.milliseconds(milliseconds)) == text)
+    #expect(Figures.span(.milliseconds(milliseconds)) == text)
   }
 
   @Test("a drawing takes the place of the one before, also of a longer one, and breaks no line")

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -16,7 +17,7 @@ struct PasswordServerTests {
   @Test("a password is read from a regular file, a pipe, standard input and a FIFO, and forgiven its newline")
   func sources() async throws {
     try await withRedis(RedisConfiguration { $0.password = Self.secret }) { server in
-      let folder = try LatchkeyCLI.TemporaryFolder()
+      let folder = try TemporaryFolder()
       defer { folder.remove() }
       let url = "redis://\(server.connectString)/x"
       try write(Self.secret + "\r\n", to: folder.file("regular"))
@@ -46,7 +47,7 @@ struct PasswordServerTests {
     ]
   )
   func refused(file: String, reason: String) async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     try write(Self.secret + "\n" + Self.secret + "\n", to: folder.file("TWO"))
     let bytes = open(folder.file("BYTES"), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -23,7 +24,7 @@ struct EndBySignalServerTests {
     let url = try await SharedRedis.url("signals/loop")
     let loop =
       "for i in 1 2 3; do \"$0\" run \"$1\" -- sh -c 'echo up >>\"$SAID\"; exec sleep 30'; echo next >>\"$SAID\"; done"
-    let bash = try LatchkeyCLI.ChildProcess.spawn(
+    let bash = try ChildProcess.spawn(
       ["bash", "-c", loop, Latchkey.path, url],
       settings: self.scratch.settings,
       group: .own

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -91,7 +92,7 @@ struct LeftBehindServerTests {
   private static let canBeFirst: Bool = {
     #if os(Linux)
     guard getuid() == 0 else { return false }
-    let probe = try? LatchkeyCLI.ChildProcess.spawn(["unshare", "--pid", "--fork", "--mount-proc", "true"])
+    let probe = try? ChildProcess.spawn(["unshare", "--pid", "--fork", "--mount-proc", "true"])
     guard let probe else { return false }
     var status: Int32 = -1
     while waitpid(probe.pid, &status, 0) < 0, errno == EINTR {}
@@ -101,8 +102,8 @@ struct LeftBehindServerTests {
     #endif
   }()
 
-  private func startAsFirst(_ url: String, options: [String], _ script: String) throws -> LatchkeyCLI.ChildProcess {
-    try LatchkeyCLI.ChildProcess.spawn(
+  private func startAsFirst(_ url: String, options: [String], _ script: String) throws -> ChildProcess {
+    try ChildProcess.spawn(
       ["unshare", "--pid", "--fork", "--mount-proc", Latchkey.path, "run"] + options + [
         url, "--", "/bin/sh", "-c", script,
       ],

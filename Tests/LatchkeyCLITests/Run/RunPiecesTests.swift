@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyProcesses
 import Testing
 
 @testable import LatchkeyCLI
@@ -35,11 +36,11 @@ struct RunPiecesTests {
 
   @Test("a temporary folder is made where it can be, and the first place is named if there is none")
   func folder() throws {
-    let base = try LatchkeyCLI.TemporaryFolder()
+    let base = try TemporaryFolder()
     defer { base.remove() }
-    #expect(try LatchkeyCLI.TemporaryFolder.usableParent(among: ["/nonexistent", base.path]) == base.path)
+    #expect(try TemporaryFolder.usableParent(among: ["/nonexistent", base.path]) == base.path)
     let error = #expect(throws: SystemError.self) {
-      try LatchkeyCLI.TemporaryFolder.usableParent(among: ["/nonexistent", "/nowhere"])
+      try TemporaryFolder.usableParent(among: ["/nonexistent", "/nowhere"])
     }
     #expect(error?.description.contains("/nonexistent") == true)
   }

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -26,8 +27,8 @@ struct RunServerTests {
   }
 
   /// Runs a shell script without latchkey.
-  private func shell(_ script: String) throws -> LatchkeyCLI.ChildProcess {
-    try LatchkeyCLI.ChildProcess.spawn(["/bin/sh", "-c", script], settings: self.scratch.settings)
+  private func shell(_ script: String) throws -> ChildProcess {
+    try ChildProcess.spawn(["/bin/sh", "-c", script], settings: self.scratch.settings)
   }
 
   private func hears(_ line: String) async throws -> Bool { try await eventually { self.scratch.lines.contains(line) } }
@@ -213,7 +214,7 @@ struct RunServerTests {
     defer { self.scratch.remove() }
     let url = try await SharedZooKeeper.url("ignored")
     let script = "trap '' CHLD; exec \"$1\" run \"$2\" -- /bin/sh -c 'exit 3'"
-    let process = try LatchkeyCLI.ChildProcess.spawn(["/bin/sh", "-c", script, "sh", Latchkey.path, url])
+    let process = try ChildProcess.spawn(["/bin/sh", "-c", script, "sh", Latchkey.path, url])
     #expect(await process.wait() == .exited(3))
   }
 

@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 

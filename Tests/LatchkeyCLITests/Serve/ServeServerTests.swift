@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -18,7 +19,7 @@ import Darwin
 struct ServeServerTests {
   @Test("serves until it is told to end, then removes everything", arguments: [SIGINT, SIGTERM])
   func served(signal: Int32) async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(["serve", "zookeeper", "zookeeper:3"], settings: ["TMPDIR": folder.path])
     var lines = command.outputLines.makeAsyncIterator()
@@ -67,8 +68,8 @@ struct ServeServerTests {
   #if Redis
   @Test("removes everything although PATH has the server and nothing else")
   func barePath() async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
-    let programs = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
+    let programs = try TemporaryFolder()
     defer {
       folder.remove()
       programs.remove()
@@ -108,7 +109,7 @@ struct ServeServerTests {
 
   @Test("removes everything when it is interrupted while it still starts")
   func early() async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let command = try Latchkey(["serve", "zookeeper:3"], settings: ["TMPDIR": folder.path])
     #expect(try await eventually(within: .seconds(30)) { !children(of: command.process.pid).isEmpty })

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import Testing
 
 @testable import LatchkeyCLI

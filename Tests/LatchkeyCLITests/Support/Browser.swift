@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyProcesses
 
 @testable import LatchkeyCLI
 
@@ -53,7 +54,7 @@ struct Browser {
     ]
     let theme = self.theme == .dark ? ["--force-dark-mode"] : []
     let (output, errors) = (try Pipe(), try Pipe())
-    let process = try LatchkeyCLI.ChildProcess.spawn(
+    let process = try ChildProcess.spawn(
       [try Self.program()] + common + theme + arguments,
       output: output.writing,
       errors: errors.writing,

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyProcesses
 import LatchkeyTesting
 
 @testable import LatchkeyCLI
@@ -14,7 +15,7 @@ import Darwin
 struct Latchkey: Sendable {
   /// What became of a call.
   struct Outcome: Sendable {
-    let end: LatchkeyCLI.ChildProcess.Change
+    let end: ChildProcess.Change
     let output: [String]
     let errors: [String]
 
@@ -30,7 +31,7 @@ struct Latchkey: Sendable {
     }
   }
 
-  let process: LatchkeyCLI.ChildProcess
+  let process: ChildProcess
   let outputLines: AsyncStream<String>
   /// What is written here becomes the command's standard input; close it when done.
   let input: Int32
@@ -47,7 +48,7 @@ struct Latchkey: Sendable {
   init(_ arguments: [String], settings: [String: String?] = [:], onTerminal: Bool = false) throws {
     Self.heedSignals
     let (input, output, errors) = (try Pipe(), try Pipe(), try Pipe())
-    self.process = try LatchkeyCLI.ChildProcess.spawn(
+    self.process = try ChildProcess.spawn(
       onTerminal ? Self.onTerminal([Self.path] + arguments) : [Self.path] + arguments,
       settings: settings,
       input: input.reading,

@@ -1,3 +1,5 @@
+import LatchkeyProcesses
+
 @testable import LatchkeyCLI
 
 #if canImport(Glibc)
@@ -12,12 +14,12 @@ import Darwin
 func run(
   _ arguments: [String],
   settings: [String: String?] = [:]
-) async throws -> (lines: [String], status: LatchkeyCLI.ChildProcess.Change) {
+) async throws -> (lines: [String], status: ChildProcess.Change) {
   let output = try Pipe()
   // The completion of words may ask the command itself.
   let folder = Latchkey.path.prefix(upTo: Latchkey.path.lastIndex(of: "/") ?? Latchkey.path.startIndex)
   let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-  let process = try LatchkeyCLI.ChildProcess.spawn(
+  let process = try ChildProcess.spawn(
     arguments,
     settings: settings.merging(["PATH": "\(folder):\(path)"]) { old, _ in old },
     output: output.writing,

@@ -1,3 +1,5 @@
+import LatchkeyProcesses
+
 @testable import LatchkeyCLI
 
 #if canImport(Glibc)

@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -11,10 +12,10 @@ import Darwin
 
 /// A folder of one test's own, with a file that the scripts under a lock write lines to.
 struct Scratch {
-  private let folder: LatchkeyCLI.TemporaryFolder
+  private let folder: TemporaryFolder
 
   init() throws {
-    self.folder = try LatchkeyCLI.TemporaryFolder()
+    self.folder = try TemporaryFolder()
   }
 
   var path: String { self.folder.path }

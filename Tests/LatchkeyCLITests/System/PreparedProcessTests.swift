@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -33,7 +34,7 @@ struct PreparedProcessTests {
   func abandoned() async throws {
     let scratch = try Scratch()
     defer { scratch.remove() }
-    func prepare() throws -> LatchkeyCLI.ChildProcess {
+    func prepare() throws -> ChildProcess {
       try PreparedProcess(Self.arguments("/bin/sh", "-c", "echo $$ >>$SAID"), settings: scratch.settings).process
     }
     #expect(await (try prepare()).wait() == .exited(127))

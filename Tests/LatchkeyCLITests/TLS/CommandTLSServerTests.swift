@@ -1,3 +1,4 @@
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -58,7 +59,7 @@ struct CommandTLSServerTests {
   @Test("reaches a majority of Redis servers with redlocks://")
   func redlock() async throws {
     try await withRedisServers(RedisConfiguration { $0.tls = true }, count: 3) { servers in
-      let folder = try LatchkeyCLI.TemporaryFolder()
+      let folder = try TemporaryFolder()
       defer { folder.remove() }
       // Each server has an authority of its own; one file holds all.
       var (authorities, hosts) = ("", [String]())
@@ -104,7 +105,7 @@ struct CommandTLSServerTests {
   #if Etcd
   @Test("reaches etcd with --ca-file, and says what is missing without")
   func etcd() async throws {
-    let folder = try LatchkeyCLI.TemporaryFolder()
+    let folder = try TemporaryFolder()
     defer { folder.remove() }
     let (file, key) = (folder.file("certificate.pem"), folder.file("key.pem"))
     let (lines, status) = try await LatchkeyCLITests.run([

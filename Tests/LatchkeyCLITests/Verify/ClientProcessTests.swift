@@ -1,6 +1,8 @@
+import LatchkeyProcesses
 import Testing
 
 @testable import LatchkeyCLI
+@testable import LatchkeyTesting
 
 #if canImport(Glibc)
 import Glibc
@@ -31,7 +33,7 @@ struct ClientProcessTests {
       seed: 1
     )
     return try await body(
-      try ClientProcess.start(
+      try ClientProcess(
         client: 0,
         life: 0,
         plan: plan,

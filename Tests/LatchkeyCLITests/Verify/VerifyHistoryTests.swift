@@ -1,6 +1,7 @@
 import Testing
 
 @testable import LatchkeyCLI
+@testable import LatchkeyTesting
 
 @Suite("The history of a verification")
 struct VerifyHistoryTests {
@@ -8,7 +9,7 @@ struct VerifyHistoryTests {
   func leases() throws {
     let token = VerifyToken(major: 7)
     func from(_ life: Int, _ event: ClientEvent) -> RecordedEvent { RecordedEvent(client: 1, life: life, event: event) }
-    let history = VerifyHistory([
+    let history = ClientHistory([
       from(0, .ready),
       from(0, .asked(worker: 0, at: 1, within: 50)),
       from(0, .failed(worker: 0, at: 3, code: "timedOut", message: "")),
@@ -20,7 +21,9 @@ struct VerifyHistoryTests {
       from(0, .seen(worker: 0, seen: .init(before: 32, after: 33, isHeld: false, deadline: 30))),
       from(0, .stalled(from: 12, until: 29)),
     ])
-    #expect(history.requests.map(\.failure) == ["timedOut", nil])
+    #expect(history.requests.map(\.failure) == ["timedOut", nil, nil])
+    // The last was never answered.
+    #expect(history.requests.map { $0.ended == nil } == [false, false, true])
     let lease = try #require(history.leases.first)
     #expect(history.leases.count == 1)
     #expect(lease.asked == 4 && lease.firstHeld == 7 && lease.lastHeld == 9)

@@ -1,6 +1,7 @@
 #if Redis && Etcd
 import Foundation
 import Latchkey
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 

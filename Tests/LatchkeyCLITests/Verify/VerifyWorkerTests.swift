@@ -1,10 +1,11 @@
 import Latchkey
-import LatchkeyTesting
+import LatchkeyPrimitives
+import LatchkeyProcesses
 import Logging
 import Testing
 
 @testable import LatchkeyCLI
-import LatchkeyPrimitives
+@testable import LatchkeyTesting
 
 #if canImport(Glibc)
 import Glibc
@@ -41,14 +42,14 @@ struct VerifyWorkerTests {
       let event = try JSON.decode(ClientEvent.self, from: line)
       events.append(RecordedEvent(client: 0, life: 0, event: event))
       if case .write = event { outlet.answer(worker: 0, accepted: true) }
-      if case .released = event, VerifyHistory(events).leases.contains(where: \.isUnwatched) { break }
+      if case .released = event, ClientHistory(events).leases.contains(where: \.isUnwatched) { break }
     }
     worker.cancel()
     outlet.close()
     await worker.value
     for end in [pipe.writing, pipe.reading] { close(end) }
-    let history = VerifyHistory(events)
-    #expect(HistoryJudge().kinds(in: history) == (rings ? [] : [.lossNotTold]))
+    let history = ClientHistory(events)
+    #expect(HistoryJudge().findings(in: history).map(\.kind) == (rings ? [] : [.lossNotTold]))
     #expect(history.leases.contains(where: \.isToldUnasked) == rings)
   }
 

@@ -1,6 +1,7 @@
 #if Etcd
 import Foundation
 import Latchkey
+import LatchkeyExplorer
 import LatchkeyTesting
 import Testing
 

@@ -1,4 +1,5 @@
 #if Etcd
+import LatchkeyExplorer
 import LatchkeyTesting
 
 @testable import LatchkeyEtcd

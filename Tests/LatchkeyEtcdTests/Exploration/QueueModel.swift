@@ -1,5 +1,6 @@
 #if Etcd
 import Latchkey
+import LatchkeyExplorer
 import LatchkeyTesting
 
 @testable import LatchkeyEtcd

@@ -1,3 +1,5 @@
+import LatchkeyExplorer
+
 @testable import LatchkeyRedis
 
 /// Steps that are taken alone, where the order in which they are taken cannot matter.

@@ -1,3 +1,4 @@
+import LatchkeyExplorer
 import LatchkeyTesting
 
 @testable import LatchkeyZooKeeper

@@ -1,5 +1,6 @@
 import Foundation
 import Latchkey
+import LatchkeyExplorer
 import LatchkeyTesting
 import Testing
 

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyExplorer
 import LatchkeyTesting
 
 @testable import LatchkeyZooKeeper

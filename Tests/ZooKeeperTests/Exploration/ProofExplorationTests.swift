@@ -1,4 +1,5 @@
 import Foundation
+import LatchkeyExplorer
 import LatchkeyTesting
 import Testing
 

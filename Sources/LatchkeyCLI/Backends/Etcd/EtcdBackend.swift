@@ -3,26 +3,37 @@ internal import Latchkey
 internal import LatchkeyEtcd
 
 /// An etcd cluster, `etcd://` and `etcds://`.
-struct EtcdBackend: Backend {
+struct EtcdBackend: LookableBackend {
   let schemes: [LockURL.Scheme] = [.etcd, .etcds]
 
-  func withSession<Result: Sendable>(
+  func withLocks<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
-    _ body: @Sendable (BackendSession) async throws -> Result
+    _ body: @Sendable (any LockProvider) async throws -> Result
   ) async throws -> Result {
     var locking = EtcdLocks.Configuration()
     locking.label = url.label
-    do {
-      let configuration = self.configuration(of: url)
-      let inspector = try EtcdLockInspector(configuration)
-      defer { inspector.close() }
-      return try await EtcdClient.withClient(configuration) { client in
-        let locks = EtcdLocks(client: client, configuration: locking)
-        return try await body(BackendSession(locks: locks, inspector: inspector))
+    return try await ConnectFailure.explaining(Self.failure) {
+      try await EtcdClient.withClient(self.configuration(of: url)) { client in
+        try await body(EtcdLocks(client: client, configuration: locking))
       }
-    } catch let error as EtcdError {
-      throw Self.failure(error)
+    }
+  }
+
+  func withInspector<Result: Sendable>(
+    at url: LockURL,
+    _ body: @Sendable (any LockInspector) async throws -> Result
+  ) async throws -> Result {
+    try await ConnectFailure.explaining(Self.failure) {
+      let inspector = try EtcdLockInspector(self.configuration(of: url))
+      defer { inspector.close() }
+      return try await body(inspector)
+    }
+  }
+
+  func check(_ url: LockURL, tick: Duration?) async throws -> [Finding] {
+    try await ConnectFailure.explaining(Self.failure) {
+      EtcdJudgement(state: try await EtcdSurvey(asking: self.configuration(of: url))).findings
     }
   }
 

@@ -9,47 +9,30 @@ struct BenchPage: Sendable {
   }
 
   var html: String {
-    """
-    <!DOCTYPE html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>latchkey bench</title>
-    <style>
-    \(PageStyle.css)
-    </style>
-    </head>
-    <body>
-    <header>
-    <h1>Locks side by side</h1>
-    <p class="quiet">Measured by <code>latchkey bench</code>, \(Markup.escape(self.outcome.machine.date))</p>
-    \(self.facts)
-    \(self.warnings)
-    </header>
-    <main>
-    <section>
-    <h2>At a glance</h2>
-    <p class="quiet">\(Markup.escape(self.method)) ★ marks the best of its row, in-process and networked locks apart.</p>
-    <div class="scroll">\(self.summary)</div>
-    </section>
-    \(self.outcome.workloads.map(self.section).joined(separator: "\n"))
-    </main>
-    </body>
-    </html>
-
-    """
+    let glance = """
+      <section>
+      <h2>At a glance</h2>
+      <p class="quiet">\(Markup.escape(self.method)) ★ marks the best of its row, in-process and networked locks apart.</p>
+      <div class="scroll">\(self.summary)</div>
+      </section>
+      """
+    return Page(
+      title: "latchkey bench",
+      heading: "Locks side by side",
+      origin: "Measured by <code>latchkey bench</code>, \(Markup.escape(self.outcome.machine.date))",
+      facts: self.facts,
+      warnings: self.warnings,
+      sections: [glance] + self.outcome.workloads.map(self.section)
+    ).html
   }
 
-  private var facts: String {
+  private var facts: [(String, String)] {
     let machine = self.outcome.machine
     let versions = Set(self.outcome.targets.compactMap(\.version)).sorted().joined(separator: ", ")
     var facts = [("machine", machine.summary), ("program", machine.build)]
     if !versions.isEmpty { facts.append(("servers", "\(versions), on this machine")) }
     if let load = machine.load { facts.append(("load before", "\(Figures.number(load)) (average of a minute)")) }
-    let rows = facts.map { "<dt>\(Markup.escape($0))</dt><dd>\(Markup.escape($1))</dd>" }
-    return "<dl>\(rows.joined())</dl>"
+    return facts
   }
 
   private var method: String {
@@ -61,7 +44,7 @@ struct BenchPage: Sendable {
       + "process, on the same machine as throw-away servers."
   }
 
-  private var warnings: String {
+  private var warnings: [String] {
     var warnings: [String] = []
     if !self.outcome.machine.isOptimized {
       warnings.append("This was a debug build: its figures say little. Build with -c release.")
@@ -73,7 +56,7 @@ struct BenchPage: Sendable {
         "\(result.workload.rawValue) on \(result.target.name) had \(result.report.workload.errors) errors."
       )
     }
-    return warnings.map { "<p class=\"warning\">\(Markup.escape($0))</p>" }.joined(separator: "\n")
+    return warnings
   }
 
   private var summary: String {

@@ -1,3 +1,46 @@
+/// A page that needs nothing else: no script, no font, no picture from anywhere.
+struct Page: Sendable {
+  var title: String
+  var heading: String
+  /// What made the page and when, as marked-up text.
+  var origin: String
+  var facts: [(name: String, text: String)]
+  var warnings: [String]
+  /// Rules beside those of ``PageStyle``.
+  var style = ""
+  /// The sections, marked up.
+  var sections: [String]
+
+  var html: String {
+    """
+    <!DOCTYPE html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>\(Markup.escape(self.title))</title>
+    <style>
+    \(PageStyle.css)
+    \(self.style)
+    </style>
+    </head>
+    <body>
+    <header>
+    <h1>\(Markup.escape(self.heading))</h1>
+    <p class="quiet">\(self.origin)</p>
+    <dl>\(self.facts.map { "<dt>\($0.name)</dt><dd>\(Markup.escape($0.text))</dd>" }.joined())</dl>
+    \(self.warnings.map { "<p class=\"warning\">\(Markup.escape($0))</p>" }.joined(separator: "\n"))
+    </header>
+    <main>
+    \(self.sections.joined(separator: "\n"))
+    </main>
+    </body>
+    </html>
+    """
+  }
+}
+
 /// A picture with what it needs to be read without eyes or colours: a title, a description, and the figures as a table.
 struct Chart: Sendable {
   /// For links and tests.
@@ -68,6 +111,40 @@ enum Draw {
     return start + "><title>\(Markup.escape(title))</title></rect>"
   }
 
+  /// The frame of a picture of what happened when: a striped row for each name, and a grid of time.
+  ///
+  /// - Parameters:
+  ///   - names: What stands before each row; nothing where nil.
+  ///   - top: Where the first row begins.
+  ///   - height: That of a row.
+  ///   - scale: The time.
+  ///   - step: How far apart the lines of the grid are.
+  ///   - label: What stands below each of them.
+  static func rows(
+    _ names: [String?],
+    top: Double,
+    height: Double,
+    scale: Scale,
+    step: Double,
+    label: (Double) -> String
+  ) -> [String] {
+    let (left, right) = scale.ends
+    let bottom = top + Double(names.count) * height
+    var marks: [String] = []
+    for (place, name) in names.enumerated() {
+      let y = top + Double(place) * height
+      if place.isMultiple(of: 2) {
+        marks.append(self.box(x: left, y: y, width: right - left, height: height, class: "stripe"))
+      }
+      if let name { marks.append(self.text(name, x: left - 8, y: y + height / 2 + 4, anchor: "end")) }
+    }
+    for value in stride(from: 0, through: scale.domain.upperBound, by: step) {
+      marks.append(self.line(scale(value), top, scale(value), bottom, class: "grid"))
+      marks.append(self.text(label(value), x: scale(value), y: bottom + 18, anchor: "middle"))
+    }
+    return marks
+  }
+
   /// A line through points, in the look of a series.
   static func curve(_ points: [(x: Double, y: Double)], of series: Series) -> String {
     let list = points.map { "\(Markup.number($0.x)),\(Markup.number($0.y))" }.joined(separator: " ")
@@ -98,5 +175,49 @@ struct Axes: Sendable {
     // Above the axis, not along it: nobody has to turn their head.
     marks.append(Draw.text(yTitle, x: 4, y: self.y.ends.last - 12, class: "quiet"))
     return marks.joined(separator: "\n")
+  }
+}
+
+/// Text for HTML and SVG.
+enum Markup {
+  /// Makes any text safe inside an element or a quoted attribute.
+  static func escape(_ text: String) -> String {
+    var escaped = ""
+    for character in text.unicodeScalars {
+      switch character {
+      case "&": escaped += "&amp;"
+      case "<": escaped += "&lt;"
+      case ">": escaped += "&gt;"
+      case "\"": escaped += "&quot;"
+      default: escaped.unicodeScalars.append(character)
+      }
+    }
+    return escaped
+  }
+
+  /// A coordinate, to a tenth.
+  static func number(_ value: Double) -> String {
+    let tenths = (value * 10).rounded()
+    guard tenths.isFinite else { return "0" }
+    let whole = Int(tenths)
+    let sign = whole < 0 ? "-" : ""
+    let (quotient, rest) = whole.magnitude.quotientAndRemainder(dividingBy: 10)
+    return rest == 0 ? "\(sign)\(quotient)" : "\(sign)\(quotient).\(rest)"
+  }
+
+  /// A table whose first column names the rows.
+  static func table(caption: String, headings: [String], rows: [[String]]) -> String {
+    let head = headings.map { "<th scope=\"col\">\(self.escape($0))</th>" }.joined()
+    let body = rows.map { cells in
+      let name = cells.first.map { "<th scope=\"row\">\(self.escape($0))</th>" } ?? ""
+      return "<tr>\(name)" + cells.dropFirst().map { "<td>\(self.escape($0))</td>" }.joined() + "</tr>"
+    }
+    return """
+      <table><caption>\(self.escape(caption))</caption>
+      <thead><tr>\(head)</tr></thead>
+      <tbody>
+      \(body.joined(separator: "\n"))
+      </tbody></table>
+      """
   }
 }

@@ -20,21 +20,13 @@ struct TimelineChart: Sendable {
     let span = Double(end - start)
     let scale = Scale(kind: .linear, domain: 0...span, ends: (Self.left, Self.right))
     var marks: [String] = [Draw.text("worker", x: 4, y: Self.top - 12, class: "quiet")]
-    for worker in 0..<self.workers {
-      let y = Self.top + Double(worker) * Self.row
-      if worker.isMultiple(of: 2) {
-        marks.append(Draw.box(x: Self.left, y: y, width: Self.right - Self.left, height: Self.row, class: "stripe"))
-      }
-      if worker.isMultiple(of: 5) {
-        marks.append(Draw.text("\(worker + 1)", x: Self.left - 8, y: y + 9, anchor: "end"))
-      }
-    }
-    let step = Scale.niceStep(span / 5)
-    for value in stride(from: 0, through: span, by: step) {
-      marks.append(Draw.line(scale(value), Self.top, scale(value), bottom, class: "grid"))
-      let label = AxisText.time(nanoseconds: value)
-      marks.append(Draw.text(value == 0 ? "0" : label, x: scale(value), y: bottom + 18, anchor: "middle"))
-    }
+    marks += Draw.rows(
+      (0..<self.workers).map { $0.isMultiple(of: 5) ? "\($0 + 1)" : nil },
+      top: Self.top,
+      height: Self.row,
+      scale: scale,
+      step: Scale.niceStep(span / 5)
+    ) { $0 == 0 ? "0" : AxisText.time(nanoseconds: $0) }
     for (place, hold) in self.holds.enumerated() {
       marks.append(self.marks(of: hold, next: place + 1 < self.holds.count ? self.holds[place + 1] : nil, start, scale))
     }

@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
 
 /// Who held a lock when: some grants in a row from the middle of a run.
 final class Timeline: Sendable {

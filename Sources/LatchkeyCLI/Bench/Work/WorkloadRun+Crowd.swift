@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
 internal import Synchronization
 
 extension WorkloadRun {

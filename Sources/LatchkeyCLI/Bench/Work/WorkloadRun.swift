@@ -1,5 +1,7 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
+internal import LatchkeyTesting
 
 /// Lets one workload run once on one backend.
 struct WorkloadRun: Sendable {
@@ -54,7 +56,7 @@ struct WorkloadRun: Sendable {
   /// - Returns: How often the worker had a lock.
   private func takeTurns(worker: Int, visitingAll: Bool) async -> Int {
     let samples = Samples()
-    var random = Scatter(seed: UInt64(worker) + 1)
+    var random = SplitMix(seed: UInt64(worker) + 1)
     var recorder = self.timeline.recorder(worker: worker, after: UInt64(self.limit.nanoseconds) / 2)
     var grants = 0
     samples.start()
@@ -63,7 +65,7 @@ struct WorkloadRun: Sendable {
     while !Task.isCancelled, grants < firstVisits.count || Uptime.nanoseconds < end {
       let place =
         grants < firstVisits.count
-        ? firstVisits[grants] : self.locks.count == 1 ? 0 : Int(random.next() % UInt64(self.locks.count))
+        ? firstVisits[grants] : self.locks.count == 1 ? 0 : Int.random(in: 0..<self.locks.count, using: &random)
       let section = self.sections[place]
       let attempt = await samples.attempt(.wait(self.workload.patience), for: self.locks[place]) { section.visit($0) }
       guard case .granted(let granted, let released) = attempt else {
@@ -150,19 +152,5 @@ struct WorkloadRun: Sendable {
       drain: drain,
       wasCut: Task.isCancelled
     )
-  }
-}
-
-/// Numbers that look random, the same ones each time; nothing here needs more.
-private struct Scatter {
-  private var state: UInt64
-
-  init(seed: UInt64) {
-    self.state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    self.state = self.state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return self.state >> 33
   }
 }

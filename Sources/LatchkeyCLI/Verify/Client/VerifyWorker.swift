@@ -1,5 +1,7 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
+internal import LatchkeyTesting
 
 /// One task of a client process: asks for the lock again and again, writes to the resource while it holds it, and reports all
 /// it sees.
@@ -8,21 +10,21 @@ struct VerifyWorker: Sendable {
   let number: Int
   let lock: any DistributedLock
   let outlet: VerifyOutlet
-  private var random: SeededRandom
+  private var random: SplitMix
 
   init(plan: VerifyPlan, number: Int, lock: any DistributedLock, outlet: VerifyOutlet) {
     self.plan = plan
     self.number = number
     self.lock = lock
     self.outlet = outlet
-    self.random = SeededRandom(seed: plan.seed &+ UInt64(number) &* 0x9E37)
+    self.random = SplitMix(seed: plan.seed &+ UInt64(number) &* 0x9E37)
   }
 
   /// Works until the task is cancelled.
   mutating func run() async {
     while !Task.isCancelled {
       var attempt = self
-      attempt.random = SeededRandom(seed: self.random.next())
+      attempt.random = SplitMix(seed: self.random.next())
       // A task of its own, so that some attempts can be cancelled wherever they are.
       let task = Task { [attempt] in
         var attempt = attempt

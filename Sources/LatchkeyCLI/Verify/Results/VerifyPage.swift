@@ -7,41 +7,26 @@ struct VerifyPage: Sendable {
   }
 
   var html: String {
-    """
-    <!DOCTYPE html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>latchkey verify \(Markup.escape(self.outcome.backend))</title>
-    <style>
-    \(PageStyle.css)
-    .fault { fill: var(--c1); opacity: .55; } .idle { opacity: .2; } .lost { stroke: var(--c3); stroke-width: 2; }
-    .bad { stroke: var(--c1); stroke-width: 2; }
-    </style>
-    </head>
-    <body>
-    <header>
-    <h1>\(Markup.escape(self.title))</h1>
-    <p class="quiet">Checked by <code>latchkey verify</code>, \(Markup.escape(self.outcome.machine.date))</p>
-    \(self.facts)
-    \(self.warnings)
-    </header>
-    <main>
-    <section>
-    <h2>What happened</h2>
-    \(VerifyTimeline(self.outcome).chart.html)
-    </section>
-    <section>
-    <h2>Figures</h2>
-    \(self.tables)
-    </section>
-    </main>
-    </body>
-    </html>
-
-    """
+    let explained = self.outcome.explanations.map { "\($0.count) × \($0.reason)" }
+    let notJudged = self.outcome.notJudged.map { "not judged: \($0)" }
+    return Page(
+      title: "latchkey verify \(self.outcome.backend)",
+      heading: self.title,
+      origin: "Checked by <code>latchkey verify</code>, \(Markup.escape(self.outcome.machine.date))",
+      facts: [
+        ("servers", self.outcome.version ?? self.outcome.backend), ("machine", self.outcome.machine.summary),
+        ("program", self.outcome.machine.build), ("repeat with", self.outcome.command),
+      ],
+      warnings: self.outcome.violations.prefix(50).map { self.outcome.text($0) } + explained + notJudged,
+      style: """
+        .fault { fill: var(--c1); opacity: .55; } .idle { opacity: .2; } .lost { stroke: var(--c3); stroke-width: 2; }
+        .bad { stroke: var(--c1); stroke-width: 2; }
+        """,
+      sections: [
+        "<section>\n<h2>What happened</h2>\n\(VerifyTimeline(self.outcome).chart.html)\n</section>",
+        "<section>\n<h2>Figures</h2>\n\(self.tables)\n</section>",
+      ]
+    ).html
   }
 
   private var title: String {
@@ -52,23 +37,6 @@ struct VerifyPage: Sendable {
     case .toothless: "\(name): no fault had an effect"
     case .violated: "\(name): a promise was broken"
     }
-  }
-
-  private var facts: String {
-    let facts = [
-      ("servers", self.outcome.version ?? self.outcome.backend), ("machine", self.outcome.machine.summary),
-      ("program", self.outcome.machine.build), ("repeat with", self.outcome.command),
-    ]
-    return "<dl>\(facts.map { "<dt>\($0)</dt><dd>\(Markup.escape($1))</dd>" }.joined())</dl>"
-  }
-
-  private var warnings: String {
-    let violations = self.outcome.violations.prefix(50).map { self.outcome.text($0) }
-    let explained = self.outcome.explanations.map { "\($0.count) × \($0.reason)" }
-    let notJudged = self.outcome.notJudged.map { "not judged: \($0)" }
-    return (violations + explained + notJudged).map { "<p class=\"warning\">\(Markup.escape($0))</p>" }.joined(
-      separator: "\n"
-    )
   }
 
   private var tables: String {

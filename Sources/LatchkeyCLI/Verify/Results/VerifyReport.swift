@@ -1,4 +1,7 @@
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
+
+internal import LatchkeyTesting
 
 /// A verification as `--json` prints it. Fields may be added, never renamed.
 struct VerifyReport: Codable, Hashable, Sendable {
@@ -13,17 +16,9 @@ struct VerifyReport: Codable, Hashable, Sendable {
     var kind: String
     var text: String
     /// Seconds from the beginning; null for what has no time.
-    var at: Double?
+    @OrNull var at: Double? = nil
     /// Null for a violation.
-    var explanation: String?
-
-    func encode(to encoder: any Encoder) throws {
-      var container = encoder.container(keyedBy: CodingKeys.self)
-      try container.encode(self.kind, forKey: .kind)
-      try container.encode(self.text, forKey: .text)
-      try container.encode(self.at, forKey: .at)
-      try container.encode(self.explanation, forKey: .explanation)
-    }
+    @OrNull var explanation: String? = nil
   }
 
   var backend: String

@@ -1,3 +1,5 @@
+internal import LatchkeyTesting
+
 /// Who held the lock when, and what was done to whom: a line for each client and each server.
 struct VerifyTimeline: Sendable {
   private static let width = 1180.0
@@ -22,24 +24,14 @@ struct VerifyTimeline: Sendable {
   }
 
   var chart: Chart {
-    let clients = self.outcome.settings.processes
-    let rows = clients + self.servers.count
-    let bottom = Self.top + Double(rows) * Self.row
+    let names =
+      (0..<self.outcome.settings.processes).map { "client \($0 + 1)" } + self.servers.map { "server \($0 + 1)" }
+    let bottom = Self.top + Double(names.count) * Self.row
     let seconds = Double(self.end - self.outcome.began) / 1e9
     let scale = Scale(kind: .linear, domain: 0...seconds, ends: (Self.left, Self.right))
-    var marks: [String] = []
-    for row in 0..<rows {
-      let y = Self.top + Double(row) * Self.row
-      if row.isMultiple(of: 2) {
-        marks.append(Draw.box(x: Self.left, y: y, width: Self.right - Self.left, height: Self.row, class: "stripe"))
-      }
-      let name = row < clients ? "client \(row + 1)" : "server \(self.servers[row - clients] + 1)"
-      marks.append(Draw.text(name, x: Self.left - 8, y: y + 15, anchor: "end"))
-    }
     let step = Scale.niceStep(seconds / 12)
-    for value in stride(from: 0, through: seconds, by: step) {
-      marks.append(Draw.line(scale(value), Self.top, scale(value), bottom, class: "grid"))
-      marks.append(Draw.text("\(Figures.number(value)) s", x: scale(value), y: bottom + 18, anchor: "middle"))
+    var marks = Draw.rows(names, top: Self.top, height: Self.row, scale: scale, step: step) {
+      "\(Figures.number($0)) s"
     }
     for fault in self.outcome.faults { marks.append(self.mark(fault, scale)) }
     for held in self.held(narrowest: seconds / (Self.right - Self.left)) { marks.append(self.mark(held, scale)) }

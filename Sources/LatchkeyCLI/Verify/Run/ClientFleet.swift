@@ -1,4 +1,5 @@
 internal import Latchkey
+internal import LatchkeyProcesses
 internal import LatchkeyTesting
 
 /// All client processes, those that replace killed ones included.
@@ -12,7 +13,7 @@ actor ClientFleet {
   private let record: VerifyRecord
   private let folder: TemporaryFolder
   private var clients: [ClientProcess] = []
-  private var ends: [VerifyHistory.End] = []
+  private var ends: [ClientHistory.End] = []
 
   init(wiring: ClientWiring, plan: VerifyPlan, clock: FakeClock?, record: VerifyRecord, folder: TemporaryFolder) {
     self.wiring = wiring
@@ -58,8 +59,8 @@ actor ClientFleet {
   }
 
   /// Ends all clients in good order, and says how each life ended.
-  func stop(within limit: Duration) async -> [VerifyHistory.End] {
-    await withTaskGroup(of: VerifyHistory.End.self) { group in
+  func stop(within limit: Duration) async -> [ClientHistory.End] {
+    await withTaskGroup(of: ClientHistory.End.self) { group in
       for client in self.clients { group.addTask { await client.stop(within: limit) } }
       for await end in group { self.note(end) }
     }
@@ -67,7 +68,7 @@ actor ClientFleet {
   }
 
   /// Keeps how a life ended: what was first known of it.
-  private func note(_ end: VerifyHistory.End) {
+  private func note(_ end: ClientHistory.End) {
     guard !self.ends.contains(where: { $0.client == end.client && $0.life == end.life }) else { return }
     self.ends.append(end)
   }
@@ -76,7 +77,7 @@ actor ClientFleet {
     var plan = self.plan
     plan.url = self.wiring.url(for: client).textWithCredentials
     plan.seed = self.plan.seed &+ UInt64(client) &* 1_000_003 &+ UInt64(life) &* 7_919
-    return try ClientProcess.start(
+    return try ClientProcess(
       client: client,
       life: life,
       plan: plan,

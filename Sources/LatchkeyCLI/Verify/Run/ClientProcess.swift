@@ -1,48 +1,33 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
-
-#if canImport(FoundationEssentials)
-internal import FoundationEssentials
-#else
-internal import Foundation
-#endif
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
+internal import LatchkeyTesting
 
 /// One life of a client process, as its parent sees it.
 final class ClientProcess: Sendable {
   private struct State {
-    var isReady = false
     var hasEnded = false
     var isDone = false
     var wasKilled = false
     var isInputClosed = false
-    var waiting: [CheckedContinuation<Bool, Never>] = []
   }
 
   /// What it has told of itself, or shown.
   private final class Known: Sendable {
     let state = Locked(State())
+    /// Whether it is connected, or has ended instead.
+    let (readiness, tell) = AsyncStream.makeStream(of: Bool.self)
 
     /// - Parameter event: Nil when it says nothing any more.
     func note(_ event: ClientEvent?) {
-      let waiting = self.state.withLock { state in
-        switch event {
-        case .ready: state.isReady = true
-        case .done:
-          state.isDone = true
-          return [CheckedContinuation<Bool, Never>]()
-        case nil: state.hasEnded = true
-        default: return []
-        }
-        defer { state.waiting = [] }
-        return state.waiting
+      switch event {
+      case .ready: self.tell.yield(true)
+      case .done: self.state.withLock { $0.isDone = true }
+      case nil:
+        self.state.withLock { $0.hasEnded = true }
+        self.tell.finish()
+      default: break
       }
-      for continuation in waiting { continuation.resume(returning: event == .ready) }
     }
   }
 
@@ -70,7 +55,7 @@ final class ClientProcess: Sendable {
   ///   - errors: The file that takes what it says on standard error.
   ///   - record: Where everything goes that it tells.
   ///   - command: The program; this one by default.
-  static func start(
+  init(
     client: Int,
     life: Int,
     plan: VerifyPlan,
@@ -78,34 +63,12 @@ final class ClientProcess: Sendable {
     errors: String,
     record: VerifyRecord,
     command: [String] = [Executable.path, VerifyChildCommand.name]
-  ) throws -> ClientProcess {
-    let (input, output) = (try Pipe(), try Pipe())
-    let errorFile = open(errors, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-    guard errorFile >= 0 else { throw SystemError(doing: "open \(errors)") }
-    defer { for end in [input.reading, output.writing, errorFile] { close(end) } }
-    // A group of its own: a Ctrl-C on the terminal reaches the parent alone, which then stops the others.
-    let process = try ChildProcess.spawn(
-      command,
-      settings: settings.merging(["LATCHKEY_PASSWORD": nil]) { $1 },
-      input: input.reading,
-      output: output.writing,
-      errors: errorFile,
-      group: .own
-    )
-    let started = ClientProcess(client, life, process, input.writing, output.reading, errors, record)
-    started.tell(try JSON.encode(plan))
-    return started
-  }
-
-  private init(
-    _ client: Int,
-    _ life: Int,
-    _ process: ChildProcess,
-    _ input: Int32,
-    _ output: Int32,
-    _ errors: String,
-    _ record: VerifyRecord
-  ) {
+  ) throws {
+    let order = try JSON.encode(plan)
+    let errorFile = try Descriptors.create(errors, appending: true)
+    defer { Descriptors.close(errorFile) }
+    let environment = settings.merging(["LATCHKEY_PASSWORD": nil]) { $1 }
+    let (process, input, output) = try ChildProcess.piped(command, settings: environment, errors: errorFile)
     (self.client, self.life, self.process, self.input, self.errors) = (client, life, process, input, errors)
     let known = self.known
     let heard = Task {
@@ -120,28 +83,22 @@ final class ClientProcess: Sendable {
         known.note(event)
       }
       known.note(nil)
-      close(output)
+      Descriptors.close(output)
     }
     self.ended = Task {
       let change = await process.wait()
       await heard.value
       return Ending(change: change, at: ContinuousClock.now.sinceStart)
     }
+    self.tell(order)
   }
 
   var pid: Int32 { self.process.pid }
 
-  /// Waits until it is connected; false if it has ended instead.
+  /// Waits until it is connected; false if it has ended instead. Call it once.
   func ready() async -> Bool {
-    await withCheckedContinuation { continuation in
-      let answer = self.known.state.withLock { state -> Bool? in
-        if state.isReady { return true }
-        if state.hasEnded { return false }
-        state.waiting.append(continuation)
-        return nil
-      }
-      if let answer { continuation.resume(returning: answer) }
-    }
+    for await isReady in self.known.readiness { return isReady }
+    return false
   }
 
   /// Makes the holder there keep the lock for a while.
@@ -154,7 +111,7 @@ final class ClientProcess: Sendable {
   /// Tells it to give everything back and end, and waits for that.
   ///
   /// - Parameter limit: How long it may take until it is killed, which is then held against it.
-  func stop(within limit: Duration) async -> VerifyHistory.End {
+  func stop(within limit: Duration) async -> ClientHistory.End {
     let (ending, isLate) = await self.end(within: limit)
     let (wasKilled, isDone) = self.known.state.withLock { ($0.wasKilled, $0.isDone) }
     let isGood = isDone && !isLate && ending.change == .exited(ExitStatus.success.code)
@@ -167,33 +124,33 @@ final class ClientProcess: Sendable {
   /// are faults, is not held against it; anything else is.
   ///
   /// - Parameter limit: How long it may take until it is killed.
-  func stillborn(within limit: Duration) async -> VerifyHistory.End {
+  func stillborn(within limit: Duration) async -> ClientHistory.End {
     let (ending, _) = await self.end(within: limit)
     let isForgiven = ending.change == .exited(ExitStatus.unreachable.code)
     return self.end(ending.at, complaint: isForgiven ? nil : self.complaint(ending.change))
   }
 
   /// Kills it, as a fault, and waits for its end. If it had come to its end by itself before, that is held against it.
-  func kill() async -> VerifyHistory.End {
+  func kill() async -> ClientHistory.End {
     let at = ContinuousClock.now.sinceStart
     let hadEnded = self.known.state.withLock { state in
       state.wasKilled = true
       return state.hasEnded
     }
-    self.process.signal(SIGKILL)
+    self.process.kill()
     let ending = await self.ended.value
     self.closeInput()
-    let isOurs = !hadEnded && ending.change == .killed(by: SIGKILL)
+    let isOurs = !hadEnded && ending.change.isKill
     return self.end(min(at, ending.at), complaint: isOurs ? nil : self.complaint(ending.change), wasKilled: isOurs)
   }
 
   /// Tells it to end, and kills it if it does not.
   private func end(within limit: Duration) async -> (Ending, isLate: Bool) {
     self.tell(VerifyOrder.stop)
-    self.process.signal(SIGCONT)
+    self.process.resume()
     let timer = Task {
       guard (try? await Task.sleep(for: limit)) != nil else { return false }
-      self.process.signal(SIGKILL)
+      self.process.kill()
       return true
     }
     let ending = await self.ended.value
@@ -203,16 +160,16 @@ final class ClientProcess: Sendable {
     return (ending, isLate)
   }
 
-  private func end(_ at: UInt64, complaint: String?, wasKilled: Bool = false) -> VerifyHistory.End {
-    VerifyHistory.End(client: self.client, life: self.life, at: at, complaint: complaint, wasKilled: wasKilled)
+  private func end(_ at: UInt64, complaint: String?, wasKilled: Bool = false) -> ClientHistory.End {
+    ClientHistory.End(client: self.client, life: self.life, at: at, complaint: complaint, wasKilled: wasKilled)
   }
 
-  func pause() { self.process.signal(SIGSTOP) }
+  func pause() { self.process.pause() }
 
-  func resume() { self.process.signal(SIGCONT) }
+  func resume() { self.process.resume() }
 
   private func complaint(_ change: ChildProcess.Change) -> String {
-    let said = (try? String(contentsOfFile: self.errors, encoding: .utf8))?.suffix(400) ?? ""
+    let said = (try? FileText.read(self.errors))?.suffix(400) ?? ""
     return "ended by itself (\(change)) \(said.split(separator: "\n").joined(separator: " | "))"
   }
 
@@ -226,7 +183,7 @@ final class ClientProcess: Sendable {
     self.known.state.withLock { state in
       guard !state.isInputClosed else { return }
       state.isInputClosed = true
-      close(self.input)
+      Descriptors.close(self.input)
     }
   }
 }

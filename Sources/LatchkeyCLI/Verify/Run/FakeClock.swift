@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
+internal import LatchkeyProcesses
 
 /// A wall clock of one process alone; the clocks that nobody sets stay as they are.
 ///
@@ -40,13 +36,7 @@ struct FakeClock: Sendable {
   }
 
   #if canImport(Glibc)
-  private static let compiler: String? = {
-    let folders = (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin").split(separator: ":")
-    for name in ["cc", "clang", "gcc"] {
-      for folder in folders where access("\(folder)/\(name)", X_OK) == 0 { return "\(folder)/\(name)" }
-    }
-    return nil
-  }()
+  private static let compiler = ["cc", "clang", "gcc"].lazy.compactMap { Program.path($0, others: ["/usr/bin"]) }.first
   #else
   /// The system keeps libraries from standing before its own.
   private static let compiler: String? = nil

@@ -1,21 +1,10 @@
 internal import Latchkey
+internal import LatchkeyProcesses
 internal import LatchkeyTesting
-
-#if canImport(FoundationEssentials)
-internal import FoundationEssentials
-#else
-internal import Foundation
-#endif
-
-#if canImport(Glibc)
-internal import Glibc
-#else
-internal import Darwin
-#endif
 
 /// Does the faults of a schedule, and sees whether they bite.
 struct FaultInjector: Sendable {
-  let servers: (any VerifiedServers)?
+  let servers: (any ServedServers)?
   let fleet: ClientFleet
   let wiring: ClientWiring
   let clock: FakeClock?
@@ -93,15 +82,15 @@ struct FaultInjector: Sendable {
     _ way: FaultAction.Way,
     _ fault: inout InjectedFault
   ) async throws {
-    guard let servers = self.servers else { return }
+    guard let network = self.servers?.network else { return }
     let place = try await self.place(of: server)
     fault.place = place
     fault.from = ContinuousClock.now.sinceStart
-    let before = await servers.lostBetweenMembers()
-    guard try await servers.isolate(place, way.direction) else { return }
+    let before = await network.lostBytes
+    try await network.isolate(place, way.direction)
     await self.sleep(fault.planned.length)
-    fault.hasBitten = await servers.lostBetweenMembers() > before
-    await servers.rejoin()
+    fault.hasBitten = await network.lostBytes > before
+    await network.heal()
   }
 
   // MARK: Connections
@@ -203,8 +192,7 @@ struct FaultInjector: Sendable {
   /// Whether a process comes to a stop by the signal that it was sent.
   private static func stops(_ pid: Int32?) async -> Bool {
     let hasStopped = try? await eventually(within: .seconds(1)) {
-      guard let pid, let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
-      return stat.split(separator: ")").last?.split(separator: " ").first == "T"
+      pid.flatMap { ProcessTable.entry($0) }?.state == "T"
     }
     return hasStopped ?? false
   }

@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyTesting
 
 /// What all clients write to: takes no write whose token is smaller than one it has seen. Also the place where everything
 /// that clients tell is written down.
@@ -9,7 +10,7 @@ final class VerifyRecord: Sendable {
     var writes: [WriteRecord] = []
     var newest: VerifyToken?
     /// How many leases each worker of each life has been granted.
-    var grants: [VerifyHistory.Life: [Int: Int]] = [:]
+    var grants: [ClientHistory.Life: [Int: Int]] = [:]
     /// Who was granted the lock last and has not begun to give it back.
     var holder: Int?
     /// Whether the holder has said that it stays.
@@ -46,7 +47,7 @@ final class VerifyRecord: Sendable {
       switch recorded.event {
       case .asked: state.counts.requests += 1
       case .granted(let worker, _, let seen):
-        let life = VerifyHistory.Life(client: recorded.client, life: recorded.life)
+        let life = ClientHistory.Life(client: recorded.client, life: recorded.life)
         state.grants[life, default: [:]][worker, default: 0] += 1
         state.counts.grants += 1
         state.holder = recorded.client
@@ -70,18 +71,9 @@ final class VerifyRecord: Sendable {
     if let token, isAccepted { state.newest = max(state.newest ?? token, token) }
     state.counts.accepted += isAccepted ? 1 : 0
     state.counts.refused += isAccepted ? 0 : 1
-    let life = VerifyHistory.Life(client: from.client, life: from.life)
-    state.writes.append(
-      WriteRecord(
-        client: from.client,
-        life: from.life,
-        worker: worker,
-        lease: (state.grants[life]?[worker] ?? 1) - 1,
-        token: token,
-        at: ContinuousClock.now.sinceStart,
-        wasAccepted: isAccepted
-      )
-    )
+    let life = ClientHistory.Life(client: from.client, life: from.life)
+    let lease = (state.grants[life]?[worker] ?? 1) - 1
+    state.writes.append(WriteRecord(from, worker: worker, lease: lease, token: token, wasAccepted: isAccepted))
     return isAccepted
   }
 

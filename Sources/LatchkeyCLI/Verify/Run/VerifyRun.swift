@@ -1,5 +1,6 @@
 internal import Latchkey
 internal import LatchkeyPrimitives
+internal import LatchkeyProcesses
 internal import LatchkeyTesting
 
 /// One verification: client processes on servers behind proxies, faults from a schedule, then a check of what was recorded.
@@ -9,8 +10,8 @@ struct VerifyRun: Sendable {
   let url: LockURL
   let tick: Duration?
   /// The servers, where they are ours to harm.
-  let servers: (any VerifiedServers)?
-  let progress: VerifyProgress
+  let servers: (any ServedServers)?
+  let progress: Progress
 
   /// Runs to the end, or until the task is cancelled: then the faults are undone, and what there is is judged.
   func run() async throws -> VerifyOutcome {
@@ -87,7 +88,7 @@ struct VerifyRun: Sendable {
     // Also when the run was interrupted: whatever it has changed is put right, and what there is is judged.
     let (stopped, ends, leftovers) = await Task { await self.finish(fleet, areServersBack: recovery.trouble == nil) }
       .value
-    var history = VerifyHistory(record.events)
+    var history = ClientHistory(record.events)
     history.writes = record.writes
     history.clients = self.settings.processes
     let promised = BackendFacts.all.first { $0.backend == self.url.scheme.backendKind }
@@ -134,7 +135,7 @@ struct VerifyRun: Sendable {
     return await withTaskGroup(of: [InjectedFault].self) { group in
       let ticker = Task {
         while (try? await Task.sleep(for: .milliseconds(250))) != nil {
-          self.progress.show(record.counts, since: began, of: self.settings.duration)
+          self.progress.show(self.text(record.counts, since: began))
         }
       }
       // A server that is killed may need longer than planned until it is back: the next server waits for it.
@@ -148,6 +149,14 @@ struct VerifyRun: Sendable {
     }
   }
 
+  /// How far the run has come.
+  private func text(_ counts: VerifyRecord.Counts, since began: ContinuousClock.Instant) -> String {
+    let whole = Double(self.settings.duration.nanoseconds) / 1e9
+    let seconds = min(whole, Double(began.duration(to: .now).nanoseconds) / 1e9)
+    return "\(Figures.number(seconds))/\(Figures.number(whole)) s: \(Figures.grouped(counts.grants)) grants, "
+      + "\(counts.losses) losses, \(Figures.grouped(counts.accepted)) writes, \(counts.refused) refused"
+  }
+
   /// Does faults one after the other, none before its time, and none that would begin after the end.
   private func inject(
     _ line: [PlannedFault],
@@ -159,7 +168,7 @@ struct VerifyRun: Sendable {
     for planned in line {
       let at = max(began.advanced(by: planned.at), .now)
       guard at < end, (try? await Task.sleep(until: at, clock: .continuous)) != nil else { break }
-      self.progress.note(planned)
+      self.progress.log("\(Figures.moment(planned.at)): \(planned.action.name)")
       faults.append(await injector.inject(planned))
     }
     // Without a fault to come there is still work to be watched.
@@ -213,7 +222,7 @@ struct VerifyRun: Sendable {
   private func finish(
     _ fleet: ClientFleet,
     areServersBack: Bool
-  ) async -> (stopped: UInt64, ends: [VerifyHistory.End], leftovers: [String]) {
+  ) async -> (stopped: UInt64, ends: [ClientHistory.End], leftovers: [String]) {
     let stopped = ContinuousClock.now.sinceStart
     self.progress.say("the clients give everything back and end")
     let ends = await fleet.stop(within: self.settings.endBound)

@@ -1,3 +1,25 @@
+/// The kinds of faults that `--faults` names.
+enum FaultKind: String, CaseIterable, Codable, Sendable {
+  case kill
+  case pause
+  case cut
+  case expire
+  case clock
+  case partition
+
+  /// What it does, for the help.
+  var summary: String {
+    switch self {
+    case .kill: "servers (the leader too) and clients are killed and started again"
+    case .pause: "servers and clients stop (SIGSTOP), clients past the timeout"
+    case .cut: "connections of a client or server lose all, one way or both"
+    case .expire: "the holder's session, lease or key is ended from outside"
+    case .clock: "the wall clock of one client is set forth and back"
+    case .partition: "one member is cut off from its leader, and answers its clients"
+    }
+  }
+}
+
 /// One thing that is done to servers, clients or what lies between them.
 enum FaultAction: Codable, Hashable, Sendable {
   /// Which server, decided when the time has come.
@@ -86,4 +108,27 @@ struct PlannedFault: Codable, Hashable, Sendable {
   var findsHolder = false
   /// Whether that holder stops looking at its lease: only the lease's own notification then reports a loss.
   var isUnwatched = false
+}
+
+/// A fault as it was done.
+struct InjectedFault: Codable, Hashable, Sendable {
+  var planned: PlannedFault
+  /// The place of the server or client that it fell on; nil if there was none to be found.
+  var place: Int?
+  /// When it began, and when it was over: a killed server answers again, a paused process runs.
+  var from: UInt64
+  var until: UInt64
+  /// Whether it was seen to do something: a process stopped or gone, bytes lost, a session ended, a clock set.
+  var hasBitten = false
+  /// Why it did nothing, or what it did.
+  var note = ""
+
+  var action: FaultAction { self.planned.action }
+
+  /// For people.
+  var text: String {
+    "\(self.action.name)\(self.place.map { " \($0 + 1)" } ?? "")\(self.note.isEmpty ? "" : ": \(self.note)")"
+  }
+
+  var isOnServer: Bool { self.action.isOnServer }
 }

@@ -1,3 +1,5 @@
+internal import LatchkeyTesting
+
 /// The faults of a run, all of them from a seed: the same seed and settings give the same schedule.
 ///
 /// There are two lines of faults at a time, one for servers and one for clients, so that a majority of the servers always
@@ -20,16 +22,16 @@ struct FaultSchedule: Hashable, Sendable {
   let faults: [PlannedFault]
 
   init(seed: UInt64, _ settings: Settings) {
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix(seed: seed)
     let servers = Self.line(Self.serverActions(settings), settings, &random)
     let clients = Self.line(Self.clientActions(settings), settings, &random)
     self.faults = (servers + clients).sorted { $0.at < $1.at }
   }
 
-  private typealias Maker = (inout SeededRandom) -> FaultAction
+  private typealias Maker = (inout SplitMix) -> FaultAction
 
   /// One fault after the other, each kind of action once before any comes again.
-  private static func line(_ makers: [Maker], _ settings: Settings, _ random: inout SeededRandom) -> [PlannedFault] {
+  private static func line(_ makers: [Maker], _ settings: Settings, _ random: inout SplitMix) -> [PlannedFault] {
     guard !makers.isEmpty else { return [] }
     var faults: [PlannedFault] = []
     var at = random.duration(0.1...0.4, of: settings.timeToLive)
@@ -56,7 +58,7 @@ struct FaultSchedule: Hashable, Sendable {
     of action: FaultAction,
     _ isUnwatched: Bool,
     _ timeToLive: Duration,
-    _ random: inout SeededRandom
+    _ random: inout SplitMix
   ) -> Duration {
     switch action {
     case .expireHolder, .setClock: .zero
@@ -73,10 +75,10 @@ struct FaultSchedule: Hashable, Sendable {
   private static func serverActions(_ settings: Settings) -> [Maker] {
     let count = settings.servers
     guard count > 0 else { return [] }
-    func anyServer(_ random: inout SeededRandom) -> FaultAction.Server {
+    func anyServer(_ random: inout SplitMix) -> FaultAction.Server {
       .number(Int.random(in: 0..<count, using: &random))
     }
-    func way(_ random: inout SeededRandom) -> FaultAction.Way {
+    func way(_ random: inout SplitMix) -> FaultAction.Way {
       [.both, .requests, .replies][Int.random(in: 0..<3, using: &random)]
     }
     var makers: [Maker] = []
@@ -96,10 +98,10 @@ struct FaultSchedule: Hashable, Sendable {
 
   private static func clientActions(_ settings: Settings) -> [Maker] {
     let count = settings.clients
-    func anyClient(_ random: inout SeededRandom) -> FaultAction.Client {
+    func anyClient(_ random: inout SplitMix) -> FaultAction.Client {
       .number(Int.random(in: 0..<count, using: &random))
     }
-    func oneWay(_ random: inout SeededRandom) -> FaultAction.Way {
+    func oneWay(_ random: inout SplitMix) -> FaultAction.Way {
       Bool.random(using: &random) ? .requests : .replies
     }
     var makers: [Maker] = []

@@ -1,0 +1,1 @@
+../../../Sources/LatchkeyCLI/Bench/Work/Section.swift

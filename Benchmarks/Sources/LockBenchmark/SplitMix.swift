@@ -1,0 +1,1 @@
+../../../Sources/LatchkeyTesting/SplitMix.swift

@@ -1,9 +1,0 @@
-internal import Dispatch
-
-/// Work that blocks a thread, kept away from the threads that run tasks.
-enum Background {
-  /// Starts blocking work on a thread of its own. Such a thread takes no signals.
-  static func start(_ name: String, _ work: @escaping @Sendable () -> Void) {
-    DispatchQueue(label: "latchkey.\(name)").async(execute: work)
-  }
-}
