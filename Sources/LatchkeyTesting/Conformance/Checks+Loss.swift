@@ -228,17 +228,13 @@ extension Trial {
   /// Expects that a body hears of a loss that it brings about, whether or not the lease has a deadline.
   fileprivate func expectLossInBody(of client: TestClient, _ lose: () async throws -> Void) async throws {
     let lock = client.lock(self.name)
-    do {
+    try await self.expectError(.lockLost, from: "withLock") {
       try await lock.withLock { _ in
         try await lose()
         self.step("waiting in the body to be cancelled by the loss")
         try await Task.sleep(for: .seconds(3600))
       }
-    } catch {
-      try self.expect(LockError.Code.lockLost ~= error, "lockLost from withLock", seen: "\(error)")
-      return
     }
-    throw Unmet(expected: "lockLost from withLock", seen: "no error")
   }
 
   /// The error of an operation that cuts a client off; the client is healed afterwards.
@@ -248,18 +244,6 @@ extension Trial {
       return Unmet(expected: "an error", seen: "none")
     } catch {
       return error
-    }
-  }
-
-  /// Runs an operation that cuts a client off by itself, and heals the client however it ends.
-  fileprivate func withHealing<R>(_ client: TestClient, _ operation: () async throws -> R) async throws -> R {
-    do {
-      let result = try await operation()
-      try await client.heal()
-      return result
-    } catch {
-      try await client.heal()
-      throw error
     }
   }
 }

@@ -80,31 +80,16 @@ public struct LockConformance: Sendable {
     } catch {
       throw ConformanceFailure(self.subject, check, error: error, step: "")
     }
-    let result = await bounded(by: self.subject.patience) { try await check.body(trial) }
+    let patience = self.subject.patience
+    let result = await bounded(by: patience) { try await check.body(trial) }
     let step = trial.currentStep
-    let cleaned = await bounded(by: self.subject.patience) { try await trial.cleanUp() }
-    switch result {
-    case .success: break
-    case .failure(let error): throw ConformanceFailure(self.subject, check, error: error, step: step)
-    case nil:
-      throw ConformanceFailure(
-        self.subject,
-        check,
-        error: Unmet(expected: "to end within \(self.subject.patience)", seen: "still running"),
-        step: step
-      )
+    let cleaned = await bounded(by: patience) { try await trial.cleanUp() }
+    let late = Unmet(expected: "to end within \(patience)", seen: "still running")
+    for (result, step) in [(result, step), (cleaned, "cleaning up")] {
+      guard case .failure(let error) = result ?? .failure(late) else { continue }
+      throw ConformanceFailure(self.subject, check, error: error, step: step)
     }
-    switch cleaned {
-    case .success: return .passed
-    case .failure(let error): throw ConformanceFailure(self.subject, check, error: error, step: "cleaning up")
-    case nil:
-      throw ConformanceFailure(
-        self.subject,
-        check,
-        error: Unmet(expected: "clients that close within \(self.subject.patience)", seen: "still closing"),
-        step: "cleaning up"
-      )
-    }
+    return .passed
   }
 }
 

@@ -145,6 +145,11 @@ final class Trial: Sendable {
   /// Cuts a client off while the operation runs, and heals it afterwards however the operation ends.
   func whileCutOff<R>(_ client: TestClient, _ operation: () async throws -> R) async throws -> R {
     try await client.cutOff()
+    return try await self.withHealing(client, operation)
+  }
+
+  /// Runs an operation that cuts a client off by itself, and heals the client however it ends.
+  func withHealing<R>(_ client: TestClient, _ operation: () async throws -> R) async throws -> R {
     do {
       let result = try await operation()
       try await client.heal()
