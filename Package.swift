@@ -184,10 +184,23 @@ let package = Package(
       path: "Tests/LatchkeyExplorer",
       swiftSettings: settings
     ),
+    // What several test targets need.
+    .target(
+      name: "LatchkeyTestSupport",
+      dependencies: [
+        "Latchkey", "LatchkeyPrimitives", "LatchkeyProcesses", "LatchkeyTesting",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      path: "Tests/LatchkeyTestSupport",
+      swiftSettings: settings
+    ),
     .testTarget(
       name: "LatchkeyTests",
       dependencies: [
-        "Latchkey", "LatchkeyPrimitives", "LatchkeyTesting",
+        "Latchkey", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
@@ -199,13 +212,13 @@ let package = Package(
     ),
     .testTarget(
       name: "LatchkeyTestingTests",
-      dependencies: ["Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTesting"],
+      dependencies: ["Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting"],
       swiftSettings: settings
     ),
     .testTarget(
       name: "ZooKeeperTests",
       dependencies: [
-        "CZooKeeper", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTesting", "ZooKeeper",
+        "CZooKeeper", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -214,7 +227,8 @@ let package = Package(
     .testTarget(
       name: "LatchkeyZooKeeperTests",
       dependencies: [
-        "Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
+        "Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting",
+        "LatchkeyZooKeeper", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -226,7 +240,8 @@ let package = Package(
     .testTarget(
       name: "LatchkeyRedisTests",
       dependencies: [
-        "Latchkey", "LatchkeyExplorer", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting",
+        "Latchkey", "LatchkeyExplorer", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTestSupport",
+        "LatchkeyTesting",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
@@ -257,7 +272,7 @@ let package = Package(
       name: "LatchkeyEtcdTests",
       dependencies: [
         "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyExplorer", "LatchkeyNetwork", "LatchkeyPrimitives",
-        "LatchkeyTesting",
+        "LatchkeyTestSupport", "LatchkeyTesting",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -283,7 +298,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyCLITests",
       dependencies: [
-        "LatchkeyCLI", "Latchkey", "LatchkeyPrimitives", "LatchkeyProcesses", "LatchkeyTesting",
+        "LatchkeyCLI", "Latchkey", "LatchkeyPrimitives", "LatchkeyProcesses", "LatchkeyTestSupport", "LatchkeyTesting",
         .target(name: "LatchkeyEtcd", condition: .when(traits: ["Etcd"])),
         .target(name: "LatchkeyRedis", condition: .when(traits: ["Redis"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

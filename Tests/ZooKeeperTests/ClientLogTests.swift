@@ -1,4 +1,5 @@
 import InMemoryLogging
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 import Testing

@@ -1,4 +1,5 @@
 import LatchkeyProcesses
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 

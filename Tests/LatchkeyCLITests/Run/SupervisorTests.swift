@@ -1,6 +1,7 @@
 import Latchkey
 import LatchkeyPrimitives
 import LatchkeyProcesses
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 

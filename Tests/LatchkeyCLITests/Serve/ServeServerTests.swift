@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyProcesses
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 

@@ -1,9 +1,9 @@
 import Latchkey
+import LatchkeyPrimitives
 import LatchkeyProcesses
 import LatchkeyTesting
 
 @testable import LatchkeyCLI
-import LatchkeyPrimitives
 
 #if canImport(Glibc)
 import Glibc
@@ -115,25 +115,7 @@ private final class SharedLines: Sendable {
 }
 
 /// The processes that a process has started.
-func children(of parent: Int32) -> [Int32] {
-  guard let folder = opendir("/proc") else { return [] }
-  defer { closedir(folder) }
-  var found: [Int32] = []
-  while let entry = readdir(folder) {
-    let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    // Fields after the name in parentheses: state, parent.
-    guard let pid = Int32(name), let stat = contents(of: "/proc/\(pid)/stat") else { continue }
-    let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
-    if fields.count > 1, Int32(fields[1]) == parent { found.append(pid) }
-  }
-  return found
-}
-
-/// Whether a process is there and not a zombie.
-func isAlive(_ pid: Int32) -> Bool {
-  guard let stat = contents(of: "/proc/\(pid)/stat") else { return false }
-  return stat.split(separator: ")").last?.split(separator: " ").first != "Z"
-}
+func children(of parent: Int32) -> [Int32] { ProcessTable.all.filter { $0.parent == parent }.map(\.pid) }
 
 /// Whether a process takes part in a contention.
 func hasMappedBoard(_ pid: Int32) -> Bool {
@@ -142,20 +124,8 @@ func hasMappedBoard(_ pid: Int32) -> Bool {
 
 /// The text of a small file; nil if it is not there.
 func contents(of path: String) -> String? {
-  guard let file = fopen(path, "r") else { return nil }
-  defer { fclose(file) }
-  var bytes = [UInt8](repeating: 0, count: 1 << 20)
-  return String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
+  (try? FileText.bytes(path, upTo: 1 << 24)).map { String(decoding: $0, as: UTF8.self) }
 }
 
 /// The names in a folder.
-func entries(of path: String) -> [String] {
-  guard let folder = opendir(path) else { return [] }
-  defer { closedir(folder) }
-  var found: [String] = []
-  while let entry = readdir(folder) {
-    let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    if name != ".", name != ".." { found.append(name) }
-  }
-  return found
-}
+func entries(of path: String) -> [String] { Folder.entries(of: path) }

@@ -1,6 +1,7 @@
 import Latchkey
 import LatchkeyPrimitives
 import LatchkeyProcesses
+import LatchkeyTestSupport
 import Logging
 import Testing
 
@@ -59,7 +60,7 @@ struct VerifyWorkerTests {
 
     let name: LockName
     let backend = LockBackend(kind: "test", instance: "")
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let logger = Logger.quiet
     private let rings: Bool
     private let tokens = Locked<UInt64>(0)
 

@@ -3,6 +3,7 @@ import Foundation
 import InMemoryLogging
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 import Testing
@@ -24,7 +25,7 @@ struct ClusterServerTests {
             configuration.logger = Logger(label: "test") { _ in log }
           }
         ) { client in
-          try await waitUntil(within: .seconds(10)) {
+          try await eventuallyTrue(within: .seconds(10)) {
             log.entries.contains { $0.level == .error && "\($0.message)".contains("another cluster") }
           }
           let name = try uniqueName()
@@ -91,10 +92,10 @@ struct ClusterServerTests {
     configuration.sessionTimeout = .seconds(2)
     try await EtcdClient.withClient(configuration) { client in
       _ = client.watches.add(.deletion(Array("nobody".utf8))) { _ in }
-      try await waitUntil(within: .seconds(10)) { client.connections.state.withLock { !$0.refused.isEmpty } }
+      try await eventuallyTrue(within: .seconds(10)) { client.connections.state.withLock { !$0.refused.isEmpty } }
       let lock = EtcdLocks(client: client).lock(try uniqueName())
       // The session ends before the next is asked for.
-      try await waitUntil(within: .seconds(20)) {
+      try await eventuallyTrue(within: .seconds(20)) {
         let error = try #require(await failure(of: lock, within: .seconds(1)))
         return error.code == .unreachable && "\(error)".contains("name the members")
       }
@@ -111,7 +112,7 @@ struct ClusterServerTests {
         let held = lease.held
         let deadline = try #require(held.deadline)
         await client.proxies[0].stop()
-        try await waitUntil(within: .seconds(10)) { held.deadline.map { $0 > deadline } ?? false }
+        try await eventuallyTrue(within: .seconds(10)) { held.deadline.map { $0 > deadline } ?? false }
         #expect(held.isHeld)
         try await lease.release()
       }

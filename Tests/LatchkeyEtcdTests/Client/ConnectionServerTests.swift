@@ -1,9 +1,10 @@
 #if Etcd
+import InMemoryLogging
 import Latchkey
+import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
-import InMemoryLogging
-import LatchkeyPrimitives
 import Testing
 
 @testable import LatchkeyEtcd
@@ -131,7 +132,7 @@ struct ConnectionServerTests {
           // Longer than a token lives that nobody uses. Nothing tells when it has run out: whoever asks prolongs it.
           try await Task.sleep(for: .seconds(3))
           let waiter = Task { try await second.lock(name).acquire(within: .seconds(10)).release() }
-          try await waitUntil(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
+          try await eventuallyTrue(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
           try await holder.release()
           try await waiter.value
 
@@ -140,19 +141,19 @@ struct ConnectionServerTests {
           _ = second.client.watches.add(.deletion(Array("other/key".utf8))) { event in
             if case .refused(let error) = event { refusal.change { $0.append(error) } }
           }
-          try await waitUntil(within: .seconds(5)) { !refusal.value.isEmpty }
+          try await eventuallyTrue(within: .seconds(5)) { !refusal.value.isEmpty }
           // Nobody else suffers from it.
           _ = second.client.watches.add(.deletion(Array("app/key".utf8))) { event in
             if case .set = event { isSet.change { $0 = true } }
           }
-          try await waitUntil(within: .seconds(5)) { isSet.value }
+          try await eventuallyTrue(within: .seconds(5)) { isSet.value }
           #expect(refusal.value.map(\.code) == [.notAuthorized])
           // What was refused with a new token is not asked for with another so soon.
           let token = second.client.connections.state.withLock { $0.token }
           _ = second.client.watches.add(.deletion(Array("other/next".utf8))) { event in
             if case .refused(let error) = event { refusal.change { $0.append(error) } }
           }
-          try await waitUntil(within: .seconds(5)) { refusal.value.count == 2 }
+          try await eventuallyTrue(within: .seconds(5)) { refusal.value.count == 2 }
           #expect(token != nil && second.client.connections.state.withLock { $0.token } == token)
           #expect(await second.proxies[0].counters.accepted == 1)
         }
@@ -178,18 +179,18 @@ struct ConnectionServerTests {
         let lease = try await client.lock(name).acquire(within: .seconds(5))
         let held = lease.held
         let queue = client.locks.contention(for: name)
-        try await waitUntil(within: .seconds(5)) { queue.withLocal { $1.ownWatch != nil } }
+        try await eventuallyTrue(within: .seconds(5)) { queue.withLocal { $1.ownWatch != nil } }
         try await root(["role", "revoke-permission", "locks", "--prefix=true", "app/"])
         // The watch is asked for again on the next stream.
         for proxy in client.proxies { await proxy.reset() }
         let warnings = { () -> Int in
           log.entries.count { $0.level == .warning && "\($0.message)".contains("cannot be watched") }
         }
-        try await waitUntil(within: .seconds(10)) { warnings() > 0 }
+        try await eventuallyTrue(within: .seconds(10)) { warnings() > 0 }
         #expect(held.isHeld)
         try await root(["role", "grant-permission", "locks", "--prefix=true", "readwrite", "app/"])
         try await root(["del", "--prefix", "\(name)/"])
-        try await waitUntil(within: .seconds(10)) { !held.isHeld }
+        try await eventuallyTrue(within: .seconds(10)) { !held.isHeld }
         #expect(warnings() == 1)
         await expectLost(lease)
       }

@@ -1,6 +1,7 @@
 #if Etcd
 import Dispatch
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -14,7 +15,7 @@ struct FarewellServerTests {
     _ = client.watches.add(.deletion(Array("\(name)/nobody".utf8))) { event in
       if case .set = event { isSet.change { $0 = true } }
     }
-    try await waitUntil(within: .seconds(5)) { isSet.value }
+    try await eventuallyTrue(within: .seconds(5)) { isSet.value }
   }
 
   @Test("keeps its connection when a session ends and another begins")
@@ -26,7 +27,9 @@ struct FarewellServerTests {
       let before = try client.lease
       try await servers.members[0].revokeLease(before)
       // The next keep-alive finds it out.
-      try await waitUntil(within: .seconds(10)) { client.client.keeper.session.map { $0.lease != before } ?? false }
+      try await eventuallyTrue(within: .seconds(10)) {
+        client.client.keeper.session.map { $0.lease != before } ?? false
+      }
       try await client.lock(name).acquire(within: .seconds(5)).release()
       #expect(await client.proxies[0].counters.accepted == 1)
     }
@@ -39,7 +42,9 @@ struct FarewellServerTests {
         // Answers come late, the one about the next lease too.
         for proxy in client.proxies { await proxy.delay(.milliseconds(500), .serverToClient) }
         client.client.keeper.leaseGone(try #require(client.client.keeper.session))
-        try await waitUntil(within: .seconds(5)) { try await server.metric("etcd_debugging_lease_granted_total") == 2 }
+        try await eventuallyTrue(within: .seconds(5)) {
+          try await server.metric("etcd_debugging_lease_granted_total") == 2
+        }
         #expect(client.client.keeper.session == nil)
         await client.client.close()
         #expect(try await server.metric("etcd_debugging_lease_revoked_total") == 2)

@@ -1,6 +1,7 @@
 #if Etcd
 import EtcdAPI
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -60,7 +61,7 @@ struct LearnerServerTests {
           #expect(try await inspector.inspect(name).holder != nil)
           let held = lease.held
           let deadline = try #require(held.deadline)
-          try await waitUntil(within: .seconds(15)) { held.deadline.map { $0 > deadline } ?? false }
+          try await eventuallyTrue(within: .seconds(15)) { held.deadline.map { $0 > deadline } ?? false }
           try await lease.release()
         }
       }

@@ -1,6 +1,7 @@
 #if Etcd
 import EtcdAPI
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 import Testing
@@ -12,7 +13,7 @@ struct RefusalServerTests {
   private static func configuration(_ server: EtcdServer) -> EtcdClient.Configuration {
     var configuration = EtcdClient.Configuration(endpoints: [server.endpoint])
     configuration.connectTimeout = .seconds(2)
-    configuration.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    configuration.logger = Logger.quiet
     return configuration
   }
 

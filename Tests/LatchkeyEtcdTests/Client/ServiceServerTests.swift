@@ -1,6 +1,7 @@
 #if Etcd
 import InMemoryLogging
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 import ServiceLifecycle
@@ -10,7 +11,7 @@ import Testing
 
 @Suite("The etcd client as a service", .serialized, .timeLimit(.minutes(2)))
 struct ServiceServerTests {
-  private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+  private let logger = Logger.quiet
 
   @Test("a graceful shutdown releases what is held, and tells the holder")
   func shutdown() async throws {
@@ -94,7 +95,7 @@ struct ServiceServerTests {
 
   /// Acquires at the latest when the client has come to its next attempt to connect.
   private func eventuallyAcquires(_ lock: any DistributedLock) async throws {
-    try await waitUntil(within: .seconds(20)) {
+    try await eventuallyTrue(within: .seconds(20)) {
       do throws(LockError) {
         try await lock.acquire(within: .seconds(2)).release()
         return true

@@ -1,6 +1,7 @@
 #if Etcd
 import Foundation
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import NIOSSL
 import Testing

@@ -2,6 +2,7 @@
 import EtcdAPI
 import Latchkey
 import LatchkeyNetwork
+import LatchkeyTestSupport
 import LatchkeyTesting
 import NIOPosix
 import Testing
@@ -31,7 +32,7 @@ private final class Servers: Sendable {
 
   /// The n-th request, counted from 0, once it is there.
   func request(_ index: Int) async throws -> EtcdTxnRequest {
-    try await waitUntil(within: .seconds(10)) { self.state.value.continuations[index] != nil }
+    try await eventuallyTrue(within: .seconds(10)) { self.state.value.continuations[index] != nil }
     return self.state.value.requests[index]
   }
 
@@ -94,7 +95,7 @@ struct TransactionQueueTests {
   }
 
   private func reply(_ what: String) async throws -> TransactionQueue.Reply {
-    try await waitUntil(within: .seconds(10)) { self.replies.value[what] != nil }
+    try await eventuallyTrue(within: .seconds(10)) { self.replies.value[what] != nil }
     return try #require(self.replies.value[what])
   }
 

@@ -1,6 +1,7 @@
 #if Etcd
 import CoreMetrics
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import MetricsTestKit
 import Testing
@@ -57,15 +58,15 @@ struct ElectionServerTests {
       let watching = Task {
         for await leader in election.leaders { seen.change { $0.append(leader?.value) } }
       }
-      try await waitUntil(within: .seconds(5)) { seen.value == [nil] }
+      try await eventuallyTrue(within: .seconds(5)) { seen.value == [nil] }
       let leadership = try await election.campaign(value: "a", within: .seconds(5))
-      try await waitUntil(within: .seconds(5)) { seen.value == [nil, "a"] }
+      try await eventuallyTrue(within: .seconds(5)) { seen.value == [nil, "a"] }
       try await leadership.proclaim("b")
-      try await waitUntil(within: .seconds(5)) { seen.value == [nil, "a", "b"] }
+      try await eventuallyTrue(within: .seconds(5)) { seen.value == [nil, "a", "b"] }
       await client.cutOff()
       await client.heal()
       try await leadership.resign()
-      try await waitUntil(within: .seconds(10)) { seen.value == [nil, "a", "b", nil] }
+      try await eventuallyTrue(within: .seconds(10)) { seen.value == [nil, "a", "b", nil] }
       watching.cancel()
       await watching.value
     }
@@ -80,7 +81,7 @@ struct ElectionServerTests {
       let watching = Task {
         for await _ in election.leaders { seen.change { $0 += 1 } }
       }
-      try await waitUntil(within: .seconds(5)) { seen.value == 1 }
+      try await eventuallyTrue(within: .seconds(5)) { seen.value == 1 }
       await client.client.close()
       await watching.value
       let isOver = Shared(false)
@@ -133,7 +134,7 @@ struct ElectionServerTests {
       #expect(await held.lost?.code == .lockLost)
       let dimensions = [("backend", "etcd")]
       #expect(try metrics.expectCounter("lock.acquisitions", dimensions).totalValue == 2)
-      try await waitUntil(within: .seconds(5)) {
+      try await eventuallyTrue(within: .seconds(5)) {
         (try? metrics.expectCounter("lock.losses", dimensions).totalValue) == 1
       }
       for (timer, outcome, count) in [

@@ -1,6 +1,7 @@
 #if Etcd
 import Latchkey
 import LatchkeyExplorer
+import LatchkeyTestSupport
 import LatchkeyTesting
 
 @testable import LatchkeyEtcd

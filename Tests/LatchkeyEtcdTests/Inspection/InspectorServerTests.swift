@@ -2,6 +2,7 @@
 import Foundation
 import Latchkey
 import LatchkeyEtcd
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -34,7 +35,7 @@ struct InspectorServerTests {
         let lease = try await client.lock(name).acquire(within: .seconds(10))
         try await TestClient.with(TestServers.shared.value, sessionTimeout: .seconds(20)) { other in
           let waiter = Task { try await other.lock(name).withLock(within: .seconds(30)) { $0.isHeld } }
-          try await waitUntil(within: .seconds(10)) { try await inspector.inspect(name).queue.count == 1 }
+          try await eventuallyTrue(within: .seconds(10)) { try await inspector.inspect(name).queue.count == 1 }
           let report = try await inspector.inspect(name)
           let holder = try #require(report.holder)
           #expect(holder.host == ThisProcess.host && holder.pid == ThisProcess.id)
@@ -80,7 +81,7 @@ struct InspectorServerTests {
       #expect(holder.remaining != nil && holder.token != nil && holder.age == nil)
       try await TestClient.with(TestServers.shared.value) { client in
         let waiter = Task { try await client.lock(name).withLock(within: .seconds(30)) { $0.isHeld } }
-        try await waitUntil(within: .seconds(10)) { try await inspector.inspect(name).queue.count == 1 }
+        try await eventuallyTrue(within: .seconds(10)) { try await inspector.inspect(name).queue.count == 1 }
         #expect(try await inspector.remove(holder, from: name))
         #expect(try await waiter.value)
       }
@@ -95,7 +96,7 @@ struct InspectorServerTests {
       _ = try await Etcdctl.run(["put", "\(name)/1", "precious data"], endpoint: server.endpoint)
       try await TestClient.with(TestServers.shared.value) { client in
         let waiter = Task { try await client.lock(name).acquire(within: .seconds(30)).release() }
-        try await waitUntil(within: .seconds(10)) { try await inspector.inspect(name).queue.count == 1 }
+        try await eventuallyTrue(within: .seconds(10)) { try await inspector.inspect(name).queue.count == 1 }
         let report = try await inspector.inspect(name)
         #expect(report.holder?.label == "precious data" && report.holder?.session == nil)
         #expect(report.holder?.caveat?.contains("no lease") == true)

@@ -2,6 +2,7 @@
 import Foundation
 import Latchkey
 import LatchkeyEtcd
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -23,14 +24,14 @@ struct EtcdctlServerTests {
       let busy = await failure(of: lock, within: .milliseconds(300))
       #expect(busy?.code == .timedOut && busy?.wait?.place == 1)
       let waiter = Task { try await lock.acquire(within: .seconds(20)).held.isHeld }
-      try await waitUntil(within: .seconds(5)) { try await client.keys("\(name)/").count == 2 }
+      try await eventuallyTrue(within: .seconds(5)) { try await client.keys("\(name)/").count == 2 }
       try FileManager.default.removeItem(atPath: file)
       #expect(try await waiter.value)
       try await other.interrupt()
 
       let lease = try await lock.acquire(within: .seconds(10))
       let next = try Etcdctl(["lock", "\(name)", "echo", "mine"], endpoint: server.endpoint)
-      try await waitUntil(within: .seconds(10)) { try await client.keys("\(name)/").count == 2 }
+      try await eventuallyTrue(within: .seconds(10)) { try await client.keys("\(name)/").count == 2 }
       #expect(try !next.output.contains("mine"))
       try await lease.release()
       try await next.waitForOutput("mine")
@@ -66,7 +67,7 @@ struct EtcdctlServerTests {
       #expect(try await election.leader()?.value == "theirs")
 
       let campaign = Task { try await Self.lead(election, name, client, server) }
-      try await waitUntil(within: .seconds(10)) { try await client.keys("\(name)/").count == 2 }
+      try await eventuallyTrue(within: .seconds(10)) { try await client.keys("\(name)/").count == 2 }
       try await theirs.interrupt()
       try await campaign.value
     }
@@ -91,7 +92,7 @@ struct EtcdctlServerTests {
         )
     )
     let next = try Etcdctl(["elect", "\(name)", "next"], endpoint: server.endpoint)
-    try await waitUntil(within: .seconds(10)) { try await client.keys("\(name)/").count == 2 }
+    try await eventuallyTrue(within: .seconds(10)) { try await client.keys("\(name)/").count == 2 }
     try await leadership.resign()
     try await next.waitForOutput("next")
     try await next.interrupt()

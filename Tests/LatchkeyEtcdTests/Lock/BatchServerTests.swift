@@ -1,5 +1,6 @@
 #if Etcd
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -26,7 +27,7 @@ struct BatchServerTests {
     let held = await client.proxies[0].holdReply { $0.grpcMethod == EtcdMethods.txn.path }
     try await body { count in
       try await held.struck()
-      try await waitUntil(within: .seconds(5)) { client.client.transactions.waitingCount == count }
+      try await eventuallyTrue(within: .seconds(5)) { client.client.transactions.waitingCount == count }
     }
     await held.remove()
   }

@@ -1,6 +1,7 @@
 #if Etcd
 import EtcdAPI
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -21,7 +22,7 @@ struct FaultServerTests {
       let held = lease.held
       // The watch on our own key is set a moment after the grant, and what happened before is looked for.
       try await client.revoke(client.lease)
-      try await waitUntil(within: .seconds(5)) { !held.isHeld }
+      try await eventuallyTrue(within: .seconds(5)) { !held.isHeld }
       #expect(await held.lost?.code == .lockLost)
       await expectLost(lease)
     }
@@ -57,7 +58,7 @@ struct FaultServerTests {
           try await lease.release()
           return keys.count == 1 && keys[0].contains(own)
         }
-        try await waitUntil(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
+        try await eventuallyTrue(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
         let before = try second.lease
         try await first.revoke(before)
         try await holder.release()
@@ -75,11 +76,11 @@ struct FaultServerTests {
         let name = try uniqueName()
         let holder = try await first.lock(name).acquire(within: .seconds(5))
         let waiter = Task { await failure(of: second.lock(name), within: .seconds(2)) }
-        try await waitUntil(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
+        try await eventuallyTrue(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
         try await first.revoke(second.lease)
         #expect(await waiter.value?.code == .timedOut)
         try await holder.release()
-        try await waitUntil(within: .seconds(5)) { try await first.keys("\(name)/").isEmpty }
+        try await eventuallyTrue(within: .seconds(5)) { try await first.keys("\(name)/").isEmpty }
       }
     }
   }
@@ -96,7 +97,7 @@ struct FaultServerTests {
         // A keep-alive goes unanswered meanwhile.
         try await Task.sleep(until: deadline - .seconds(3), clock: .continuous)
         try server.resume()
-        try await waitUntil(within: .seconds(5)) { held.deadline.map { $0 > deadline } ?? false }
+        try await eventuallyTrue(within: .seconds(5)) { held.deadline.map { $0 > deadline } ?? false }
         #expect(held.isHeld)
         try await lease.release()
       }
@@ -122,7 +123,7 @@ struct FaultServerTests {
         await expectLost(lease)
         #expect(await failure(of: lock, within: .zero)?.code == .unreachable)
         try server.resume()
-        try await waitUntil(within: .seconds(20)) { client.client.keeper.session != nil }
+        try await eventuallyTrue(within: .seconds(20)) { client.client.keeper.session != nil }
         try await EtcdLocks(client: client.client).lock(lock.name).acquire(within: .seconds(20)).release()
       }
     }
@@ -138,10 +139,10 @@ struct FaultServerTests {
           let lease = try await first.lock(name).acquire(within: .seconds(5))
           let held = lease.held
           let waiter = Task { try await second.lock(name).acquire(within: .seconds(40)).held.token }
-          try await waitUntil(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
+          try await eventuallyTrue(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
           let deadline = try #require(held.deadline)
           try await cluster.leader().kill()
-          try await waitUntil(within: .seconds(20)) { held.deadline.map { $0 > deadline } ?? false }
+          try await eventuallyTrue(within: .seconds(20)) { held.deadline.map { $0 > deadline } ?? false }
           #expect(held.isHeld)
           let token = try #require(held.token)
           try await lease.release()
@@ -168,15 +169,15 @@ struct FaultServerTests {
         try await Task.sleep(until: end, clock: .continuous)
         try leader.resume()
         // It learns that it was deposed; the revocations that it asks for by then are behind a write that follows.
-        try await waitUntil(within: .seconds(10)) { try await !leader.isLeader() }
+        try await eventuallyTrue(within: .seconds(10)) { try await !leader.isLeader() }
         for member in cluster.members {
-          try await waitUntil(within: .seconds(10)) { try await member.metric("etcd_server_has_leader") == 1 }
+          try await eventuallyTrue(within: .seconds(10)) { try await member.metric("etcd_server_has_leader") == 1 }
         }
         try await client.lock(try uniqueName()).acquire(within: .seconds(10)).release()
         // Whatever the servers have done: who holds has a key, and who has lost it has been told.
         let keys = try await client.keys("\(name)/")
         if keys.isEmpty {
-          try await waitUntil(within: .seconds(5)) { !held.isHeld }
+          try await eventuallyTrue(within: .seconds(5)) { !held.isHeld }
           withKnownIssue("etcd issue 15247: a deposed leader revokes leases that are alive", isIntermittent: true) {
             Issue.record("the lease's key was taken away by the servers: \(String(describing: held.deadline))")
           }
@@ -202,13 +203,13 @@ struct FaultServerTests {
         let held = lease.held
         // The first endpoint is the one in use. Without the others it has no leader; then they come back without it.
         for member in cluster.members.dropFirst() { try member.pause() }
-        try await waitUntil(within: .seconds(10)) {
+        try await eventuallyTrue(within: .seconds(10)) {
           try await cluster.members[0].metric("etcd_server_has_leader") == 0
         }
         try cluster.members[0].pause()
         for member in cluster.members.dropFirst() { try member.resume() }
         let deadline = try #require(held.deadline)
-        try await waitUntil(within: .seconds(10)) { held.deadline.map { $0 > deadline } ?? false }
+        try await eventuallyTrue(within: .seconds(10)) { held.deadline.map { $0 > deadline } ?? false }
         #expect(held.isHeld)
         try await lease.release()
         try cluster.members[0].resume()
@@ -224,7 +225,7 @@ struct FaultServerTests {
         let name = try uniqueName()
         let holder = try await first.lock(name).acquire(within: .seconds(5))
         let waiter = Task { try await second.lock(name).acquire(within: .seconds(20)).held.isHeld }
-        try await waitUntil(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
+        try await eventuallyTrue(within: .seconds(5)) { try await first.keys("\(name)/").count == 2 }
         // An event says the key that is gone.
         let holderKey = Array(try #require(try await first.keys("\(name)/").first).utf8)
         var rules: [FaultProxy.Rule] = []

@@ -1,5 +1,6 @@
 #if Etcd
 import Latchkey
+import LatchkeyTestSupport
 import Testing
 
 @testable import LatchkeyEtcd

@@ -1,5 +1,6 @@
 #if Etcd
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -18,14 +19,14 @@ struct MethodFaultServerTests {
       let lost = await proxy.dropReply(3, thenReset: true, matching: isTxn)
       // An acquisition and a release, a Txn each; then the acquisition whose reply is lost.
       try await client.lock(name).acquire(within: .seconds(5)).release()
-      try await waitUntil(within: .seconds(5)) { try await client.keys("\(name)/").isEmpty }
+      try await eventuallyTrue(within: .seconds(5)) { try await client.keys("\(name)/").isEmpty }
       #expect(await (sent.strikes, lost.strikes) == (2, 0))
       let lease = try await client.lock(name).acquire(within: .seconds(5))
       #expect(await lost.strikes == 1)
       #expect(lease.held.isHeld)
       #expect(try await client.keys("\(name)/").count == 1)
       try await lease.release()
-      try await waitUntil(within: .seconds(5)) { try await client.keys("\(name)/").isEmpty }
+      try await eventuallyTrue(within: .seconds(5)) { try await client.keys("\(name)/").isEmpty }
     }
   }
 

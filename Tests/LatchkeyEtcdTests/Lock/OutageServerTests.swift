@@ -2,6 +2,7 @@
 import EtcdAPI
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -73,7 +74,7 @@ struct OutageServerTests {
           let holder = try await first.lock(name).acquire(within: .seconds(5))
           let waiter = Task { try await second.lock(name).acquire(within: nil).release() }
           let queue = second.locks.contention(for: name)
-          try await waitUntil(within: .seconds(5)) { queue.withLocal { machine, _ in machine.standing != nil } }
+          try await eventuallyTrue(within: .seconds(5)) { queue.withLocal { machine, _ in machine.standing != nil } }
           try server.pause()
           try await Task.sleep(for: .seconds(1))
           try server.resume()
@@ -112,12 +113,12 @@ struct OutageServerTests {
         await server.kill()
         await client.proxies[0].reset()
         let waiter = Task { try await client.lock(name).acquire(within: .seconds(60)).release() }
-        try await waitUntil(within: .seconds(10)) { client.client.transactions.isStalled }
+        try await eventuallyTrue(within: .seconds(10)) { client.client.transactions.isStalled }
         let queue = client.locks.contention(for: name)
         try server.launch()
         try await server.waitUntilReady()
         try await waiter.value
-        try await waitUntil(within: .seconds(10)) { queue.withLocal { machine, _ in machine.isIdle } }
+        try await eventuallyTrue(within: .seconds(10)) { queue.withLocal { machine, _ in machine.isIdle } }
       }
     }
   }
@@ -139,7 +140,7 @@ struct OutageServerTests {
         #expect(try await client.keys("\(name)/").isEmpty)
         let waiter = Task { try await client.lock(name).acquire(within: .seconds(60)).release() }
         let queue = client.locks.contention(for: name)
-        try await waitUntil(within: .seconds(10)) { queue.withLocal { machine, _ in !machine.isAnswered } }
+        try await eventuallyTrue(within: .seconds(10)) { queue.withLocal { machine, _ in !machine.isAnswered } }
         _ = try await Etcdctl.run(["del", "--prefix", "filler"], endpoint: server.endpoint)
         let revision = try await client.client.connections.call(
           EtcdMethods.range,
@@ -151,7 +152,7 @@ struct OutageServerTests {
         }
         try await waiter.value
         for name in [name, other] {
-          try await waitUntil(within: .seconds(10)) { try await client.keys("\(name)/").isEmpty }
+          try await eventuallyTrue(within: .seconds(10)) { try await client.keys("\(name)/").isEmpty }
         }
       }
     }

@@ -1,6 +1,7 @@
 #if Etcd
 import EtcdAPI
 import Latchkey
+import LatchkeyTestSupport
 import Testing
 
 @testable import LatchkeyEtcd
@@ -20,7 +21,7 @@ struct PlaceServerTests {
         let locks = EtcdLocks(client: others.client)
         queue.append(locks)
         waiters.append(Task { try await locks.lock(name).acquire(within: .seconds(30)).release() })
-        try await waitUntil(within: .seconds(5)) { try await others.keys("\(name)/").count == count }
+        try await eventuallyTrue(within: .seconds(5)) { try await others.keys("\(name)/").count == count }
       }
       try await TestClient.with(servers, change: { $0.recheckInterval = .milliseconds(100) }) { last in
         // Many looks at the place have come and gone by then.

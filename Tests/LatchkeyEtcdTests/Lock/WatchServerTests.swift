@@ -1,5 +1,6 @@
 #if Etcd
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -25,7 +26,7 @@ struct WatchServerTests {
             try await group.waitForAll()
           }
           #expect(counter.current == 100)
-          try await waitUntil(within: .seconds(5)) {
+          try await eventuallyTrue(within: .seconds(5)) {
             try await server.metric("etcd_debugging_mvcc_watcher_total") == 0
           }
         }
@@ -39,7 +40,7 @@ struct WatchServerTests {
       let name = try uniqueName()
       let lease = try await client.lock(name).acquire(within: .seconds(5))
       let queue = client.locks.contention(for: name)
-      try await waitUntil(within: .seconds(20)) { queue.withLocal { $1.ownWatch != nil } }
+      try await eventuallyTrue(within: .seconds(20)) { queue.withLocal { $1.ownWatch != nil } }
       let left = try #require(
         queue.state.withLock { state -> (KeyWatch, Contention<KeyQueueBackend>.Work)? in
           guard let watch = state.local.ownWatch, let node = state.leases.keys.first else { return nil }
@@ -60,7 +61,7 @@ struct WatchServerTests {
       #expect(!isTold.value)
       // The key is deleted now.
       queue.perform(left.1)
-      try await waitUntil(within: .seconds(20)) { isTold.value }
+      try await eventuallyTrue(within: .seconds(20)) { isTold.value }
       await lease.releaseQuietly()
     }
   }

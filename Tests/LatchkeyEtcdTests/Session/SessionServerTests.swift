@@ -2,6 +2,7 @@
 import Dispatch
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import NIOCore
 import NIOPosix
@@ -21,7 +22,7 @@ struct SessionServerTests {
       // As when the process stands still between the answer to a keep-alive and what follows from it.
       session.term.limit(to: .now)
       #expect(!lease.held.isHeld)
-      try await waitUntil(within: .seconds(20)) {
+      try await eventuallyTrue(within: .seconds(20)) {
         client.client.keeper.session.map { $0.lease != session.lease } ?? false
       }
       try await client.lock(name).acquire(within: .seconds(5)).release()

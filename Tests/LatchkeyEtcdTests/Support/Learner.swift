@@ -1,5 +1,6 @@
 #if Etcd
 import Foundation
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -10,12 +11,12 @@ func withLearner<R>(of server: EtcdServer, _ body: (EtcdServer) async throws -> 
   await listener.stop()
   // A cluster takes nobody before its members have known each other for some seconds.
   var answer = ""
-  try await waitUntil(within: .seconds(30)) {
+  try await eventuallyTrue(within: .seconds(30)) {
     let command = try Etcdctl(
       ["member", "add", "learner", "--learner", "--peer-urls=\(peerURL)"],
       endpoint: server.endpoint
     )
-    try await waitUntil(within: .seconds(20)) { !command.isRunning }
+    try await eventuallyTrue(within: .seconds(20)) { !command.isRunning }
     answer = try command.output
     try await command.interrupt()
     return answer.contains("added")

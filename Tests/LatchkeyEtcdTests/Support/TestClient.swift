@@ -2,6 +2,7 @@
 import EtcdAPI
 import Foundation
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 
@@ -33,7 +34,7 @@ final class TestClient: LockProvider {
     configuration.sessionTimeout = sessionTimeout
     configuration.connectTimeout = .seconds(5)
     configuration.requestTimeout = .seconds(2)
-    configuration.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    configuration.logger = Logger.quiet
     change(&configuration)
     let client = try EtcdClient(configuration)
     client.begin()
@@ -52,22 +53,15 @@ final class TestClient: LockProvider {
     sessionTimeout: Duration = .seconds(3),
     change: (inout EtcdClient.Configuration) -> Void = { _ in },
     changeLocks: (inout EtcdLocks.Configuration) -> Void = { _ in },
-    _ body: (TestClient) async throws -> R
-  ) async throws -> R {
+    _ body: (TestClient) async throws -> sending R
+  ) async throws -> sending R {
     let client = try await Self.open(
       servers,
       sessionTimeout: sessionTimeout,
       change: change,
       changeLocks: changeLocks
     )
-    do {
-      let result = try await body(client)
-      await client.close()
-      return result
-    } catch {
-      await client.close()
-      throw error
-    }
+    return try await withCleanEnd({ await client.close() }) { try await body(client) }
   }
 
   func lock(_ name: LockName) -> any DistributedLock { self.locks.lock(name) }
@@ -75,7 +69,7 @@ final class TestClient: LockProvider {
   func close() async {
     await self.heal()
     await self.client.close()
-    for proxy in self.proxies { await proxy.stop() }
+    await self.proxies.stop()
   }
 
   struct NoSession: Error {}
@@ -87,17 +81,9 @@ final class TestClient: LockProvider {
     }
   }
 
-  func cutOff() async {
-    for proxy in self.proxies { await proxy.cut() }
-  }
+  func cutOff() async { await self.proxies.cutOff() }
 
-  func heal() async {
-    // What was cut has lost bytes, so its connections are of no more use.
-    for proxy in self.proxies {
-      await proxy.heal()
-      await proxy.reset()
-    }
-  }
+  func heal() async { await self.proxies.heal() }
 
   /// Loses the answer to the next Txn that carries these bytes, after the server has carried it out, and breaks the
   /// connection.

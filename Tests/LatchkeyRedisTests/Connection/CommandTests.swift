@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 

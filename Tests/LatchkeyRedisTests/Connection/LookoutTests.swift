@@ -1,5 +1,6 @@
 import Foundation
 import LatchkeyNetwork
+import LatchkeyTestSupport
 import LatchkeyTesting
 import NIOCore
 import NIOPosix

@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyExplorer
+import LatchkeyTestSupport
 import LatchkeyTesting
 
 @testable import LatchkeyRedis

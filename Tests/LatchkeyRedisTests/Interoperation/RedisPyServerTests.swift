@@ -1,6 +1,7 @@
 import Foundation
 import Latchkey
 import LatchkeyRedis
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Subprocess
 import Testing

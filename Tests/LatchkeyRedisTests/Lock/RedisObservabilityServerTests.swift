@@ -3,6 +3,7 @@ import InMemoryLogging
 import InMemoryTracing
 import Latchkey
 import LatchkeyRedis
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 import MetricsTestKit

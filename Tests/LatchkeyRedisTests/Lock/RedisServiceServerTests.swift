@@ -1,5 +1,6 @@
 import InMemoryLogging
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 import ServiceLifecycle
@@ -9,7 +10,7 @@ import Testing
 
 @Suite("Redis clients as services", .serialized, .timeLimit(.minutes(2)))
 struct RedisServiceServerTests {
-  private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+  private let logger = Logger.quiet
 
   /// Runs a group, has it hold a lock, and shuts it down: others must get the lock long before its TTL of 30 s is over.
   private func shutDown(

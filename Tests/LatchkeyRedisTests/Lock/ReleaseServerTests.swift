@@ -1,5 +1,6 @@
 import InMemoryLogging
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 import Testing

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTestSupport
 import Testing
 
 @testable import LatchkeyRedis

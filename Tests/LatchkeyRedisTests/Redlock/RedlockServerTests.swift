@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyRedis
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 

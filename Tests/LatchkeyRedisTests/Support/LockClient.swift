@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 
 @testable import LatchkeyRedis
@@ -69,22 +70,15 @@ final class LockClient: LockProvider {
     timeToLive: Duration = .seconds(3),
     changeLocks: (inout RedisLocks.Configuration) -> Void = { _ in },
     changeRedlock: (inout RedlockLocks.Configuration) -> Void = { _ in },
-    _ body: (LockClient) async throws -> R
-  ) async throws -> R {
+    _ body: (LockClient) async throws -> sending R
+  ) async throws -> sending R {
     let client = try await Self.open(
       servers,
       timeToLive: timeToLive,
       changeLocks: changeLocks,
       changeRedlock: changeRedlock
     )
-    do {
-      let result = try await body(client)
-      await client.close()
-      return result
-    } catch {
-      await client.close()
-      throw error
-    }
+    return try await withCleanEnd({ await client.close() }) { try await body(client) }
   }
 
   func lock(_ name: LockName) -> any DistributedLock { self.locks.lock(name) }
@@ -92,20 +86,12 @@ final class LockClient: LockProvider {
   func close() async {
     await self.heal()
     for connection in self.connections { await connection.close() }
-    for proxy in self.proxies { await proxy.stop() }
+    await self.proxies.stop()
   }
 
-  func cutOff() async {
-    for proxy in self.proxies { await proxy.cut() }
-  }
+  func cutOff() async { await self.proxies.cutOff() }
 
-  func heal() async {
-    // What was cut has lost bytes, so its connections are of no more use.
-    for proxy in self.proxies {
-      await proxy.heal()
-      await proxy.reset()
-    }
-  }
+  func heal() async { await self.proxies.heal() }
 
   /// Loses the replies to the next request of a kind, one at each server, after the server has carried it out, and breaks the
   /// connection.

@@ -1,3 +1,4 @@
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 

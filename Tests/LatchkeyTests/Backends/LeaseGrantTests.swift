@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 import Testing
@@ -138,7 +139,7 @@ struct LeaseGrantTests {
         name: name,
         backend: self.backend,
         loss: .byBackend,
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        logger: Logger.quiet,
         release: { () throws(LockError) in throw gone }
       )
     }

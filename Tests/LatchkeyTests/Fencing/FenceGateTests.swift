@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTestSupport
 import Testing
 
 @Suite("Fence gate")

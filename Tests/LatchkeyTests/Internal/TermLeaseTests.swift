@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import Logging
 import Testing
 
@@ -50,7 +51,7 @@ struct TermLeaseTests {
 
     let name: LockName
     let backend = LockBackend(kind: "test", instance: "")
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let logger = Logger.quiet
 
     init(name: LockName) {
       self.name = name

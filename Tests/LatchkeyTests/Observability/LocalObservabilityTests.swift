@@ -1,6 +1,7 @@
 import CoreMetrics
 import InMemoryTracing
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import MetricsTestKit
 import Testing

@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import LatchkeyZooKeeper
 import Testing
@@ -181,7 +182,7 @@ struct InspectorServerTests {
           try await client.lock(name).withLock(within: .seconds(30)) { $0.isHeld }
         }
       )
-      try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") > before }
+      try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") > before }
     }
     do {
       try await body(waiters)

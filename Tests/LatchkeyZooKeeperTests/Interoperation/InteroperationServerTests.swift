@@ -1,5 +1,6 @@
 import Foundation
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Subprocess
 import Testing

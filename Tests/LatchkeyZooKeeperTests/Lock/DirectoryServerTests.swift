@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import LatchkeyZooKeeper
 import Testing
@@ -23,7 +24,7 @@ struct DirectoryServerTests {
               served.change { $0 += 1 }
             }
           }
-          try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 2 }
+          try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == 2 }
           try await Self.deleteAll("/\(name)", client)
           // The holder is told, since its node went as well.
           let loss = await held.lost
@@ -97,7 +98,7 @@ struct DirectoryServerTests {
           try await lease.release()
         }
         // Ours has a small number, and yet it came last: it stands behind both.
-        try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 3 }
+        try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == 3 }
         try await client.delete(before)
         try await client.client.sync("/\(name)")
         try await Self.settle(client, name)
@@ -217,7 +218,7 @@ struct DirectoryServerTests {
       #expect(error?.wait?.place == 1)
       #expect(error?.wait?.holder?.contains("night shift") ?? false)
       // Its own node goes one round trip later.
-      try await waitUntil(within: .seconds(5)) { try await client.count("/\(name)") == 1 }
+      try await eventuallyTrue(within: .seconds(5)) { try await client.count("/\(name)") == 1 }
     }
     try await lease.release()
     await holder.close()

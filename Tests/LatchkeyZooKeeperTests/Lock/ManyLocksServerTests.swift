@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import LatchkeyZooKeeper
 import Testing
@@ -51,16 +52,16 @@ struct ManyLocksServerTests {
     #expect(leases.count == 10_000 && failures.isEmpty, "\(failures.first.map { "\($0)" } ?? "")")
     #expect(session.ephemeralBytes > 650_000)
     // As many watch their own node as there is room for.
-    try await waitUntil(within: .seconds(30)) { session.watchBytes > 250_000 }
+    try await eventuallyTrue(within: .seconds(30)) { session.watchBytes > 250_000 }
     let before = await client.proxies[0].counters.accepted
     for proxy in client.proxies { await proxy.reset() }
-    try await waitUntil(within: .seconds(30)) {
+    try await eventuallyTrue(within: .seconds(30)) {
       let accepted = await client.proxies[0].counters.accepted
       return accepted > before && client.client.currentSession === session
     }
     // The heartbeats of the new connection are answered: the deadline moves.
     let deadline = session.term.deadline
-    try await waitUntil(within: .seconds(30)) { session.term.deadline > deadline }
+    try await eventuallyTrue(within: .seconds(30)) { session.term.deadline > deadline }
     #expect(held.allSatisfy { $0.isHeld })
     #expect(session.watchBytes < PathBudget.Limits().ownNodeWatches)
 

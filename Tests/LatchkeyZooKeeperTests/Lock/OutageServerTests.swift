@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import LatchkeyZooKeeper
 import Testing
@@ -44,13 +45,13 @@ struct OutageServerTests {
           let lease = try await client.lock(name).acquire()
           let held = lease.held
           Self.addWaiters(&group, other.lock(name), served)
-          try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 2 }
+          try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == 2 }
           await servers.members[0].kill()
           try await servers.members[0].restart()
           // The lease stands all the way; its deadline moves again once the session is proven.
           #expect(held.isHeld)
           let deadline = try #require(held.deadline)
-          try await waitUntil(within: .seconds(20)) { held.deadline.map { $0 > deadline } ?? false }
+          try await eventuallyTrue(within: .seconds(20)) { held.deadline.map { $0 > deadline } ?? false }
           #expect(held.isHeld)
           #expect(served.order.isEmpty)
           try await lease.release()
@@ -83,10 +84,10 @@ struct OutageServerTests {
               LockError.Code.lockLost ~= $0
             }
           }
-          try await waitUntil(within: .seconds(10)) { held.value != nil }
+          try await eventuallyTrue(within: .seconds(10)) { held.value != nil }
           let holder = try #require(held.value)
           Self.addWaiters(&group, other.lock(name), served)
-          try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 2 }
+          try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == 2 }
           await servers.members[0].kill()
           let loss = await holder.lost
           let told = ContinuousClock.now
@@ -156,7 +157,7 @@ struct OutageServerTests {
       await servers.members[0].kill()
       _ = await holder.held.lost
       try await servers.members[0].restart()
-      try await waitUntil(within: .seconds(20)) { client.client.currentSession != nil }
+      try await eventuallyTrue(within: .seconds(20)) { client.client.currentSession != nil }
       let start = ContinuousClock.now
       do throws(LockError) {
         try await client.lock(name).acquire(within: .milliseconds(100)).release()
@@ -186,7 +187,7 @@ struct OutageServerTests {
         let waiting = Task {
           try await waiter.lock(name).withLock(within: .seconds(60)) { ($0.deadline, ContinuousClock.now) }
         }
-        try await waitUntil(within: .seconds(10)) { try await holder.count("/\(name)") == 2 }
+        try await eventuallyTrue(within: .seconds(10)) { try await holder.count("/\(name)") == 2 }
         let session = try waiter.sessionID
         for proxy in waiter.proxies { try await proxy.refuse() }
         await server.kill()
@@ -194,9 +195,9 @@ struct OutageServerTests {
         try server.launch(settings: ["maxSessionTimeout": "3000"])
         try await server.waitUntilReady()
         // The waiter's last proof is older than the new timeout, and its turn has come when it is connected again.
-        try await waitUntil(within: .seconds(20)) { ContinuousClock.now - killed > shortened }
+        try await eventuallyTrue(within: .seconds(20)) { ContinuousClock.now - killed > shortened }
         await lease.releaseQuietly()
-        try await waitUntil(within: .seconds(20)) { try await holder.count("/\(name)") == 1 }
+        try await eventuallyTrue(within: .seconds(20)) { try await holder.count("/\(name)") == 1 }
         let opened = ContinuousClock.now
         for proxy in waiter.proxies { try await proxy.refuse(false) }
         let (deadline, granted) = try await waiting.value
@@ -225,7 +226,7 @@ struct OutageServerTests {
               }
             }
           }
-          try await waitUntil(within: .seconds(20)) { counter.current > 20 }
+          try await eventuallyTrue(within: .seconds(20)) { counter.current > 20 }
           for member in servers.members where try await member.mode() == .leader { await member.kill() }
           try await group.waitForAll()
         }

@@ -1,5 +1,6 @@
 import InMemoryLogging
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import LatchkeyZooKeeper
 import Logging
@@ -9,7 +10,7 @@ import ZooKeeper
 
 @Suite("The ZooKeeper client as a service", .serialized, .timeLimit(.minutes(2)))
 struct ServiceServerTests {
-  private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+  private let logger = Logger.quiet
 
   @Test("a graceful shutdown releases what is held, tells the holder, and says so in the log")
   func shutdown() async throws {

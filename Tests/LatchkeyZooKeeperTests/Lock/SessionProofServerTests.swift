@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import LatchkeyZooKeeper
 import Testing
@@ -41,19 +42,19 @@ struct SessionProofServerTests {
     await holding.count(holder)
     await waiting.count(waiter)
     let name = try uniqueName()
-    try await waitUntil(within: .seconds(10)) { holding.sync >= 3 && waiting.sync >= 3 }
+    try await eventuallyTrue(within: .seconds(10)) { holding.sync >= 3 && waiting.sync >= 3 }
     #expect(holding.quorum == 0 && waiting.quorum == 0)
 
     let lease = try await holder.lock(name).acquire(within: .seconds(10))
     let task = Task { try await waiter.lock(name).acquire(within: .seconds(60)).release() }
-    try await waitUntil(within: .seconds(10)) { holding.quorum >= 5 && waiting.quorum >= 5 }
+    try await eventuallyTrue(within: .seconds(10)) { holding.quorum >= 5 && waiting.quorum >= 5 }
     try await lease.release()
     try await task.value
 
     // One may be on its way.
     let (held, awaited) = (holding.quorum, waiting.quorum)
     let (syncs, others) = (holding.sync, waiting.sync)
-    try await waitUntil(within: .seconds(10)) { holding.sync >= syncs + 4 && waiting.sync >= others + 4 }
+    try await eventuallyTrue(within: .seconds(10)) { holding.sync >= syncs + 4 && waiting.sync >= others + 4 }
     #expect(holding.quorum <= held + 1 && waiting.quorum <= awaited + 1)
     await holder.close()
     await waiter.close()

@@ -1,4 +1,5 @@
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -52,7 +53,7 @@ struct SilenceServerTests {
       let lock = client.lock(try uniqueName())
       let lease = try await lock.acquire()
       async let first = failure(of: lock, within: .milliseconds(900))
-      try await waitUntil(within: .seconds(10)) {
+      try await eventuallyTrue(within: .seconds(10)) {
         client.locks.contention(for: lock.name).state.withLock { $0.callers.count } == 1
       }
       for timeout in [Duration.zero, .milliseconds(300)] {
@@ -93,12 +94,12 @@ struct SilenceServerTests {
         let lock = client.lock(try uniqueName())
         let lease = try await holder.lock(lock.name).acquire()
         async let granted: Void = lock.withLock { _ in }
-        try await waitUntil(within: .seconds(10)) {
+        try await eventuallyTrue(within: .seconds(10)) {
           client.locks.contention(for: lock.name).withLocal { $1.sawContenderAhead }
         }
         await client.cutOff()
         let start = ContinuousClock.now
-        try await waitUntil(within: .seconds(10)) { ContinuousClock.now - start > .seconds(2) }
+        try await eventuallyTrue(within: .seconds(10)) { ContinuousClock.now - start > .seconds(2) }
         await client.heal()
         try await lease.release()
         try await granted
@@ -146,7 +147,7 @@ struct SilenceServerTests {
       let held = lease.held
       for proxy in client.proxies { try await proxy.refuse() }
       for proxy in client.proxies { await proxy.reset() }
-      try await waitUntil(within: .seconds(10)) { client.client.currentSession == nil }
+      try await eventuallyTrue(within: .seconds(10)) { client.client.currentSession == nil }
       await #expect { try await held.extend() } throws: { LockError.Code.unreachable ~= $0 }
       for proxy in client.proxies { try await proxy.refuse(false) }
       await lease.releaseQuietly()

@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -17,7 +18,7 @@ struct StrangerServerTests {
       // As if a create of before had been carried out now.
       try await client.create("/\(name)", prefix: Self.prefix(client.locks))
       try await client.lock(name).acquire(within: .seconds(20)).release()
-      try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 0 }
+      try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == 0 }
     }
   }
 
@@ -28,12 +29,12 @@ struct StrangerServerTests {
       let name = try uniqueName()
       try await client.lock(name).acquire().release()
       try await client.create("/\(name)", prefix: Self.prefix(client.locks))
-      try await waitUntil(within: .seconds(20)) {
+      try await eventuallyTrue(within: .seconds(20)) {
         guard let lease = try await client.lock(name).tryAcquire() else { return false }
         try await lease.release()
         return true
       }
-      try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 0 }
+      try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == 0 }
     }
   }
 
@@ -70,7 +71,7 @@ struct StrangerServerTests {
         try await client.lock(name).acquire().release()
         try await other.create("/\(name)", prefix: Self.prefix(client.locks))
         #expect(await failure(of: client.lock(name), within: .seconds(1))?.code == .timedOut)
-        try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 1 }
+        try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == 1 }
       }
     }
   }
@@ -98,7 +99,7 @@ struct StrangerServerTests {
         try await group.waitForAll()
       }
       #expect(counter.current == 60)
-      try await waitUntil(within: .seconds(10)) { try await client.count("/\(name)") == 0 }
+      try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == 0 }
     }
   }
 

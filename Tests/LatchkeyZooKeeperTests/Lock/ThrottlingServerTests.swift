@@ -1,6 +1,7 @@
 import Foundation
 import Latchkey
 import LatchkeyPrimitives
+import LatchkeyTestSupport
 import LatchkeyTesting
 import LatchkeyZooKeeper
 import Testing
@@ -49,7 +50,7 @@ struct ThrottlingServerTests {
     static func begin(_ client: TestClient) async throws -> Flood {
       let flood = Flood(try await client.client.waitForSession(within: .seconds(10)))
       for _ in 0..<1_000 { flood.ask() }
-      try await waitUntil(within: .seconds(20)) { flood.state.withLock { $0.refused > 200 } }
+      try await eventuallyTrue(within: .seconds(20)) { flood.state.withLock { $0.refused > 200 } }
       return flood
     }
 
@@ -70,7 +71,7 @@ struct ThrottlingServerTests {
 
     func end() async throws {
       self.state.withLock { $0.isOver = true }
-      try await waitUntil(within: .seconds(20)) { self.state.withLock { $0.underWay == 0 } }
+      try await eventuallyTrue(within: .seconds(20)) { self.state.withLock { $0.underWay == 0 } }
     }
   }
 
@@ -99,7 +100,7 @@ struct ThrottlingServerTests {
             let flood = try await Flood.begin(other)
             try await lease.release()
             try await flood.end()
-            try await waitUntil(within: .seconds(5)) { try await client.count("/\(name)") == 0 }
+            try await eventuallyTrue(within: .seconds(5)) { try await client.count("/\(name)") == 0 }
           } while await refused.strikes == 0
           #expect(try client.sessionID == session)
         }
@@ -153,7 +154,7 @@ struct ThrottlingServerTests {
           let name = try uniqueName()
           let lease = try await holder.lock(name).acquire(within: .seconds(20))
           async let granted: Void = waiter.lock(name).withLock { _ in }
-          try await waitUntil(within: .seconds(10)) { try await holder.count("/\(name)") == 2 }
+          try await eventuallyTrue(within: .seconds(10)) { try await holder.count("/\(name)") == 2 }
           let refused = await waiter.proxies[0].watch { frame in
             frame.zooKeeperRequestNumber == -8 && frame.zooKeeperErrorCode == Self.refusal
           }
@@ -162,7 +163,7 @@ struct ThrottlingServerTests {
             let connections = await waiter.proxies[0].counters.accepted
             await waiter.proxies[0].reset()
             try await waiter.proxies[0].waitForConnections(connections + 1)
-            try await waitUntil(within: .seconds(10)) { waiter.client.currentSession != nil }
+            try await eventuallyTrue(within: .seconds(10)) { waiter.client.currentSession != nil }
             try await flood.end()
           } while await refused.strikes == 0
           try await lease.release()

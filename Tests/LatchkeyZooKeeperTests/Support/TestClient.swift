@@ -1,4 +1,5 @@
 import Latchkey
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Logging
 
@@ -30,7 +31,7 @@ final class TestClient: LockProvider {
     var configuration = ZooKeeperClient.Configuration(servers: proxies.map(\.connectString))
     configuration.sessionTimeout = sessionTimeout
     configuration.tick = TestServers.tick
-    configuration.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    configuration.logger = Logger.quiet
     change(&configuration)
     let client = try ZooKeeperClient(configuration)
     client.begin()
@@ -47,17 +48,10 @@ final class TestClient: LockProvider {
   static func with<R>(
     _ servers: TestServers,
     sessionTimeout: Duration = .seconds(3),
-    _ body: (TestClient) async throws -> R
-  ) async throws -> R {
+    _ body: (TestClient) async throws -> sending R
+  ) async throws -> sending R {
     let client = try await Self.open(servers, sessionTimeout: sessionTimeout)
-    do {
-      let result = try await body(client)
-      await client.close()
-      return result
-    } catch {
-      await client.close()
-      throw error
-    }
+    return try await withCleanEnd({ await client.close() }) { try await body(client) }
   }
 
   func lock(_ name: LockName) -> any DistributedLock { self.locks.lock(name) }
@@ -65,7 +59,7 @@ final class TestClient: LockProvider {
   func close() async {
     await self.heal()
     await self.client.close()
-    for proxy in self.proxies { await proxy.stop() }
+    await self.proxies.stop()
   }
 
   var sessionID: Int64 {
@@ -77,17 +71,9 @@ final class TestClient: LockProvider {
 
   struct NoSession: Error {}
 
-  func cutOff() async {
-    for proxy in self.proxies { await proxy.cut() }
-  }
+  func cutOff() async { await self.proxies.cutOff() }
 
-  func heal() async {
-    // What was cut has lost bytes, so its connections are of no more use.
-    for proxy in self.proxies {
-      await proxy.heal()
-      await proxy.reset()
-    }
-  }
+  func heal() async { await self.proxies.heal() }
 
   /// Loses the reply to the next request of a kind, after the server has carried it out, and breaks the connection.
   func dropNextReply(to operations: Set<ZooKeeperOperation>) async {

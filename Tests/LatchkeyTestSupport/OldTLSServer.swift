@@ -1,17 +1,17 @@
-import Foundation
-import LatchkeyTesting
-import NIOCore
-import NIOPosix
-import NIOSSL
-import Testing
+internal import Foundation
+internal import LatchkeyTesting
+internal import NIOCore
+internal import NIOPosix
+package import NIOSSL
+internal import Testing
 
 /// A server that speaks no newer version of TLS than a given one, and closes every connection as soon as it has read anything
 /// on it that was encrypted.
-enum OldTLSServer {
+package enum OldTLSServer {
   /// Lends the server.
   ///
   /// - Returns: How many connections were encrypted.
-  static func serve(
+  package static func serve(
     upTo newest: TLSVersion,
     _ body: (_ port: Int, _ authorityFile: String) async throws -> Void
   ) async throws -> Int {
