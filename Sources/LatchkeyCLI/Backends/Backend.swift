@@ -10,12 +10,25 @@ protocol Backend: Sendable {
   /// - Parameters:
   ///   - url: Where to connect to, with all options applied.
   ///   - tick: The servers' tick, where it is known.
+  ///   - answerTimeout: How long a wait bears servers that answer nothing; nil for the library's default.
   ///   - body: What to do with them.
   func withLocks<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
+    answerTimeout: Duration?,
     _ body: @Sendable (any LockProvider) async throws -> Result
   ) async throws -> Result
+}
+
+extension Backend {
+  /// As ``withLocks(at:tick:answerTimeout:_:)``, with the library's patience.
+  func withLocks<Result: Sendable>(
+    at url: LockURL,
+    tick: Duration?,
+    _ body: @Sendable (any LockProvider) async throws -> Result
+  ) async throws -> Result {
+    try await self.withLocks(at: url, tick: tick, answerTimeout: nil, body)
+  }
 }
 
 /// A backend whose locks and servers can be looked at from outside.

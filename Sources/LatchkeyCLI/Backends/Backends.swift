@@ -77,6 +77,7 @@ struct LocalBackend: Backend {
   func withLocks<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
+    answerTimeout: Duration?,
     _ body: @Sendable (any LockProvider) async throws -> Result
   ) async throws -> Result {
     try await body(url.scheme == .channel ? Channels() : LocalLocks.shared)

@@ -18,7 +18,8 @@ final class Contention: Sendable {
   func run(ready: @escaping @Sendable () async -> Bool) async throws -> Tally {
     guard self.plan.mode != .none else { return await ready() ? await self.workers(of: nil) : Tally() }
     let url = try LockURL(self.plan.url)
-    return try await Backends.backend(for: url).withLocks(at: url, tick: self.plan.tick) { locks in
+    let (backend, plan) = (try Backends.backend(for: url), self.plan)
+    return try await backend.withLocks(at: url, tick: plan.tick, answerTimeout: plan.answerTimeout) { locks in
       await ready() ? await self.workers(of: locks.lock(url.name)) : Tally()
     }
   }

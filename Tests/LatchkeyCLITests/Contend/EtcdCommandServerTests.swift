@@ -1,4 +1,5 @@
 #if Etcd
+import LatchkeyProcesses
 import LatchkeyTesting
 import Testing
 
@@ -17,6 +18,37 @@ struct EtcdCommandServerTests {
     #expect(report.finalCount == 40 && report.expectedCount == 40)
     #expect(report.backend == "etcd")
     #expect(report.tokensIncreasing == true)
+  }
+
+  @Test("waits while the servers have no leader, though the wait began then")
+  func outage() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    try await withEtcd { server in
+      let plan = ContendPlan(
+        mode: .lock,
+        url: "etcd://\(server.endpoint)/outage",
+        workers: 2,
+        count: 5,
+        processes: 1,
+        hold: .zero,
+        board: "\(folder.path)/board"
+      )
+      let contention = try Contention(plan)
+      let tally = try await contention.run {
+        #expect(throws: Never.self) {
+          try server.pause()
+          Task {
+            // Longer than a wait bears silent servers otherwise.
+            try await Task.sleep(for: .seconds(3))
+            try server.resume()
+          }
+        }
+        return true
+      }
+      #expect(tally.errors == 0, "\(tally.firstError ?? "")")
+      #expect(contention.board.counter == 10)
+    }
   }
 
   @Test("says that nobody is there, with status 69")

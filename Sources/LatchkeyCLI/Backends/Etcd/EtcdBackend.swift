@@ -9,10 +9,12 @@ struct EtcdBackend: LookableBackend {
   func withLocks<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
+    answerTimeout: Duration?,
     _ body: @Sendable (any LockProvider) async throws -> Result
   ) async throws -> Result {
     var locking = EtcdLocks.Configuration()
     locking.label = url.label
+    if let answerTimeout { locking.answerTimeout = answerTimeout }
     return try await ConnectFailure.explaining(Self.failure) {
       try await EtcdClient.withClient(self.configuration(of: url)) { client in
         try await body(EtcdLocks(client: client, configuration: locking))

@@ -10,10 +10,12 @@ struct RedisBackend: LookableBackend {
   func withLocks<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
+    answerTimeout: Duration?,
     _ body: @Sendable (any LockProvider) async throws -> Result
   ) async throws -> Result {
     var locking = RedisLocks.Configuration()
     locking.label = url.label
+    if let answerTimeout { locking.answerTimeout = answerTimeout }
     if let timeToLive = url.timeToLive { locking.timeToLive = timeToLive }
     return try await self.withConnection(to: url) { connection in
       let locks = try RedisLocks(executor: connection, configuration: locking)

@@ -16,6 +16,7 @@ struct RedlockBackend: LookableBackend {
   func withLocks<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
+    answerTimeout: Duration?,
     _ body: @Sendable (any LockProvider) async throws -> Result
   ) async throws -> Result {
     var locking = RedlockLocks.Configuration()

@@ -11,10 +11,12 @@ struct ZooKeeperBackend: LookableBackend {
   func withLocks<Result: Sendable>(
     at url: LockURL,
     tick: Duration?,
+    answerTimeout: Duration?,
     _ body: @Sendable (any LockProvider) async throws -> Result
   ) async throws -> Result {
     var locking = ZooKeeperLocks.Configuration()
     locking.label = url.label
+    if let answerTimeout { locking.answerTimeout = answerTimeout }
     return try await self.withClient(self.configuration(of: url, tick: tick)) { [locking] client in
       try await body(ZooKeeperLocks(client: client, configuration: locking))
     }
