@@ -7,8 +7,8 @@ internal import LatchkeyPrimitives
 /// ```swift
 /// try await EtcdClient.withClient(EtcdClient.Configuration(endpoints: ["etcd1:2379", "etcd2:2379"])) { client in
 ///   let locks = EtcdLocks(client: client)
-///   try await locks.lock(LockName("orders")).withLock { held in
-///     try await orders.save(order, fencedBy: held.token)
+///   try await locks.lock("orders").withLock { held, token in
+///     try await orders.save(order, fencedBy: token)
 ///   }
 /// }
 /// ```
@@ -93,13 +93,7 @@ public final class EtcdLocks: LockProvider {
   ///
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The lock.
-  public func lock(_ name: LockName) -> any DistributedLock { self.fencedLock(name) }
-
-  /// The lock of a name, with its type.
-  ///
-  /// - Parameter name: The name that contenders agree on.
-  /// - Returns: The lock.
-  public func fencedLock(_ name: LockName) -> EtcdLock { EtcdLock(name: name, locks: self) }
+  public func lock(_ name: LockName) -> EtcdLock { EtcdLock(name: name, locks: self) }
 
   private func observe(_ event: EtcdSessionEvent) {
     let contentions = self.contentions.update { session in

@@ -7,8 +7,8 @@ public import ZooKeeper
 /// ```swift
 /// try await ZooKeeperClient.withClient(configuration) { client in
 ///   let locks = ZooKeeperLocks(client: client)
-///   try await locks.lock(LockName("app/orders")).withLock { held in
-///     try await orders.save(order, fencedBy: held.token)
+///   try await locks.lock("app/orders").withLock { held, token in
+///     try await orders.save(order, fencedBy: token)
 ///   }
 /// }
 /// ```
@@ -89,13 +89,7 @@ public final class ZooKeeperLocks: LockProvider {
   ///
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The lock.
-  public func lock(_ name: LockName) -> any DistributedLock { self.fencedLock(name) }
-
-  /// The lock of a name, with its type.
-  ///
-  /// - Parameter name: The name that contenders agree on.
-  /// - Returns: The lock.
-  public func fencedLock(_ name: LockName) -> ZooKeeperLock { ZooKeeperLock(name: name, locks: self) }
+  public func lock(_ name: LockName) -> ZooKeeperLock { ZooKeeperLock(name: name, locks: self) }
 
   private static func placeProblem(_ root: String, chroot: String) -> String? {
     if let invalid = NodePath.problem(with: root) {

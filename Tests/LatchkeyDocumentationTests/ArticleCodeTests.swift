@@ -96,7 +96,7 @@ struct ArticleCodeTests {
 
       func f() {
         // \("snippet"): one
-        let mutex = try LocalMutex("a")
+        let mutex = LocalMutex("a")
           .name
         // end
       }
@@ -107,11 +107,11 @@ struct ArticleCodeTests {
       ```swift
       import Latchkey
 
-      let mutex = try LocalMutex("a")
+      let mutex = LocalMutex("a")
         .name
       ```
       ```swift
-      let mutex = try LocalMutex("b")
+      let mutex = LocalMutex("b")
         .name
       ```
       """

@@ -36,15 +36,15 @@ struct FileLockTests {
   @Test("names that differ are different files, whatever they hold")
   func names() async throws {
     let locks = FileLocks(folder: Self.folder.path)
-    let first = try await locks.lock(LockName("a/b")).acquire()
-    let second = try await locks.lock(LockName("a%2Fb")).acquire(within: Duration.zero)
+    let first = try await locks.lock("a/b").acquire()
+    let second = try await locks.lock("a%2Fb").acquire(within: Duration.zero)
     try await first.release()
     try await second.release()
   }
 
   @Test("a folder that is not there is an error that says so")
   func missingFolder() async throws {
-    let lock = FileLocks(folder: "/nowhere").lock(try LockName("a"))
+    let lock = FileLocks(folder: "/nowhere").lock("a")
     do throws(LockError) {
       _ = try await lock.acquire()
       Issue.record("a lock was granted in a folder that is not there")
@@ -57,7 +57,7 @@ struct FileLockTests {
   @Test("a lock that is granted for a time is renewed, and lost when its row is gone")
   func rows() async throws {
     let row = FakeRow()
-    let (name, backend) = (try LockName("row"), LockBackend(kind: "table", instance: "test"))
+    let (name, backend) = (LockName("row"), LockBackend(kind: "table", instance: "test"))
     guard let lease = try await LeasedLock.lease(on: row, of: name, at: backend) else {
       Issue.record("a row that is not there was found taken")
       return

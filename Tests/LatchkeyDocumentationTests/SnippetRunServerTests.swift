@@ -20,7 +20,7 @@ struct SnippetRunServerTests {
 
   @Test("getting started, leases, tries and errors")
   func leases() async throws {
-    let mutex = try LocalMutex("invoices")
+    let mutex = LocalMutex("invoices")
     #expect(try await sendInvoicesUnlessSomebodyDoes(of: Ledger(1...1), under: mutex))
     #expect(await explain(mutex).hasPrefix("done under "))
     let worker = Worker()

@@ -12,7 +12,7 @@ struct Main {
   }
 
   private static func measureAll() async throws {
-    let mutex = try LocalMutex("benchmark")
+    let mutex = LocalMutex("benchmark")
     var counter = 0
     let pair = try await Self.median {
       for _ in 0..<Self.operations {

@@ -24,10 +24,10 @@ struct Clerk: Service {
 
   private func turn() async throws {
     do {
-      try await self.lock.withLock { held in
+      try await self.lock.withLock { held, token in
         self.logger.info("writing invoices")
         for _ in 0..<self.settings.batch {
-          let number = try self.ledger.append(by: self.settings.instance, fencedBy: held.token)
+          let number = try self.ledger.append(by: self.settings.instance, fencedBy: token)
           Counter(label: "invoices.written").increment()
           self.logger.debug("invoice written", metadata: ["invoice": "\(number)"])
           try await Task.sleep(for: self.settings.pause)

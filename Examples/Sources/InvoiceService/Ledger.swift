@@ -16,13 +16,12 @@ struct Ledger {
   ///   - token: The fencing token of the lock.
   /// - Returns: Its number.
   /// - Throws: `StaleToken` if somebody with a greater token has written; an error of the file system.
-  func append(by instance: String, fencedBy token: FencingToken?) throws -> Int {
+  func append(by instance: String, fencedBy token: FencingToken) throws -> Int {
     let file = open(self.path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
     guard flock(file, LOCK_EX) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     let last = try Self.lastEntry(handle)
-    let token = token ?? FencingToken(major: 0)
     var fence = FenceState(newest: last.token)
     try fence.admit(token)
     try handle.write(contentsOf: Data("\(last.number + 1) \(token) \(instance)\n".utf8))

@@ -31,7 +31,7 @@ struct Main {
       configuration: try ZooKeeperLocks.Configuration(config: config.scoped(to: "locks"))
     )
     let clerk = Clerk(
-      lock: locks.fencedLock(try LockName("invoices")),
+      lock: locks.lock("invoices"),
       ledger: Ledger(path: settings.ledger),
       settings: settings,
       logger: logger

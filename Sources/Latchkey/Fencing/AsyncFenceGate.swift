@@ -14,21 +14,7 @@ public final class AsyncFenceGate: Sendable {
   private let guarded: Locked<FenceState>
   private let remember: (@Sendable (FenceState) async throws -> Void)?
   /// Who writes, and who waits to.
-  private let line = LocalMutex(
-    core: LocalLockCore(
-      name: AsyncFenceGate.name,
-      instance: LocalLocks.nextInstance(),
-      observability: .off
-    )
-  )
-
-  private static let name: LockName = {
-    do {
-      return try LockName("fence gate")
-    } catch {
-      preconditionFailure("a constant name is valid or is not: \(error)")
-    }
-  }()
+  private let line = LocalMutex("fence gate", observability: .off)
 
   /// Makes a gate.
   ///

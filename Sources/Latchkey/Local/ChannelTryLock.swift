@@ -15,10 +15,9 @@ public struct ChannelTryLock: FencedLock {
   /// - Parameters:
   ///   - name: The name, for errors and logs.
   ///   - observability: What it tells of itself.
-  /// - Throws: ``LockError`` with code ``LockError/Code/invalidName``.
-  public init(_ name: String, observability: LockObservability = LockObservability()) throws(LockError) {
+  public init(_ name: LockName, observability: LockObservability = LockObservability()) {
     self.channel = ChannelLock(
-      name: try LockName(name),
+      name: name,
       instance: LocalLocks.nextInstance(),
       observability: observability
     )

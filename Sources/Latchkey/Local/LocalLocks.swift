@@ -35,7 +35,7 @@ public final class LocalLocks: LockProvider {
   ///
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The mutex; equal names give the same lock.
-  public func mutex(_ name: LockName) -> LocalMutex {
+  public func lock(_ name: LockName) -> LocalMutex {
     LocalMutex(
       core: Self.core(name, in: self.mutexes) {
         LocalLockCore(name: name, instance: self.instance, observability: self.observability)
@@ -54,12 +54,6 @@ public final class LocalLocks: LockProvider {
       }
     )
   }
-
-  /// The mutex of a name, as a lock of the common protocol.
-  ///
-  /// - Parameter name: The name that contenders agree on.
-  /// - Returns: The mutex.
-  public func lock(_ name: LockName) -> any DistributedLock { self.mutex(name) }
 
   /// How many mutexes the table holds, those included that are gone but not swept yet.
   package var tableSize: Int { self.mutexes.withLock { $0.count } }

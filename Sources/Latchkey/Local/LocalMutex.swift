@@ -4,7 +4,7 @@
 /// the process. Two mutexes of one name from one ``LocalLocks`` are the same lock.
 ///
 /// ```swift
-/// let mutex = try LocalMutex("counter")
+/// let mutex = LocalMutex("counter")
 /// try await mutex.withLock { _ in counter += 1 }
 /// ```
 public struct LocalMutex: FencedLock {
@@ -19,10 +19,9 @@ public struct LocalMutex: FencedLock {
   /// - Parameters:
   ///   - name: The name, for errors and logs.
   ///   - observability: What it tells of itself.
-  /// - Throws: ``LockError`` with code ``LockError/Code/invalidName``.
-  public init(_ name: String, observability: LockObservability = LockObservability()) throws(LockError) {
+  public init(_ name: LockName, observability: LockObservability = LockObservability()) {
     self.core = LocalLockCore(
-      name: try LockName(name),
+      name: name,
       instance: LocalLocks.nextInstance(),
       observability: observability
     )
@@ -72,5 +71,20 @@ public struct LocalMutex: FencedLock {
       try await body(entry.held)
     }
     return value
+  }
+
+  /// Runs a body under the lock, with the fencing token of the grant; see ``FencedLock/withLock(within:isolation:_:)``.
+  ///
+  /// - Parameters:
+  ///   - timeout: The budget for the wait; nil waits for ever, zero tries once.
+  ///   - body: What to do under the lock.
+  /// - Returns: What the body returned.
+  /// - Throws: ``LockError`` from the wait, `CancellationError`, or the body's own error.
+  @inlinable
+  public func withLock<R>(
+    within timeout: Duration? = nil,
+    _ body: (HeldLock, FencingToken) async throws -> sending R
+  ) async throws -> sending R {
+    try await self.withLock(within: timeout) { held in try await body(held, held.promisedToken()) }
   }
 }

@@ -7,7 +7,7 @@ extension DistributedLock {
   /// well: like all cancellation handlers they must not wait, least of all for a lock or an answer of the same client.
   ///
   /// ```swift
-  /// try await locks.lock(LockName("orders/42")).withLock { held in
+  /// try await locks.lock("orders/42").withLock { held in
   ///   try await orders.save(order, fencedBy: held.token)
   /// }
   /// ```

@@ -30,14 +30,23 @@ public protocol DistributedLock: Sendable {
 
 /// A lock whose leases always carry a fencing token that is greater than those of all earlier conflicting grants, over
 /// restarts of server and client and over deletion of the lock's directory.
+///
+/// Its ``withLock(within:isolation:_:)`` passes the token of the grant to the body, and there it is not optional.
 public protocol FencedLock: DistributedLock {}
 
 /// Something that has locks by name: a client of a backend.
-public protocol LockProvider: Sendable {
+///
+/// Its locks have a type of their own: `some LockProvider<ZooKeeperLock>` names it, and the locks of `any LockProvider` are
+/// `any DistributedLock`.
+public protocol LockProvider<Lock>: Sendable {
+  /// The type of the locks.
+  associatedtype Lock: DistributedLock
+
   /// The lock of a name. Costs nothing and asks nobody.
   ///
   /// - Parameter name: The name that contenders agree on.
-  func lock(_ name: LockName) -> any DistributedLock
+  /// - Returns: The lock; equal names give the same lock.
+  func lock(_ name: LockName) -> Lock
 }
 
 extension DistributedLock {

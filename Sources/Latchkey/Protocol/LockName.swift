@@ -2,6 +2,9 @@
 ///
 /// 1 to 512 bytes of UTF-8 without control characters. `/` separates parts; no part is empty, `.` or `..`, so every backend
 /// can map a name without two names meeting. The rules are checked at construction: a `LockName` that exists is valid.
+///
+/// A string literal in the source is a name: `locks.lock("orders/42")`. All other text, string interpolation included, becomes
+/// a name by the throwing ``init(_:)``.
 public struct LockName: Hashable, Sendable, CustomStringConvertible {
   /// The longest name, in bytes of UTF-8.
   public static let maximumLength = 512
@@ -9,16 +12,13 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
   /// The name as it was given.
   public let rawValue: String
 
-  /// Checks and wraps a name.
+  /// Checks and wraps a name that is no literal, such as `try LockName("orders/\(number)")`.
   ///
   /// - Parameter name: 1 to 512 bytes of UTF-8; parts separated by `/`.
   /// - Throws: ``LockError`` with code ``LockError/Code/invalidName`` and the rule that was broken.
   public init(_ name: String) throws(LockError) {
     if let problem = Self.problem(with: name) {
-      throw LockError(
-        .invalidName,
-        message: "\(problem); choose a name of 1 to \(Self.maximumLength) bytes, such as \"orders/42\""
-      )
+      throw LockError(.invalidName, message: "\(problem); \(Self.advice)")
     }
     self.rawValue = name
   }
@@ -40,6 +40,8 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
 
   /// The name itself.
   public var description: String { self.rawValue }
+
+  private static let advice = "choose a name of 1 to \(Self.maximumLength) bytes, such as \"orders/42\""
 
   /// Which rule a text breaks as a name, if it does.
   ///
@@ -63,5 +65,20 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
       }
     }
     return nil
+  }
+}
+
+extension LockName: ExpressibleByStringLiteral {
+  /// Makes a name of a literal in the source.
+  ///
+  /// A literal that breaks a rule is a mistake in the program: it ends the process, in optimized builds too, with a message
+  /// that names the literal and the rule. For names that are not known when the program is written, there is ``init(_:)``.
+  ///
+  /// - Parameter name: 1 to 512 bytes of UTF-8; parts separated by `/`.
+  public init(stringLiteral name: String) {
+    if let problem = Self.problem(with: name) {
+      fatalError("the literal \(name.debugDescription) is not the name of a lock: \(problem); \(Self.advice)")
+    }
+    self.rawValue = name
   }
 }

@@ -84,7 +84,7 @@ struct LocalBackend: Backend {
   }
 
   private struct Channels: LockProvider {
-    func lock(_ name: LockName) -> any DistributedLock { LocalLocks.shared.channel(name) }
+    func lock(_ name: LockName) -> ChannelTryLock { LocalLocks.shared.channel(name) }
   }
 }
 

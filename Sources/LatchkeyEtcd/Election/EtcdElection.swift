@@ -9,7 +9,7 @@ public import Latchkey
 /// it is lost, and has a fencing token.
 ///
 /// ```swift
-/// let election = EtcdElection(client: client, name: try LockName("scheduler"))
+/// let election = EtcdElection(client: client, name: "scheduler")
 /// let leadership = try await election.campaign(value: "node-7")
 /// try await lead(fencedBy: leadership.held.token)
 /// try await leadership.resign()

@@ -7,8 +7,8 @@ internal import NIOPosix
 ///
 /// ```swift
 /// let locks = try RedisLocks(executor: connection)
-/// try await locks.lock(LockName("orders")).withLock { held in
-///   try await orders.save(order, fencedBy: held.token)
+/// try await locks.lock("orders").withLock { held, token in
+///   try await orders.save(order, fencedBy: token)
 /// }
 /// ```
 ///
@@ -125,13 +125,7 @@ public final class RedisLocks: LockProvider {
   ///
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The lock.
-  public func lock(_ name: LockName) -> any DistributedLock { self.fencedLock(name) }
-
-  /// The lock of a name, with its type.
-  ///
-  /// - Parameter name: The name that contenders agree on.
-  /// - Returns: The lock.
-  public func fencedLock(_ name: LockName) -> RedisLock { RedisLock(name: name, locks: self) }
+  public func lock(_ name: LockName) -> RedisLock { RedisLock(name: name, locks: self) }
 
   /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
   ///

@@ -154,13 +154,7 @@ public final class RedlockLocks: LockProvider {
   ///
   /// - Parameter name: The name that contenders agree on.
   /// - Returns: The lock.
-  public func lock(_ name: LockName) -> any DistributedLock { self.redlock(name) }
-
-  /// The lock of a name, with its type.
-  ///
-  /// - Parameter name: The name that contenders agree on.
-  /// - Returns: The lock.
-  public func redlock(_ name: LockName) -> Redlock { Redlock(name: name, locks: self) }
+  public func lock(_ name: LockName) -> Redlock { Redlock(name: name, locks: self) }
 
   /// Ends all leases of these locks, and waits until their keys are gone, and those of attempts that had failed.
   ///

@@ -4,7 +4,7 @@ extension LockSubject {
   /// The in-process mutex: all clients share one registry.
   public static func mutex() -> LockSubject {
     let locks = LocalLocks()
-    return self.local("mutex") { locks.mutex($0) }
+    return self.local("mutex") { locks.lock($0) }
   }
 
   /// The channel try-lock: all clients share one registry.
@@ -13,11 +13,11 @@ extension LockSubject {
     return self.local("channel") { locks.channel($0) }
   }
 
-  private static func local(
+  private static func local<Lock: DistributedLock>(
     _ label: String,
-    _ lock: @escaping @Sendable (LockName) -> any DistributedLock
+    _ lock: @escaping @Sendable (LockName) -> Lock
   ) -> LockSubject {
-    var faults = LockFaults<LocalClient>()
+    var faults = LockFaults<LocalClient<Lock>>()
     faults.contenders = { name in
       do throws(LockError) {
         try await lock(name).acquire(within: .zero).release()
@@ -37,8 +37,8 @@ extension LockSubject {
 }
 
 /// A client of in-process locks: there is nothing to connect to.
-private struct LocalClient: LockProvider {
-  let make: @Sendable (LockName) -> any DistributedLock
+private struct LocalClient<Lock: DistributedLock>: LockProvider {
+  let make: @Sendable (LockName) -> Lock
 
-  func lock(_ name: LockName) -> any DistributedLock { self.make(name) }
+  func lock(_ name: LockName) -> Lock { self.make(name) }
 }

@@ -4,7 +4,7 @@
 /// try await withEtcd { server in
 ///   let configuration = EtcdClient.Configuration(endpoints: [server.endpoint])
 ///   try await EtcdClient.withClient(configuration) { client in
-///     try await EtcdLocks(client: client).lock(LockName("orders")).withLock { _ in }
+///     try await EtcdLocks(client: client).lock("orders").withLock { _ in }
 ///   }
 /// }
 /// ```

@@ -7,7 +7,7 @@ import Testing
 struct LockTableTests {
   private func report(_ kind: String, _ contenders: [LockContender] = []) throws -> LockReport {
     LockReport(
-      name: try LockName("orders"),
+      name: "orders",
       backend: LockBackend(kind: kind, instance: "h:1"),
       contenders: contenders
     )

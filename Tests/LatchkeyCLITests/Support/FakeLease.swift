@@ -8,7 +8,7 @@ final class FakeLease: LeaseDriver {
   let term: Term
 
   init(remaining: Duration) throws {
-    self.name = try LockName("orders")
+    self.name = "orders"
     self.term = Term(deadline: .now.advanced(by: remaining))
   }
 

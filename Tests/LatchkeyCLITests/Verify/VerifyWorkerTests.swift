@@ -31,7 +31,7 @@ struct VerifyWorkerTests {
       budget: .seconds(1),
       seed: 1
     )
-    let lock = MortalLock(name: try LockName("orders"), rings: rings)
+    let lock = MortalLock(name: "orders", rings: rings)
     outlet.linger(.milliseconds(200), isWatched: false)
     let worker = Task {
       var worker = VerifyWorker(plan: plan, number: 0, lock: lock, outlet: outlet)

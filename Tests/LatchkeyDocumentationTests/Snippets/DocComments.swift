@@ -41,15 +41,23 @@ enum DocComments {
   static func mutex() async throws {
     var counter = 0
     // snippet: comment LocalMutex
-    let mutex = try LocalMutex("counter")
+    let mutex = LocalMutex("counter")
     try await mutex.withLock { _ in counter += 1 }
     // end
   }
 
   static func withLock(_ locks: any LockProvider) async throws {
     // snippet: comment withLock
-    try await locks.lock(LockName("orders/42")).withLock { held in
+    try await locks.lock("orders/42").withLock { held in
       try await orders.save(order, fencedBy: held.token)
+    }
+    // end
+  }
+
+  static func withToken(_ locks: some LockProvider<some FencedLock>) async throws {
+    // snippet: comment withLock and token
+    try await locks.lock("orders/42").withLock { held, token in
+      try await orders.save(order, fencedBy: token)
     }
     // end
   }
@@ -74,8 +82,8 @@ enum DocComments {
   static func redis(_ connection: RedisConnection) async throws {
     // snippet: comment RedisLocks
     let locks = try RedisLocks(executor: connection)
-    try await locks.lock(LockName("orders")).withLock { held in
-      try await orders.save(order, fencedBy: held.token)
+    try await locks.lock("orders").withLock { held, token in
+      try await orders.save(order, fencedBy: token)
     }
     // end
   }
@@ -143,8 +151,8 @@ enum DocComments {
     // snippet: comment ZooKeeperLocks
     try await ZooKeeperClient.withClient(configuration) { client in
       let locks = ZooKeeperLocks(client: client)
-      try await locks.lock(LockName("app/orders")).withLock { held in
-        try await orders.save(order, fencedBy: held.token)
+      try await locks.lock("app/orders").withLock { held, token in
+        try await orders.save(order, fencedBy: token)
       }
     }
     // end
@@ -187,7 +195,7 @@ extension DocComments {
 
   static func election(_ client: EtcdClient) async throws {
     // snippet: comment EtcdElection
-    let election = EtcdElection(client: client, name: try LockName("scheduler"))
+    let election = EtcdElection(client: client, name: "scheduler")
     let leadership = try await election.campaign(value: "node-7")
     try await lead(fencedBy: leadership.held.token)
     try await leadership.resign()
@@ -201,7 +209,7 @@ extension DocComments {
       let lost = await proxy.dropReply(3, thenReset: true) { $0.grpcMethod == "/etcdserverpb.KV/Txn" }
       let configuration = EtcdClient.Configuration(endpoints: [proxy.connectString])
       try await EtcdClient.withClient(configuration) { client in
-        let lock = EtcdLocks(client: client).lock(try LockName("invoices"))
+        let lock = EtcdLocks(client: client).lock("invoices")
         try await lock.acquire(within: .seconds(5)).release()
         try await lock.acquire(within: .seconds(5)).release()
       }
@@ -214,8 +222,8 @@ extension DocComments {
     // snippet: comment EtcdLocks
     try await EtcdClient.withClient(EtcdClient.Configuration(endpoints: ["etcd1:2379", "etcd2:2379"])) { client in
       let locks = EtcdLocks(client: client)
-      try await locks.lock(LockName("orders")).withLock { held in
-        try await orders.save(order, fencedBy: held.token)
+      try await locks.lock("orders").withLock { held, token in
+        try await orders.save(order, fencedBy: token)
       }
     }
     // end
@@ -226,7 +234,7 @@ extension DocComments {
     try await withEtcd { server in
       let configuration = EtcdClient.Configuration(endpoints: [server.endpoint])
       try await EtcdClient.withClient(configuration) { client in
-        try await EtcdLocks(client: client).lock(LockName("orders")).withLock { _ in }
+        try await EtcdLocks(client: client).lock("orders").withLock { _ in }
       }
     }
     // end

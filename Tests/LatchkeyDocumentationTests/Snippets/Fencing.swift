@@ -59,8 +59,7 @@ protocol OrderStore: Sendable {
 // snippet: fence required
 /// Takes a lock that has tokens: one that has none does not compile.
 func settle(_ account: Account, under lock: some FencedLock) async throws {
-  try await lock.withLock { held in
-    guard let token = held.token else { preconditionFailure("a FencedLock gave no token") }
+  try await lock.withLock { held, token in
     let balance = await account.balance
     try await account.set(balance + 1, fencedBy: token)
   }

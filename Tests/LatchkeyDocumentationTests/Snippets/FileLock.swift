@@ -14,8 +14,8 @@ struct FileLocks: LockProvider {
     self.folder = folder
   }
 
-  func lock(_ name: LockName) -> any DistributedLock {
-    FileLock(name: name, folder: self.folder, line: self.lines.mutex(name))
+  func lock(_ name: LockName) -> FileLock {
+    FileLock(name: name, folder: self.folder, line: self.lines.lock(name))
   }
 }
 // end

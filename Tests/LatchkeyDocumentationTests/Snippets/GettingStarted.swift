@@ -19,8 +19,8 @@ actor Ledger {
     self.unsent = numbers.map(Invoice.init)
   }
 
-  func send(_ invoice: Invoice, fencedBy token: FencingToken?) throws {
-    if let token { try self.fence.admit(token) }
+  func send(_ invoice: Invoice, fencedBy token: FencingToken) throws {
+    try self.fence.admit(token)
     self.unsent.removeAll { $0 == invoice }
     self.sent.append(invoice)
   }
@@ -28,11 +28,11 @@ actor Ledger {
 
 // snippet: send invoices
 /// Sends all invoices, under a lock that keeps everybody else from sending them meanwhile.
-func sendInvoices(of ledger: Ledger, under lock: any DistributedLock) async throws {
-  try await lock.withLock(within: .seconds(5)) { held in
+func sendInvoices(of ledger: Ledger, under lock: any FencedLock) async throws {
+  try await lock.withLock(within: .seconds(5)) { held, token in
     for invoice in await ledger.unsent {
       try held.ensureHeld()
-      try await ledger.send(invoice, fencedBy: held.token)
+      try await ledger.send(invoice, fencedBy: token)
     }
   }
 }
@@ -40,7 +40,7 @@ func sendInvoices(of ledger: Ledger, under lock: any DistributedLock) async thro
 
 // snippet: mutex
 func inOneProcess(_ ledger: Ledger) async throws {
-  let lock = LocalLocks.shared.mutex(try LockName("invoices"))
+  let lock = LocalLocks.shared.lock("invoices")
   try await sendInvoices(of: ledger, under: lock)
 }
 // end
@@ -50,7 +50,7 @@ func onZooKeeper(_ servers: String, _ ledger: Ledger) async throws {
   let configuration = ZooKeeperClient.Configuration(connectString: servers)
   try await ZooKeeperClient.withClient(configuration) { client in
     let locks = ZooKeeperLocks(client: client)
-    try await sendInvoices(of: ledger, under: locks.lock(LockName("invoices")))
+    try await sendInvoices(of: ledger, under: locks.lock("invoices"))
   }
 }
 // end
@@ -59,16 +59,16 @@ func onZooKeeper(_ servers: String, _ ledger: Ledger) async throws {
 func onRedis(_ host: String, port: Int, _ ledger: Ledger) async throws {
   let connection = try await RedisConnection.connect(RedisConnection.Configuration(host: host, port: port))
   let locks = try RedisLocks(executor: connection)
-  try await sendInvoices(of: ledger, under: locks.lock(LockName("invoices")))
+  try await sendInvoices(of: ledger, under: locks.lock("invoices"))
   await connection.close()
 }
 // end
 
 // snippet: try
 /// Somebody else sends them: that is as good.
-func sendInvoicesUnlessSomebodyDoes(of ledger: Ledger, under lock: any DistributedLock) async throws -> Bool {
-  let done: Void? = try await lock.withLockIfAvailable { held in
-    for invoice in await ledger.unsent { try await ledger.send(invoice, fencedBy: held.token) }
+func sendInvoicesUnlessSomebodyDoes(of ledger: Ledger, under lock: any FencedLock) async throws -> Bool {
+  let done: Void? = try await lock.withLockIfAvailable { held, token in
+    for invoice in await ledger.unsent { try await ledger.send(invoice, fencedBy: token) }
   }
   return done != nil
 }

@@ -5,7 +5,7 @@ import Latchkey
 enum InProcess {
   static func mutex() async throws -> Int {
     // snippet: in-process mutex
-    let mutex = try LocalMutex("totals")
+    let mutex = LocalMutex("totals")
     let total = try await mutex.withLock(within: .seconds(1)) { _ in
       // Tasks come here one at a time, in the order in which they asked, also while this one is suspended.
       try await Totals.shared.recount()
@@ -16,7 +16,7 @@ enum InProcess {
 
   static func channel() async throws -> Bool {
     // snippet: in-process channel
-    let refresh = try ChannelTryLock("refresh")
+    let refresh = ChannelTryLock("refresh")
     let done: Void? = try await refresh.withLockIfAvailable { _ in try await Totals.shared.refresh() }
     // end
     return done != nil
@@ -24,8 +24,8 @@ enum InProcess {
 
   static func named() async throws -> Bool {
     // snippet: in-process names
-    let here = LocalLocks.shared.mutex(try LockName("orders/42"))
-    let there = LocalLocks.shared.mutex(try LockName("orders/42"))
+    let here = LocalLocks.shared.lock("orders/42")
+    let there = LocalLocks.shared.lock("orders/42")
     let both = try await here.withLock { _ in try await there.tryAcquire() != nil }
     // end
     return both

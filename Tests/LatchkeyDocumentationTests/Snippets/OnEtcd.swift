@@ -11,9 +11,9 @@ enum OnEtcd {
     configuration.sessionTimeout = .seconds(10)  // after a crash, others wait so long
     return try await EtcdClient.withClient(configuration) { client in
       let locks = EtcdLocks(client: client)
-      return try await locks.fencedLock(LockName("orders")).withLock(within: .seconds(5)) { held in
+      return try await locks.lock("orders").withLock(within: .seconds(5)) { held, token in
         try held.ensureHeld()
-        return held.token
+        return token
       }
     }
     // end
@@ -21,7 +21,7 @@ enum OnEtcd {
 
   static func election(_ client: EtcdClient) async throws -> Leader? {
     // snippet: etcd election
-    let election = EtcdElection(client: client, name: try LockName("scheduler"))
+    let election = EtcdElection(client: client, name: "scheduler")
     let leadership = try await election.campaign(value: "node-7", within: .seconds(5))
     let leader = try await election.leader()  // what everybody else sees
     try await leadership.resign()

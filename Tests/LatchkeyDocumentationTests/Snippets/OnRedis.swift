@@ -18,9 +18,9 @@ enum OnRedis {
     let locks = try RedisLocks(executor: connection, configuration: settings)
     // end
     // snippet: redis lock
-    let token = try await locks.fencedLock(LockName("orders/42")).withLock(within: .seconds(5)) { held in
+    let token = try await locks.lock("orders/42").withLock(within: .seconds(5)) { held, token in
       try held.ensureHeld()
-      return held.token
+      return token
     }
     await connection.close()
     // end
@@ -40,7 +40,7 @@ enum OnRedis {
     settings.largestTimeToLive = .seconds(30)  // of all clients that use these servers
     let locks = try RedlockLocks(servers: connections, configuration: settings)
 
-    let wasAlone = try await locks.redlock(LockName("orders/42")).withLock(within: .seconds(5)) { held in
+    let wasAlone = try await locks.lock("orders/42").withLock(within: .seconds(5)) { held in
       held.isHeld && held.token == nil
     }
     await locks.releaseAll()  // also where a server has been too slow to answer yet

@@ -21,9 +21,9 @@ enum OnZooKeeper {
       naming.root = "/locks"
       naming.label = "order service, blue"
       let locks = ZooKeeperLocks(client: client, configuration: naming)
-      return try await locks.fencedLock(LockName("orders/42")).withLock(within: .seconds(5)) { held in
+      return try await locks.lock("orders/42").withLock(within: .seconds(5)) { held, token in
         try held.ensureHeld()
-        return held.token
+        return token
       }
     }
     // end
@@ -83,7 +83,7 @@ struct NightlyJob: Service {
   let locks: ZooKeeperLocks
 
   func run() async throws {
-    try await self.locks.lock(LockName("nightly")).withLock { _ in
+    try await self.locks.lock("nightly").withLock { _ in
       try await gracefulShutdown()
     }
   }

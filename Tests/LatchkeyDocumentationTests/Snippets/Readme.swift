@@ -10,16 +10,16 @@ import ZooKeeper
 enum Readme {
   /// Something that refuses stale tokens.
   protocol Book: Sendable {
-    func settle(fencedBy token: FencingToken?) async throws
+    func settle(fencedBy token: FencingToken) async throws
   }
 
   static func first(_ book: some Book) async throws {
     // readme: first
     let configuration = ZooKeeperClient.Configuration(connectString: "zk1:2181,zk2:2181,zk3:2181")
     try await ZooKeeperClient.withClient(configuration) { client in
-      let orders = ZooKeeperLocks(client: client).lock(try LockName("app/orders"))
-      try await orders.withLock(within: .seconds(5)) { held in
-        try await book.settle(fencedBy: held.token)  // cancelled if the lock is lost; a stale token is refused
+      let orders = ZooKeeperLocks(client: client).lock("app/orders")
+      try await orders.withLock(within: .seconds(5)) { held, token in
+        try await book.settle(fencedBy: token)  // cancelled if the lock is lost; a stale token is refused
       }
     }
     // end
@@ -30,10 +30,10 @@ enum Readme {
     try await work(under: LocalMutex("orders"))  // tests, or one process
 
     let redis = try await RedisConnection.connect(.init(host: "redis1"))
-    try await work(under: RedisLocks(executor: redis).lock(LockName("orders")))
+    try await work(under: RedisLocks(executor: redis).lock("orders"))
 
     try await EtcdClient.withClient(.init(endpoints: ["etcd1:2379", "etcd2:2379", "etcd3:2379"])) { etcd in
-      try await work(under: EtcdLocks(client: etcd).lock(LockName("orders")))
+      try await work(under: EtcdLocks(client: etcd).lock("orders"))
     }
     // end
   }

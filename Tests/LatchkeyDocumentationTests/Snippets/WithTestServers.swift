@@ -12,7 +12,7 @@ func servicesTakeTurns() async throws {
   try await withZooKeeper { server in
     let configuration = ZooKeeperClient.Configuration(connectString: server.connectString)
     try await ZooKeeperClient.withClient(configuration) { client in
-      let lock = ZooKeeperLocks(client: client).lock(try LockName("invoices"))
+      let lock = ZooKeeperLocks(client: client).lock("invoices")
       let lease = try await lock.acquire(within: .seconds(5))
       let isBusy = try await lock.tryAcquire() == nil
       #expect(isBusy)
@@ -29,7 +29,7 @@ func lostReply() async throws {
     try await withFaultProxy(to: server.port, framing: .zooKeeper) { proxy in
       let configuration = ZooKeeperClient.Configuration(connectString: proxy.connectString)
       try await ZooKeeperClient.withClient(configuration) { client in
-        let lock = ZooKeeperLocks(client: client).lock(try LockName("invoices"))
+        let lock = ZooKeeperLocks(client: client).lock("invoices")
         try await lock.acquire(within: .seconds(5)).release()
         // The node is made, the client never hears of it, and its connection breaks.
         let lost = await proxy.dropReply(to: { $0.zooKeeperOperation == .createAndState }, thenReset: true)

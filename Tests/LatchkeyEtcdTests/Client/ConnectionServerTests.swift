@@ -91,14 +91,14 @@ struct ConnectionServerTests {
       }
       let servers = TestServers(members: [server])
       try await TestClient.with(servers, sessionTimeout: .seconds(90), change: change) { client in
-        let lock = client.lock(try LockName("app/orders"))
+        let lock = client.lock("app/orders")
         let lease = try await lock.acquire(within: .seconds(5))
         // Longer than a token lives that nobody uses. Nothing tells when it has run out: whoever asks prolongs it.
         try await Task.sleep(for: .seconds(3))
         #expect(lease.held.isHeld)
         try await lease.release()
         try await lock.acquire(within: .seconds(5)).release()
-        #expect(await failure(of: client.lock(try LockName("other")), within: .seconds(5))?.code == .notAuthorized)
+        #expect(await failure(of: client.lock("other"), within: .seconds(5))?.code == .notAuthorized)
         // What is allowed is not refused for the sake of others that are asked for at the same time, nor the other way round:
         // the server does not look into a transaction inside a transaction. So they go side by side.
         let isTxn: @Sendable (FaultProxy.Frame) -> Bool = { $0.grpcMethod == EtcdMethods.txn.path }
@@ -106,15 +106,15 @@ struct ConnectionServerTests {
         let sent = await client.proxies[0].watch(.clientToServer) { frame in
           isTxn(frame) && RequestBytes.entersQueue(frame.bytes)
         }
-        let first = Task { try await client.lock(try LockName("app/first")).acquire(within: .seconds(10)).release() }
+        let first = Task { try await client.lock("app/first").acquire(within: .seconds(10)).release() }
         try await held.struck()
         let allowed = Task { try await lock.acquire(within: .seconds(10)).release() }
-        let denied = Task { await failure(of: client.lock(try LockName("another")), within: .seconds(10)) }
+        let denied = Task { await failure(of: client.lock("another"), within: .seconds(10)) }
         try await sent.struck(3)
         await held.remove()
         try await first.value
         try await allowed.value
-        #expect(try await denied.value?.code == .notAuthorized)
+        #expect(await denied.value?.code == .notAuthorized)
       }
     }
   }
@@ -125,7 +125,7 @@ struct ConnectionServerTests {
       let servers = TestServers(members: [server])
       try await TestClient.with(servers, sessionTimeout: .seconds(10), change: Self.worker) { first in
         try await TestClient.with(servers, sessionTimeout: .seconds(10), change: Self.worker) { second in
-          let name = try LockName("app/orders")
+          let name: LockName = "app/orders"
           let holder = try await first.lock(name).acquire(within: .seconds(5))
           // The stream of watches is opened, with the token of now.
           #expect(await failure(of: second.lock(name), within: .milliseconds(500))?.code == .timedOut)
@@ -175,7 +175,7 @@ struct ConnectionServerTests {
       }
       try await TestClient.with(TestServers(members: [server]), sessionTimeout: .seconds(60), change: change) {
         client in
-        let name = try LockName("app/orders")
+        let name: LockName = "app/orders"
         let lease = try await client.lock(name).acquire(within: .seconds(5))
         let held = lease.held
         let queue = client.locks.contention(for: name)

@@ -195,7 +195,7 @@ struct TransactionQueueTests {
     let reply = try await self.reply("creates a")
     #expect(throws: refusal) { try reply.result.get() }
     #expect(queue.trouble == refusal)
-    #expect(LockError(try LockName("a"), refusal).code == .unreachable)
+    #expect(LockError("a", refusal).code == .unreachable)
   }
 
   @Test("sends each by itself what is refused together, and fails the one at fault")

@@ -64,7 +64,7 @@ final class TestClient: LockProvider {
     return try await withCleanEnd({ await client.close() }) { try await body(client) }
   }
 
-  func lock(_ name: LockName) -> any DistributedLock { self.locks.lock(name) }
+  func lock(_ name: LockName) -> EtcdLock { self.locks.lock(name) }
 
   func close() async {
     await self.heal()

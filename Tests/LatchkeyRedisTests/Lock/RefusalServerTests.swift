@@ -50,7 +50,7 @@ struct RefusalServerTests {
   @Test("because its ACL knows the lock's name alone says which keys it must allow; the documented rights are enough")
   func rights() async throws {
     try await withRedis { server in
-      let name = try LockName("orders/7")
+      let name: LockName = "orders/7"
       func use(_ credential: RedisConnection.Configuration.Credential) async throws -> LockError? {
         let connection = try await RedisConnection.connect(.init(port: server.port) { $0.credential = credential })
         var failure: LockError?

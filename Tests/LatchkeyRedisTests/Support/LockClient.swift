@@ -5,12 +5,12 @@ import LatchkeyTesting
 @testable import LatchkeyRedis
 
 /// A client of one server or of a quorum, behind a fault proxy for each server.
-final class LockClient: LockProvider {
+final class LockClient: Sendable {
   let connections: [RedisConnection]
   let proxies: [FaultProxy]
   /// What the values of this client's keys end with.
   let label: String
-  private let locks: any LockProvider & ReleasingAll
+  let locks: any LockProvider & ReleasingAll
 
   private init(
     connections: [RedisConnection],
@@ -118,7 +118,7 @@ extension FaultProxy.Frame {
 }
 
 /// What the locks of one server and of a quorum have in common at their end.
-private protocol ReleasingAll: Sendable {
+protocol ReleasingAll: Sendable {
   func releaseAll() async
 }
 

@@ -11,7 +11,7 @@ struct LeaseGrantTests {
   private let releases = Shared<[Bool]>([])
 
   init() throws {
-    self.name = try LockName("own")
+    self.name = "own"
   }
 
   private func grant(

@@ -8,9 +8,7 @@ import Testing
 @Suite("Callers that share a lock", .timeLimit(.minutes(1)))
 struct SharingTests {
   private let source = SharedLocks()
-  private let name: LockName
-
-  init() throws { self.name = try LockName("orders") }
+  private let name: LockName = "orders"
 
   private var contention: Contention<SharedLockBackend> {
     self.source.contentions.contention(for: self.name, of: self.source)

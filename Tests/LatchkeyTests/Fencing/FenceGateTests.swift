@@ -25,7 +25,7 @@ struct FenceGateTests {
 
   @Test("a holder that is late is refused from the first write of the next holder on, and not before")
   func lateHolder() async throws {
-    let mutex = try LocalMutex("account")
+    let mutex = LocalMutex("account")
     let gate = FenceGate()
     let account = Shared("nothing")
     let write = { (value: String, token: FencingToken) in

@@ -7,7 +7,7 @@ import Testing
 struct HoldMarkerTests {
   @Test("a task that would wait for itself is told so behind any nesting of other locks")
   func nesting() async throws {
-    let mutex = try LocalMutex("mutex")
+    let mutex = LocalMutex("mutex")
     let fake = try FakeLock("fake")
     let other = try FakeLock("other")
     try await mutex.withLock { _ in
@@ -36,21 +36,21 @@ struct HoldMarkerTests {
 
   @Test("equal names at different backends are different locks")
   func backends() async throws {
-    let first = try LocalMutex("a")
-    let second = try LocalMutex("a")
+    let first = LocalMutex("a")
+    let second = LocalMutex("a")
     try await first.withLock { _ in try await second.withLock { _ in } }
   }
 
   @Test("a body that has ended leaves no marker: the task may lock again, and what it locked is freed")
   func ends() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     for _ in 0..<3 { try await mutex.withLock { _ in #expect(HoldMarker.current != nil) } }
     #expect(HoldMarker.current == nil)
   }
 
   @Test("tasks that start one another from body to body do not keep the locks of all bodies before")
   func noChain() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let first = WeakDriver()
     let firstEnded = OneShot<Void>()
     let next: Task<Task<Void, any Error>, any Error>

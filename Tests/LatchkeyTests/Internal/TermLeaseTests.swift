@@ -12,7 +12,7 @@ struct TermLeaseTests {
   func givenBackTooLate() async throws {
     let term = Term(deadline: .now.advanced(by: .seconds(60)))
     // Without `watchTerm()`: its handler is the thread that has not come to it yet.
-    let lease = TermLease<Owner>(owner: Owner(name: try LockName("orders")), node: 0, grant: 1, token: nil, term: term)
+    let lease = TermLease<Owner>(owner: Owner(name: "orders"), node: 0, grant: 1, token: nil, term: term)
     let held = lease.makeLeaseView()
     term.end(.deadlinePassed)
     await #expect(throws: LockError.self) { try await lease.release(1) }
@@ -23,7 +23,7 @@ struct TermLeaseTests {
   @Test("asking whether a lease still stands runs nobody's handlers, and yet every answer is final")
   func askingTellsNobody() async throws {
     let term = Term(deadline: .now.advanced(by: .milliseconds(20)))
-    let owner = Owner(name: try LockName("orders"))
+    let owner = Owner(name: "orders")
     let asked = TermLease<Owner>(owner: owner, node: 0, grant: 1, token: nil, term: term)
     let other = TermLease<Owner>(owner: owner, node: 1, grant: 2, token: nil, term: term)
     let told = Shared(0)

@@ -108,7 +108,7 @@ struct WithLockTests {
   @Test("the loss of another lock is an error like any other")
   func lossOfAnother() async throws {
     let lock = try FakeLock()
-    let other = LockError.lost(try LockName("other"), because: "it was somebody else's")
+    let other = LockError.lost("other", because: "it was somebody else's")
     let failure = await #expect(throws: BodyFailedAfterLoss.self) {
       try await lock.withLock { _ in
         lock.term.end(.reported("gone"))

@@ -7,7 +7,7 @@ import Testing
 struct LocalLockWaitTests {
   @Test("a wait that times out tells how many stood before it, and not those behind")
   func place() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let lease = try await mutex.acquire()
     let before = Task.immediate { try await mutex.withLock { _ in } }
     let late = Task.immediate { () -> LockError? in await Self.error(of: mutex, within: .milliseconds(100)) }
@@ -23,7 +23,7 @@ struct LocalLockWaitTests {
 
   @Test("an in-process lease has no deadline, and cannot be extended")
   func noDeadline() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let lease = try await mutex.acquire()
     let held = lease.held
     #expect(held.deadline == nil && held.remaining == nil)
@@ -37,7 +37,7 @@ struct LocalLockWaitTests {
 
   @Test("ten thousand waiters, a third of which are cancelled, leave the rest served in order")
   func manyWaiters() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let lease = try await mutex.acquire()
     let served = Shared<[Int]>([])
     let tasks = (0..<10_000).map { index in
@@ -61,7 +61,7 @@ struct LocalLockWaitTests {
 
   @Test("waits that are granted, cancelled and timed out all at once lose no grant")
   func hammer() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let counter = Shared((inside: 0, grants: 0, overlaps: 0))
     await withTaskGroup(of: Void.self) { group in
       for worker in 0..<16 {

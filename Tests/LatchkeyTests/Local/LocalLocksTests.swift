@@ -7,36 +7,36 @@ struct LocalLocksTests {
   @Test("equal names give the same lock")
   func equalNames() async throws {
     let locks = LocalLocks()
-    let lease = try await locks.mutex(LockName("a")).acquire()
-    #expect(try await Self.isBusy(locks.lock(LockName("a"))))
-    #expect(locks.mutex(try LockName("a")).backend == locks.lock(try LockName("a")).backend)
+    let lease = try await locks.lock("a").acquire()
+    #expect(try await Self.isBusy(locks.lock("a")))
+    #expect(locks.lock("a").backend == (locks as any LockProvider).lock("a").backend)
     try await lease.release()
-    #expect(try await !Self.isBusy(locks.mutex(LockName("a"))))
+    #expect(try await !Self.isBusy(locks.lock("a")))
   }
 
   @Test("the mutex and the channel of one name have nothing to do with one another")
   func kinds() async throws {
     let locks = LocalLocks()
-    let lease = try await locks.mutex(LockName("a")).acquire()
-    #expect(try await !Self.isBusy(locks.channel(LockName("a"))))
-    #expect(locks.mutex(try LockName("a")).backend != locks.channel(try LockName("a")).backend)
+    let lease = try await locks.lock("a").acquire()
+    #expect(try await !Self.isBusy(locks.channel("a")))
+    #expect(locks.lock("a").backend != locks.channel("a").backend)
     try await lease.release()
   }
 
   @Test("registries, and locks outside any registry, have nothing to do with one another")
   func registries() async throws {
     let locks = LocalLocks()
-    let lease = try await locks.mutex(LockName("a")).acquire()
-    #expect(try await !Self.isBusy(LocalLocks().mutex(LockName("a"))))
+    let lease = try await locks.lock("a").acquire()
+    #expect(try await !Self.isBusy(LocalLocks().lock("a")))
     #expect(try await !Self.isBusy(LocalMutex("a")))
     #expect(try await !Self.isBusy(ChannelTryLock("a")))
-    #expect(try LocalMutex("a").backend != LocalMutex("a").backend)
+    #expect(LocalMutex("a").backend != LocalMutex("a").backend)
     try await lease.release()
   }
 
   @Test("copies of a lock are the same lock")
   func copies() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let copy = mutex
     let lease = try await mutex.acquire()
     #expect(try await Self.isBusy(copy))
@@ -46,16 +46,16 @@ struct LocalLocksTests {
   @Test("a lock lives as long as a lease of it, even if nobody keeps the lock")
   func leaseKeepsLock() async throws {
     let locks = LocalLocks()
-    let lease = try await locks.mutex(LockName("a")).acquire()
-    for index in 0..<500 { _ = try await Self.isBusy(locks.mutex(LockName("other/\(index)"))) }
-    #expect(try await Self.isBusy(locks.mutex(LockName("a"))))
+    let lease = try await locks.lock("a").acquire()
+    for index in 0..<500 { _ = try await Self.isBusy(locks.lock(LockName("other/\(index)"))) }
+    #expect(try await Self.isBusy(locks.lock("a")))
     try await lease.release()
   }
 
   @Test("names that nobody uses any more take no memory")
   func sweeping() async throws {
     let locks = LocalLocks()
-    for index in 0..<10_000 { _ = try await Self.isBusy(locks.mutex(LockName("name/\(index)"))) }
+    for index in 0..<10_000 { _ = try await Self.isBusy(locks.lock(LockName("name/\(index)"))) }
     #expect(locks.tableSize <= 64)
   }
 
@@ -64,16 +64,10 @@ struct LocalLocksTests {
     let locks = LocalLocks()
     var last = FencingToken(major: 0)
     for _ in 0..<100 {
-      let token = try await #require(locks.mutex(LockName("a")).withLock { $0.token })
+      let token = try await #require(locks.lock("a").withLock { $0.token })
       #expect(token > last)
       last = token
     }
-  }
-
-  @Test("a lock refuses an invalid name")
-  func invalidName() {
-    #expect(throws: LockError.self) { try LocalMutex("a//b") }
-    #expect(throws: LockError.self) { try ChannelTryLock("") }
   }
 
   private static func isBusy(_ lock: any DistributedLock) async throws -> Bool {

@@ -24,8 +24,8 @@ struct LocalWithLockTests {
 
   @Test("the body's value and error come through, and the lock is released")
   func valueAndError() async throws {
-    let mutex = try LocalMutex("a")
-    let channel = try ChannelTryLock("b")
+    let mutex = LocalMutex("a")
+    let channel = ChannelTryLock("b")
     #expect(try await mutex.withLock { _ in 1 } == 1)
     #expect(try await channel.withLock { _ in 2 } == 2)
     await #expect(throws: Own.self) { try await mutex.withLock { _ in throw Own() } }
@@ -36,7 +36,7 @@ struct LocalWithLockTests {
 
   @Test("the view is held in the body and not after it, and its token grows")
   func view() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let first = try await mutex.withLock { held in
       #expect(held.isHeld)
       return held
@@ -53,7 +53,7 @@ struct LocalWithLockTests {
 
   @Test("an actor's state is safe across a suspension in the body")
   func actorState() async throws {
-    let counter = Counter(try LocalMutex("a"))
+    let counter = Counter(LocalMutex("a"))
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<100 { group.addTask { try await counter.add() } }
       try await group.waitForAll()
@@ -63,7 +63,7 @@ struct LocalWithLockTests {
 
   @Test("a held lock times out, a cancelled wait is a CancellationError, and the body runs in neither case")
   func waits() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let lease = try await mutex.acquire()
     for budget in [Duration.zero, .milliseconds(20)] {
       let error = await #expect(throws: LockError.self) {
@@ -90,7 +90,7 @@ struct LocalWithLockTests {
 
   @Test("a waiter that comes while the body runs is served when the body ends")
   func handOver() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     let waiter = try await mutex.withLock { held in
       let waiter = Task.immediate { try await mutex.acquire().release() }
       let told = Task.immediate { await held.lost }
@@ -104,7 +104,7 @@ struct LocalWithLockTests {
 
   @Test("withLock inside itself is refused, and the outer body goes on")
   func deadlock() async throws {
-    let mutex = try LocalMutex("a")
+    let mutex = LocalMutex("a")
     try await mutex.withLock { held in
       let error = await #expect(throws: LockError.self) { try await mutex.withLock { _ in } }
       #expect(error?.code == .wouldDeadlock)

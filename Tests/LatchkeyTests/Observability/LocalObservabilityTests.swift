@@ -13,7 +13,7 @@ struct LocalObservabilityTests {
 
   @Test("each acquire and each hold is counted and timed")
   func counted() async throws {
-    let mutex = try LocalMutex("counted", observability: self.telemetry.options)
+    let mutex = LocalMutex("counted", observability: self.telemetry.options)
     for _ in 0..<3 { try await mutex.acquire().release() }
     try await mutex.withLock { _ in }
     if let lease = try await mutex.tryAcquire() { try await lease.release() }
@@ -25,7 +25,7 @@ struct LocalObservabilityTests {
 
   @Test("the duration of a hold is that of the body")
   func holdDuration() async throws {
-    let mutex = try LocalMutex("timed", observability: self.telemetry.options)
+    let mutex = LocalMutex("timed", observability: self.telemetry.options)
     let body = try await mutex.withLock { _ in
       try await ContinuousClock().measure { try await Task.sleep(for: .milliseconds(20)) }
     }
@@ -40,7 +40,7 @@ struct LocalObservabilityTests {
 
   @Test("a try that finds the lock held is busy, a wait that runs out is timed out, one that is cancelled is cancelled")
   func outcomes() async throws {
-    let channel = try ChannelTryLock("outcomes", observability: self.telemetry.options)
+    let channel = ChannelTryLock("outcomes", observability: self.telemetry.options)
     let lease = try await channel.acquire()
     if let second = try await channel.tryAcquire() {
       Issue.record("a held lock was granted")
@@ -70,7 +70,7 @@ struct LocalObservabilityTests {
 
   @Test("those who wait are counted while they do")
   func waiters() async throws {
-    let mutex = try LocalMutex("waiters", observability: self.telemetry.options)
+    let mutex = LocalMutex("waiters", observability: self.telemetry.options)
     let lease = try await mutex.acquire()
     let tasks = (0..<3).map { _ in Task { try await mutex.acquire().release() } }
     let areWaiting = try await eventually { try self.telemetry.waiters(("backend", "mutex")).last == 3 }
@@ -85,7 +85,7 @@ struct LocalObservabilityTests {
     let factory = RecordersOnly()
     var options = LockObservability()
     options.metrics = factory
-    let mutexes = try (0..<2).map { try LocalMutex("waiters \($0)", observability: options) }
+    let mutexes = try (0..<2).map { try LocalMutex(LockName("waiters \($0)"), observability: options) }
     let leases = [LeaseBox(try await mutexes[0].acquire()), LeaseBox(try await mutexes[1].acquire())]
     let tasks = mutexes.map { mutex in Task { try await mutex.acquire().release() } }
     #expect(try await eventually { factory.recorded.value.last == 2 }, "\(factory.recorded.value)")
@@ -96,7 +96,7 @@ struct LocalObservabilityTests {
 
   @Test("a hold is a span beside that of its acquire, and the body runs in it")
   func spans() async throws {
-    let mutex = try LocalMutex("spans", observability: self.telemetry.options)
+    let mutex = LocalMutex("spans", observability: self.telemetry.options)
     let tracer = self.telemetry.tracer
     let token = try await tracer.withSpan("caller") { _ in
       try await mutex.withLock { held in
@@ -124,7 +124,7 @@ struct LocalObservabilityTests {
   @Test("the error of a body is recorded with its hold, and the lock is free again")
   func bodyError() async throws {
     struct Failure: Error {}
-    let mutex = try LocalMutex("error", observability: self.telemetry.options)
+    let mutex = LocalMutex("error", observability: self.telemetry.options)
     await #expect(throws: Failure.self) { try await mutex.withLock { _ in throw Failure() } }
     let hold = try #require(self.telemetry.spans("lock.hold").first)
     #expect(hold.errors.count == 1)
@@ -136,7 +136,7 @@ struct LocalObservabilityTests {
 
   @Test("a lease that is dropped ends its hold as dropped")
   func dropped() async throws {
-    let mutex = try LocalMutex("dropped", observability: self.telemetry.options)
+    let mutex = LocalMutex("dropped", observability: self.telemetry.options)
     _ = try await mutex.acquire()
     #expect(try self.telemetry.durations("lock.hold.duration", ("backend", "mutex"), ("outcome", "dropped")) == 1)
     #expect(self.telemetry.spans("lock.hold").map { $0.attribute("lock.outcome") } == ["dropped"])
@@ -147,7 +147,7 @@ struct LocalObservabilityTests {
     var options = self.telemetry.options
     options.namesAreDimensions = true
     let locks = LocalLocks(observability: options)
-    try await locks.mutex(LockName("orders/1")).acquire().release()
+    try await locks.lock("orders/1").acquire().release()
     #expect(try self.telemetry.count("lock.acquisitions", ("backend", "mutex"), ("name", "orders/1")) == 1)
     #expect(throws: (any Error).self) { try self.telemetry.count("lock.acquisitions", ("backend", "mutex")) }
   }
@@ -156,7 +156,7 @@ struct LocalObservabilityTests {
   func off() async throws {
     var options = self.telemetry.options
     options.isEnabled = false
-    let mutex = try LocalMutex("silent", observability: options)
+    let mutex = LocalMutex("silent", observability: options)
     try await mutex.withLock { _ in }
     #expect(self.telemetry.metrics.counters.isEmpty)
     #expect(self.telemetry.tracer.finishedSpans.isEmpty)
@@ -164,13 +164,13 @@ struct LocalObservabilityTests {
 
   @Test("a lock that is older than its listeners tells them after 256 grants at most, one that is younger at once")
   func lateListeners() async throws {
-    let old = try LocalMutex("old")
+    let old = LocalMutex("old")
     try await old.acquire().release()
     try await withMetricsFactory(self.telemetry.metrics) {
       for _ in 0..<255 { try await old.withLock { _ in } }
       try await old.withLock { _ in }
       #expect(try self.telemetry.count("lock.acquisitions", ("backend", "mutex")) == 1)
-      let young = try LocalMutex("young")
+      let young = LocalMutex("young")
       try await young.acquire().release()
       #expect(try self.telemetry.count("lock.acquisitions", ("backend", "mutex")) == 2)
     }
@@ -181,7 +181,7 @@ struct LocalObservabilityTests {
 
   @Test("a busy lock that is older than its listeners tells them too")
   func lateListenersOfABusyLock() async throws {
-    let old = try LocalMutex("busy")
+    let old = LocalMutex("busy")
     try await withMetricsFactory(self.telemetry.metrics) {
       // Handed from one to the next: never free.
       try await withThrowingTaskGroup { group in

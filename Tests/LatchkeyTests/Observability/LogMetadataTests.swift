@@ -12,7 +12,7 @@ struct LogMetadataTests {
     var handler = InMemoryLogHandler()
     handler.metadataProvider = self.provider
     let logger = Logger(label: "test") { [handler] _ in handler }
-    let mutex = try LocalMutex("orders/7")
+    let mutex = LocalMutex("orders/7")
     logger.info("before")
     let token = try await mutex.withLock { held in
       logger.info("inside")
@@ -27,7 +27,7 @@ struct LogMetadataTests {
 
   @Test("of two locks the inner one is named, and the outer one again when that is released")
   func nested() async throws {
-    let (outer, inner) = (try LocalMutex("outer"), try LocalMutex("inner"))
+    let (outer, inner) = (LocalMutex("outer"), LocalMutex("inner"))
     try await outer.withLock { _ in
       try await inner.withLock { _ in #expect(self.provider.get()["lock.name"] == "inner") }
       #expect(self.provider.get()["lock.name"] == "outer")
@@ -36,7 +36,7 @@ struct LogMetadataTests {
 
   @Test("a task that outlives the body does not go on naming the lock")
   func outlived() async throws {
-    let mutex = try LocalMutex("gone")
+    let mutex = LocalMutex("gone")
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
     let provider = self.provider
     let task = try await mutex.withLock { _ in

@@ -66,7 +66,7 @@ struct LossObservabilityTests {
   @Test("a failed acquire is told with its code and its error")
   func failure() async throws {
     let observer = LockObserver(self.telemetry.options, kind: "fake")
-    let name = try LockName("failed")
+    let name: LockName = "failed"
     await #expect(throws: LockError.self) {
       try await observer.acquire(name, within: nil) { () async throws(LockError) in
         throw LockError(.unreachable, name: name, message: "no server answers")

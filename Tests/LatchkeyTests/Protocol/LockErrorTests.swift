@@ -9,7 +9,7 @@ struct LockErrorTests {
 
   @Test("a description names the lock, what happened, what is known of the wait, and the cause")
   func description() throws {
-    var error = LockError(.timedOut, name: try LockName("orders"), message: "too late")
+    var error = LockError(.timedOut, name: "orders", message: "too late")
     #expect(error.description == "lock \"orders\": too late")
     error.wait = LockError.Wait(
       holder: "host:12",
@@ -87,7 +87,7 @@ struct LockErrorTests {
 
   @Test("a copy that is changed leaves the other as it was, and an error is two words wide")
   func copies() throws {
-    let error = LockError.lost(try LockName("orders"), because: "its node was deleted")
+    let error = LockError.lost("orders", because: "its node was deleted")
     var other = error
     other.message = "gone"
     other.wait = LockError.Wait(place: 1)

@@ -16,7 +16,27 @@ struct LockNameTests {
 
   @Test("an empty name is refused")
   func empty() {
-    #expect(throws: LockError.self) { try LockName("") }
+    #expect(throws: LockError.self) { try LockName(String()) }
+  }
+
+  @Test("a literal is a name, with and without its type, and interpolation is checked when it runs")
+  func literal() throws {
+    let name: LockName = "orders/42"
+    #expect(try name == LockName(name.rawValue))
+    #expect(LockName("orders/42") == name)
+    #expect(try LockName("orders/\(42)") == name)
+    #expect(throws: LockError.self) { try LockName("orders/\(String())") }
+  }
+
+  @Test("a literal that is no name ends the process, with a message that names the literal and the rule")
+  func invalidLiteral() async throws {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let name: LockName = "orders//42"
+      print(name)
+    }
+    let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+    #expect(message.contains(#"the literal "orders//42" is not the name of a lock"#))
+    #expect(message.contains("empty part"))
   }
 
   @Test("a name may be 512 bytes long, and no longer", arguments: ["a", "ä", "日", "🔑"])
@@ -68,8 +88,8 @@ struct LockNameTests {
 
   @Test("names that are written with different bytes are different names")
   func canonicalEquivalence() throws {
-    let composed = try LockName("caf\u{E9}")
-    let decomposed = try LockName("cafe\u{301}")
+    let composed = LockName("caf\u{E9}")
+    let decomposed = LockName("cafe\u{301}")
     #expect(composed.rawValue == decomposed.rawValue)
     #expect(composed != decomposed)
     #expect(Set([composed, decomposed]).count == 2)
@@ -82,7 +102,7 @@ struct LockNameTests {
     let right = try LockName(String(decoding: Array(long.utf8), as: UTF8.self))
     #expect(left == right)
     #expect(left.hashValue == right.hashValue)
-    #expect(try LockName("a") != LockName("b"))
-    #expect(try LockName("a") != LockName("ab"))
+    #expect(LockName("a") != LockName("b"))
+    #expect(LockName("a") != LockName("ab"))
   }
 }

@@ -68,7 +68,7 @@ struct SessionLocks: LockProvider {
   let loss: LeaseGrant.Loss
   let session: Int
 
-  func lock(_ name: LockName) -> any DistributedLock { SessionLock(locks: self, name: name) }
+  func lock(_ name: LockName) -> SessionLock { SessionLock(locks: self, name: name) }
 }
 
 struct SessionLock: DistributedLock {
@@ -79,12 +79,12 @@ struct SessionLock: DistributedLock {
 
   func tryAcquire() async throws(LockError) -> Lease? {
     if Task.isCancelled { throw .cancelled(self.name) }
-    guard let place = try await self.locks.lines.mutex(self.name).tryAcquire() else { return nil }
+    guard let place = try await self.locks.lines.lock(self.name).tryAcquire() else { return nil }
     return self.lease(LeaseBox(place))
   }
 
   func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
-    self.lease(LeaseBox(try await self.locks.lines.mutex(self.name).acquire(within: timeout)))
+    self.lease(LeaseBox(try await self.locks.lines.lock(self.name).acquire(within: timeout)))
   }
 
   private func lease(_ place: LeaseBox) -> Lease {

@@ -3,7 +3,7 @@ import LatchkeyPrimitives
 import LatchkeyTesting
 
 /// A client of the simulated server: one session, kept alive by a heartbeat, shared by all its locks.
-final class SimulatedClient: LockProvider {
+final class SimulatedClient: Sendable {
   struct Link: Sendable {
     var isCut = false
     var droppedReply: LockReply?
@@ -42,11 +42,6 @@ final class SimulatedClient: LockProvider {
   }
 
   var mutation: Mutation? { self.server.mutation }
-
-  func lock(_ name: LockName) -> any DistributedLock {
-    let lock = SimulatedLock(client: self, name: name)
-    return self.isFenced && self.mutation != .untypedTokens ? lock : SimulatedUnfencedLock(lock: lock)
-  }
 
   /// The session and its term; nil while there is none.
   var session: (id: UInt64, term: Term)? {

@@ -22,7 +22,7 @@ struct SimulatedLock: FencedLock {
   }
 
   func tryAcquire() async throws(LockError) -> Lease? {
-    guard let place = try await self.client.lines.mutex(self.name).tryAcquire() else {
+    guard let place = try await self.client.lines.lock(self.name).tryAcquire() else {
       return self.mutation == .triesAreReentrant ? try await self.reenter() : nil
     }
     let request = Self.newRequest()
@@ -96,7 +96,7 @@ struct SimulatedLock: FencedLock {
 
   /// Waits until no other caller of this client stands before this one.
   private func enterLine(_ wait: SimulatedWait) async throws(LockError) -> Lease {
-    let line = self.client.lines.mutex(self.name)
+    let line = self.client.lines.lock(self.name)
     self.client.server.countInLine(self.name, 1)
     defer { self.client.server.countInLine(self.name, -1) }
     while self.mutation == .lineIsShuffled || wait.isDeaf {
@@ -127,6 +127,14 @@ struct SimulatedLock: FencedLock {
   }
 
   private static func newRequest() -> UInt64 { .random(in: 1 ... .max) }
+}
+
+/// The locks of a client, with a type of the caller's choice.
+struct SimulatedLocks<Lock: DistributedLock>: LockProvider {
+  let client: SimulatedClient
+  let make: @Sendable (SimulatedLock) -> Lock
+
+  func lock(_ name: LockName) -> Lock { self.make(SimulatedLock(client: self.client, name: name)) }
 }
 
 /// The same lock with a type that promises no tokens.

@@ -77,7 +77,7 @@ struct ManyLocksServerTests {
     #expect(session.ephemeralBytes == 0)
     for number in [10_000, 15_000, 19_999] { #expect(try await client.count("/held/\(number)") == 0) }
     // There is room again.
-    try await client.lock(LockName("held/again")).acquire(within: .seconds(10)).release()
+    try await client.lock("held/again").acquire(within: .seconds(10)).release()
     await client.close()
     await servers.members[0].stop()
   }

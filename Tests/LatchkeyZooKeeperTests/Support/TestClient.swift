@@ -54,7 +54,7 @@ final class TestClient: LockProvider {
     return try await withCleanEnd({ await client.close() }) { try await body(client) }
   }
 
-  func lock(_ name: LockName) -> any DistributedLock { self.locks.lock(name) }
+  func lock(_ name: LockName) -> ZooKeeperLock { self.locks.lock(name) }
 
   func close() async {
     await self.heal()
