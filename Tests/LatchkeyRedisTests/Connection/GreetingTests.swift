@@ -18,7 +18,7 @@ extension RedisServerTests {
         for _ in 0..<20 {
           let error = try await redisError {
             try await withConnection(port: port) {
-              $0.connectTimeout = .milliseconds(50)
+              $0.connectTimeout = .milliseconds(500)
               $0.credential = password.map { .init(password: $0) }
             } _: { _ in
             }
