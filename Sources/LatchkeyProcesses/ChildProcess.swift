@@ -119,9 +119,8 @@ package struct ChildProcess: Sendable {
       #endif
     }
     #if canImport(Glibc)
-    // Before glibc 2.34 there is no such function.
-    guard let closeFrom else { throw SystemError(doing: "run \"\(program)\"", code: ENOSYS) }
-    _ = closeFrom(&actions, STDERR_FILENO + 1)
+    // Before glibc 2.34, and in a static binary, there is no such function.
+    if let closeFrom { _ = closeFrom(&actions, STDERR_FILENO + 1) } else { InheritedDescriptors.keepOnlyThese() }
     #endif
 
     var pid: pid_t = 0

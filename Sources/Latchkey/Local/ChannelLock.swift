@@ -69,7 +69,7 @@ final class ChannelLock: LocalLeaseDriver {
       holding.grant = nil
       return holding.endingHandlers.removeAll()
     }
-    self.channel.send(grant)
     for handler in handlers { handler(.released) }
+    self.channel.send(grant)
   }
 }

@@ -37,7 +37,7 @@ struct ContendPlan: ChildPlan, Codable, Sendable {
   var process = 0
 
   /// A leader's death or a server's restart is to be waited out, by workers that wait.
-  var answerTimeout: Duration? { self.mode == .lock ? .seconds(30) : nil }
+  var answerTimeout: Duration? { self.mode == .lock && self.wait != .zero ? .seconds(30) : nil }
 
   /// How often the lock is asked for in all.
   var attempts: Int { self.workers * self.count * self.processes }

@@ -14,8 +14,8 @@ struct ContendCommand: AsyncParsableCommand {
       A terminal shows meanwhile how far it is and who has the lock. Ctrl-C ends it with what was measured so far; a second \
       Ctrl-C leaves at once.
 
-      Workers that wait bear servers that do not answer for half a minute, such as while a leader is elected: so you can kill a \
-      server meanwhile.
+      A wait ends if no server has answered it anything for half a minute, which is longer than the election of a leader: so \
+      you can kill a server meanwhile.
 
       With --try and --count 1, the fate of each worker is reported: who had the lock, and who found it busy.
 

@@ -1,4 +1,5 @@
 public import Latchkey
+internal import LatchkeyPrimitives
 
 /// What a history tells: the violations in it, and how fairly the lock was shared.
 public struct HistoryReport: Sendable {
@@ -56,10 +57,13 @@ public struct HistoryReport: Sendable {
     var holds: [String: [LeaseRecord]] = [:]
     var workers: [Int: Int] = [:]
     var pending: [Place: Request] = [:]
+    let events = Array(events)
+    // Made-up instants may lie before the machine's start: they are counted from the first of them.
+    let origin = events.map(\.at).min() ?? .now
     for event in events {
       let place = Place(worker: event.worker, lock: event.lock)
       let request = pending[place]
-      let at = event.at.sinceStart
+      let at = UInt64(origin.duration(to: event.at).nanoseconds)
       workers[event.worker, default: 0] += 0
       switch (event.kind, request, request?.hold) {
       case (.requested, nil, _):
@@ -72,8 +76,6 @@ public struct HistoryReport: Sendable {
         let token = token.map { VerifyToken($0) }
         var hold = LeaseRecord(client: 0, worker: event.worker, number: number, token: token, asked: request.at)
         hold.firstHeld = at
-        // What is never given back lasts for ever.
-        hold.lastHeld = .max
         holds[event.lock, default: []].append(hold)
       case (.released, _, let hold?), (.lost, _, let hold?):
         holds[event.lock]?[hold].lastHeld = at
@@ -94,20 +96,21 @@ public struct HistoryReport: Sendable {
   }
 
   private mutating func judge(_ lock: String, _ holds: [LeaseRecord], _ tolerance: Duration) {
-    for (first, second, during) in HistoryJudge.overlaps(holds) {
-      let overlap = Duration.nanoseconds(Int64(clamping: during.upperBound - during.lowerBound))
-      guard overlap > tolerance else { continue }
-      self.violations.append(.overlap(lock: lock, first: first.worker, second: second.worker, by: overlap))
+    // Of those before, the one that was held longest.
+    var longest: (worker: Int, end: UInt64)?
+    for hold in holds {
+      // What is never given back lasts for ever.
+      let (start, end) = (hold.firstHeld ?? hold.asked, hold.lastHeld ?? .max)
+      // From the grant that must not have been: a hold within another is as wrong however short it is.
+      let overlap = Duration.nanoseconds(Int64(clamping: longest.map { $0.end > start ? $0.end - start : 0 } ?? 0))
+      if let longest, overlap > tolerance {
+        self.violations.append(.overlap(lock: lock, first: longest.worker, second: hold.worker, by: overlap))
+      }
+      if longest.map({ $0.end < end }) ?? true { longest = (hold.worker, end) }
     }
     let regressions = HistoryJudge.regressions(holds)
-    for (later, token, _, last) in regressions {
-      let violation = Violation.tokenNotIncreasing(
-        lock: lock,
-        worker: later.worker,
-        token: token.token,
-        after: last.token
-      )
-      self.violations.append(violation)
+    self.violations += regressions.map { later, token, _, last in
+      .tokenNotIncreasing(lock: lock, worker: later.worker, token: token.token, after: last.token)
     }
     if holds.contains(where: { $0.token != nil }) {
       self.tokensIncreasing = regressions.isEmpty && self.tokensIncreasing != false

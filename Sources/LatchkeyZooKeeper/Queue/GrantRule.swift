@@ -34,6 +34,8 @@ package struct GrantRule: Hashable, Sendable {
     self.blockers = blockers
     self.replaceable = replaceable
     self.markers = SequenceMarkers(blocking: blockers, others: others)
+    // A node of ours that no list shows would be taken for gone, and made again without end.
+    precondition(self.markers.all.contains(ownMarker), "the rule's own marker is among those that stand in the queue")
   }
 
   /// The marker of a blocker; nil if the name is not that of one.

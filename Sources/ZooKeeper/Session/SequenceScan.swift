@@ -6,7 +6,7 @@ package struct SequenceMarkers: Sendable, Hashable {
   /// No node counts: a list is looked through for a prefix alone.
   package static let none = SequenceMarkers(blocking: [])
 
-  /// The markers, those of blocking nodes first. Where a name ends with several, the first of them counts.
+  /// The markers, those of blocking nodes first.
   package let all: [String]
   private let blockingCount: Int32
   /// The markers as the shim wants them: passed on for every look at a list, so put together once.
@@ -21,8 +21,12 @@ package struct SequenceMarkers: Sendable, Hashable {
     self.blockingCount = Int32(blocking.count)
     self.joined = self.all.joined(separator: "\n")
     precondition(
-      !self.all.contains { marker in marker.isEmpty || marker.contains("\n") || marker.last?.isNumber == true },
-      "a marker must not be empty, hold a line break or end with a digit"
+      !self.all.contains { marker in
+        // Bytes: as characters, a line break after a carriage return is none.
+        marker.isEmpty || marker.utf8.contains(UInt8(ascii: "\n")) || marker.last?.isNumber == true
+          || self.all.contains { $0 != marker && marker.hasSuffix($0) }
+      },
+      "a marker must not be empty, hold a line break, end with a digit or end with another marker"
     )
   }
 

@@ -43,6 +43,22 @@ struct HistoryReportTests {
     #expect(HistoryReport(events).violations.count == 2)
   }
 
+  @Test("a hold within another is found, however short it is and whatever is tolerated at the ends")
+  func shortNestedOverlap() {
+    let events = Self.hold(1, (0, 1, 1000), token: 1) + Self.hold(2, (2, 500, 501), token: 2)
+    let found = [HistoryReport.Violation.overlap(lock: "a", first: 1, second: 2, by: .milliseconds(500))]
+    #expect(HistoryReport(events, tolerance: .milliseconds(2)).violations == found)
+    let atOnce = Self.hold(1, (0, 1, 1000), token: 1) + Self.hold(2, (2, 500, 500), token: 2)
+    #expect(HistoryReport(atOnce).violations == found)
+  }
+
+  @Test("instants may lie before the machine's start")
+  func longAgo() {
+    let past = -1_000 * 86_400 * 365 * 20
+    let events = Self.hold(1, (past, past + 1, past + 5), token: 1) + Self.hold(2, (past, past + 4, past + 9), token: 2)
+    #expect(HistoryReport(events).violations == [.overlap(lock: "a", first: 1, second: 2, by: .milliseconds(1))])
+  }
+
   @Test("holds of different locks may overlap")
   func differentLocks() {
     let events = Self.hold(1, (0, 1, 5), token: 1, lock: "a") + Self.hold(2, (0, 1, 5), token: 1, lock: "b")

@@ -180,8 +180,9 @@ struct OutageServerTests {
     let servers = try await TestServers.startOne()
     let server = servers.members[0]
     let shortened = Duration.seconds(3)
-    try await TestClient.with(servers, sessionTimeout: .seconds(30)) { holder in
-      try await TestClient.with(servers, sessionTimeout: .seconds(30)) { waiter in
+    let patience = Duration.seconds(60)
+    try await TestClient.with(servers, sessionTimeout: .seconds(30), patience: patience) { holder in
+      try await TestClient.with(servers, sessionTimeout: .seconds(30), patience: patience) { waiter in
         let name = try uniqueName()
         let lease = try await holder.lock(name).acquire()
         let waiting = Task {
@@ -197,7 +198,7 @@ struct OutageServerTests {
         // The waiter's last proof is older than the new timeout, and its turn has come when it is connected again.
         try await eventuallyTrue(within: .seconds(20)) { ContinuousClock.now - killed > shortened }
         await lease.releaseQuietly()
-        try await eventuallyTrue(within: .seconds(20)) { try await holder.count("/\(name)") == 1 }
+        try await eventuallyTrue(within: patience) { try await holder.count("/\(name)") == 1 }
         let opened = ContinuousClock.now
         for proxy in waiter.proxies { try await proxy.refuse(false) }
         let (deadline, granted) = try await waiting.value
@@ -214,8 +215,9 @@ struct OutageServerTests {
   @Test("killing one of three servers loses neither the lease nor the waiters")
   func oneOfThree() async throws {
     let servers = try await TestServers.startThree()
-    try await TestClient.with(servers, sessionTimeout: .seconds(20)) { client in
-      try await TestClient.with(servers, sessionTimeout: .seconds(20)) { other in
+    let patience = Duration.seconds(60)
+    try await TestClient.with(servers, sessionTimeout: .seconds(20), patience: patience) { client in
+      try await TestClient.with(servers, sessionTimeout: .seconds(20), patience: patience) { other in
         let name = try uniqueName()
         let counter = SharedCounter()
         try await withThrowingTaskGroup(of: Void.self) { group in

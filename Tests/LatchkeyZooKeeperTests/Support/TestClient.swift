@@ -45,12 +45,20 @@ final class TestClient: LockProvider {
   }
 
   /// Opens a client, lends it, and closes it whichever way the body ends.
+  ///
+  /// - Parameter patience: How long requests and waits bear that there is no connection. An attempt that meets a server while it
+  ///   starts may hang for a third of the session timeout.
   static func with<R>(
     _ servers: TestServers,
     sessionTimeout: Duration = .seconds(3),
+    patience: Duration? = nil,
     _ body: (TestClient) async throws -> sending R
   ) async throws -> sending R {
-    let client = try await Self.open(servers, sessionTimeout: sessionTimeout)
+    let client = try await Self.open(servers, sessionTimeout: sessionTimeout) {
+      if let patience { $0.connectTimeout = patience }
+    } changeLocks: {
+      if let patience { $0.answerTimeout = patience }
+    }
     return try await withCleanEnd({ await client.close() }) { try await body(client) }
   }
 
@@ -96,7 +104,7 @@ final class TestClient: LockProvider {
 
   /// The contenders as the servers see them; nil if the directory does not exist.
   func scan(_ directory: String) async throws -> SequenceScan? {
-    let session = try await self.client.waitForSession(within: .seconds(10))
+    let session = try await self.client.waitForSession(within: .seconds(60))
     // A server under load may refuse the question, as it may refuse any.
     let answer: Result<SequenceScan, ZooKeeperError> = await askDespiteLoad(until: .now + .seconds(10)) {
       await withCheckedContinuation { continuation in
