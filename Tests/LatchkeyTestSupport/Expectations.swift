@@ -1,5 +1,5 @@
 package import Latchkey
-internal import LatchkeyTesting
+package import LatchkeyTesting
 package import Testing
 
 /// Waits until something is true, and fails the test if it does not become so.
@@ -21,6 +21,20 @@ package func expectEqual<Value: Equatable>(
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
   #expect(actual == expected, comment(), sourceLocation: sourceLocation)
+}
+
+/// Runs a check of the conformance suite, which must apply and pass.
+///
+/// - Parameter missing: What the subject lacks: a check that needs any of it is not run.
+package func expectPassed(
+  _ check: LockConformance.Check,
+  on subject: LockSubject,
+  without missing: Set<LockSubject.Need>,
+  sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+  guard check.needs.isDisjoint(with: missing) else { return }
+  let outcome = try await LockConformance(subject: subject).run(check)
+  #expect(outcome == .passed, sourceLocation: sourceLocation)
 }
 
 /// Releases a lease that must have been lost.

@@ -7,7 +7,7 @@ internal import Synchronization
 /// its release another. Whoever finds the slot taken joins the line and marks the slot as contended in one step, and a release
 /// hands a contended slot straight to the first in line: the slot is never free while somebody waits, so nobody can overtake.
 @usableFromInline
-final class LocalLockCore: LocalLeaseDriver {
+final class LocalLockCore: LocalLeaseDriver, WaitRoom {
   static let kind = "mutex"
 
   enum Answer: Sendable {
@@ -201,11 +201,12 @@ final class LocalLockCore: LocalLeaseDriver {
     case .granted(let grant): return self.lease(grant)
     case .joined(let joined): id = joined
     }
-    let answer = await withDeadline(timeout.map { start.advanced(by: $0) }) {
-      self.expire(id)
-    } wait: {
-      await self.suspend(id)
-    }
+    let answer = await self.wait(
+      at: id,
+      until: timeout.map { start.advanced(by: $0) },
+      late: { .timedOut(place: $0 + 1) },
+      cancelled: .cancelled
+    )
     switch answer {
     case .granted(let grant):
       self.look(atGrant: grant - self.base)
@@ -218,27 +219,8 @@ final class LocalLockCore: LocalLeaseDriver {
     }
   }
 
-  private func suspend(_ id: WaitLine<Answer>.ID) async -> Answer {
-    await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        let early = self.state.withLock { $0.line.suspend(id, continuation) }
-        if let early { continuation.resume(returning: early) }
-      }
-    } onCancel: {
-      self.leave(id, .cancelled)
-    }
-  }
-
-  private func leave(_ id: WaitLine<Answer>.ID, _ answer: Answer) {
-    self.state.withLock { $0.line.leave(id, with: answer) }.resume(with: answer)
-  }
-
-  private func expire(_ id: WaitLine<Answer>.ID) {
-    let (answer, departure) = self.state.withLock { state in
-      let answer = Answer.timedOut(place: state.line.countAhead(of: id) + 1)
-      return (answer, state.line.leave(id, with: answer))
-    }
-    departure.resume(with: answer)
+  func withLine<R: Sendable>(_ body: (inout WaitLine<Answer>) -> R) -> R {
+    self.state.withLock { body(&$0.line) }
   }
 
   private func lease(_ grant: UInt64) -> Lease {

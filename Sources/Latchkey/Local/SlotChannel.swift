@@ -5,7 +5,9 @@ internal import LatchkeyPrimitives
 ///
 /// A value that is sent goes straight to the first receiver in line, so the slot is empty while anybody waits, and a receive that
 /// does not wait cannot overtake.
-final class SlotChannel<Element: Sendable>: Sendable {
+final class SlotChannel<Element: Sendable>: WaitRoom {
+  typealias Answer = Reception
+
   /// How a receive ended.
   enum Reception: Sendable {
     case received(Element)
@@ -67,25 +69,10 @@ final class SlotChannel<Element: Sendable>: Sendable {
     case .ended(let reception): return reception
     case .joined(let joined): id = joined
     }
-    return await withDeadline(deadline) {
-      self.leave(id) { .timedOut(ahead: $0.countAhead(of: id)) }
-    } wait: {
-      await withTaskCancellationHandler {
-        await withCheckedContinuation { continuation in
-          let early = self.state.withLock { $0.receivers.suspend(id, continuation) }
-          if let early { continuation.resume(returning: early) }
-        }
-      } onCancel: {
-        self.leave(id) { _ in .cancelled }
-      }
-    }
+    return await self.wait(at: id, until: deadline, late: Reception.timedOut(ahead:), cancelled: .cancelled)
   }
 
-  private func leave(_ id: WaitLine<Reception>.ID, _ reception: (WaitLine<Reception>) -> Reception) {
-    let (answer, departure) = self.state.withLock { state in
-      let answer = reception(state.receivers)
-      return (answer, state.receivers.leave(id, with: answer))
-    }
-    departure.resume(with: answer)
+  func withLine<R: Sendable>(_ body: (inout WaitLine<Reception>) -> R) -> R {
+    self.state.withLock { body(&$0.receivers) }
   }
 }

@@ -51,7 +51,7 @@ package struct HistoryJudge: Sendable {
   }
 
   /// All pairs of leases that were certainly held at once, in order of time.
-  static func overlaps(_ leases: [LeaseRecord]) -> [(first: LeaseRecord, second: LeaseRecord, during: Range<UInt64>)] {
+  private static func overlaps(_ leases: [LeaseRecord]) -> [(LeaseRecord, LeaseRecord, during: Range<UInt64>)] {
     var found: [(LeaseRecord, LeaseRecord, Range<UInt64>)] = []
     var active: [(lease: LeaseRecord, until: UInt64)] = []
     for lease in self.inOrder(leases) {

@@ -15,7 +15,7 @@ package struct GrantRule: Hashable, Sendable {
   /// All that stand in the queue.
   package let markers: SequenceMarkers
 
-  /// A lock: whoever comes first has it, and everybody else waits for the one before. The nodes are those of Curator, of kazoo and
+  /// A lock: the first contender has it, and each other waits for the one before it. The nodes are those of Curator, of kazoo and
   /// of the clients that follow them.
   package static let mutex = GrantRule("lock-", behind: ["lock-", "__lock__"])
 

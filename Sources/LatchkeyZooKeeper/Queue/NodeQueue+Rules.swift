@@ -16,7 +16,7 @@ extension NodeQueue {
     /// A request that the servers refused because of their load is made again.
     package var repeatsRefused = true
     /// Watches are set once more after a reconnect: servers may refuse because of their load what the client's library sends
-    /// to set them again, and the library tells nobody.
+    /// to set them again, and the library does not report it.
     package var watchesAgain = true
     /// The end of the only blocker means our turn only if the server has said before that our own node is watched;
     /// otherwise somebody may have deleted it, and we list again.

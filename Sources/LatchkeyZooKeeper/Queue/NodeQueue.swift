@@ -135,7 +135,7 @@ package struct NodeQueue: ContentionMachine {
     }
   }
 
-  /// Whether a try is told without a request that the lock is busy: somebody in this process holds it, or waits with an answer. Behind
+  /// Whether a try is answered "busy" without a request: somebody in this process holds it, or waits with an answer. Behind
   /// tries alone nothing is known of the present.
   package var isTaken: Bool {
     if case .held = self.phase { return true }

@@ -13,8 +13,8 @@ package struct SequenceMarkers: Sendable, Hashable {
   private let joined: String
 
   /// - Parameters:
-  ///   - blocking: The markers of nodes that block. None is empty, holds a line break, or ends with a digit, or with "-" after
-  ///     which a number could not be told from it. ("lock-" is fine: what follows it is a signed number.)
+  ///   - blocking: The markers of nodes that block. None is empty, holds a line break, ends with another marker or with a digit,
+  ///     or with "-" where a number would be taken for a part of it. ("lock-" is fine: what follows it is a signed number.)
   ///   - others: The markers of nodes that do not block.
   package init(blocking: [String], others: [String] = []) {
     self.all = blocking + others

@@ -39,7 +39,7 @@ extension ZKSession {
     let code = Completion.submit { reply in
       let created = reply.rc == 0 ? reply.path.map { String(cString: $0) } : nil
       self.settleEphemeral(prefix, isSequential: true, created: created)
-      done(CreateAndScanReply(reply, directory: directory, prefix: prefix, markers))
+      done(CreateAndScanReply(reply, created: created, directory: directory, prefix: prefix, markers))
     } _: { context in
       withACL(acl) { acl, aclCount in
         data.withUnsafeBytes { bytes in
@@ -109,9 +109,16 @@ extension ZKSession {
 }
 
 extension CreateAndScanReply {
-  fileprivate init(_ reply: czk_reply, directory: String, prefix: String, _ markers: SequenceMarkers) {
-    if reply.rc == 0, let path = reply.path, let stat = reply.stat {
-      self.create = .success((NodePath.lastComponent(of: String(cString: path)), stat.pointee.czxid))
+  /// - Parameter path: The new node's; nil if there is none.
+  fileprivate init(
+    _ reply: czk_reply,
+    created path: String?,
+    directory: String,
+    prefix: String,
+    _ markers: SequenceMarkers
+  ) {
+    if let path, let stat = reply.stat {
+      self.create = .success((NodePath.lastComponent(of: path), stat.pointee.czxid))
     } else {
       self.create = .failure(ZooKeeperError(reply.code, operation: "create", path: prefix))
     }
