@@ -41,6 +41,17 @@ struct ClientLogTests {
     #expect(failures.reasons(of: hosts, now: self.start + .seconds(60)).isEmpty)
   }
 
+  @Test(
+    "a server that closes connections is named as such, however the C client has noticed",
+    // EPIPE, ECONNABORTED, ECONNRESET and EHOSTDOWN, as Linux counts them.
+    arguments: [32, 103, 104, 112])
+  func closes(code: Int) {
+    var failures = ConnectFailures()
+    _ = failures.note(Self.line("127.0.0.1:1", code), now: self.start)
+    let reasons = failures.reasons(of: "127.0.0.1:1", now: self.start)
+    #expect(reasons.first?.hasPrefix("127.0.0.1:1 closes connections at once") == true)
+  }
+
   @Test("with a server down the log stays short, and no line ends with a line break")
   func short() async throws {
     let lines = InMemoryLogHandler()

@@ -19,8 +19,9 @@ enum SystemError {
     switch code {
     case ECONNREFUSED: "refuses connections: nothing listens there"
     case ETIMEDOUT: "does not answer"
-    // The C client's word for a connection that the server has closed.
-    case EHOSTDOWN, ECONNRESET:
+    // The server has closed the connection: `EHOSTDOWN` is the C client's word for an end while it
+    // reads, `EPIPE` what it sees when it sends its greeting after that.
+    case EHOSTDOWN, ECONNRESET, EPIPE, ECONNABORTED:
       "closes connections at once: it has no quorum, or its limit of connections per client is reached (maxClientCnxns)"
     // A new session was asked for and another one was given.
     case ESTALE: "has ended the session"
