@@ -108,7 +108,7 @@ extension ConnectionCore {
   }
 
   private func lookOut(for socket: CInt) {
-    Lookout.current(of: self.loop).watch(socket, until: .now() + TimeAmount(self.configuration.busyPolling))
+    Lookout.current(of: self.loop).watch(socket, until: .now() + self.busyPolling)
   }
 
   /// Hands out replies.

@@ -3,7 +3,6 @@ internal import LatchkeyNetwork
 internal import LatchkeyPrimitives
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
 internal import NIOSSL
 
 /// The shell of a ``RedisConnection``: makes connections, sends commands, hands out replies.
@@ -50,18 +49,23 @@ final class ConnectionCore: Sendable {
   let executor: LoopExecutor
   let state: Locked<State>
   let commandTimeout: TimeAmount
+  /// For how long the event loop looks out for a reply.
+  let busyPolling: TimeAmount
   private let context: NIOSSLContext?
 
   init(_ configuration: RedisConnection.Configuration) throws(RedisError) {
     try configuration.validate()
     self.configuration = configuration
     self.context = try configuration.tls?.context()
-    self.executor = LoopExecutor(configuration.eventLoop ?? MultiThreadedEventLoopGroup.singleton.any())
+    self.executor = LoopExecutor(configuration.eventLoop ?? SharedEventLoop.loop)
+    self.busyPolling = TimeAmount(
+      configuration.busyPolling ?? (configuration.eventLoop == nil ? .microseconds(150) : .zero)
+    )
     self.commandTimeout = TimeAmount(configuration.commandTimeout)
     self.state = Locked(
       State(
         machine: ConnectionMachine(pause: configuration.reconnectPause),
-        pace: ReplyPace(limit: TimeAmount(configuration.busyPolling)),
+        pace: ReplyPace(limit: self.busyPolling),
         silenceLimit: TimeAmount(configuration.silenceLimit)
       )
     )

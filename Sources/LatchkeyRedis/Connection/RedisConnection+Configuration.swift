@@ -58,8 +58,8 @@ extension RedisConnection {
     /// The shortest and the longest pause before another attempt to connect. The pause doubles with each failure, and half of
     /// it is left to chance, so that clients do not all come back at the same moment.
     public var reconnectPause = Duration.milliseconds(20)...Duration.seconds(1)
-    /// Where the connection reads and writes; nil for one of the process's own event loops. Connections to the servers of a
-    /// ``Redlock`` are best on one and the same.
+    /// Where the connection reads and writes; nil for an event loop that all such connections of the process share, with one
+    /// thread that nobody else uses. Connections to the servers of a ``Redlock`` are best on one and the same.
     public var eventLoop: (any EventLoop)?
     /// For how long the event loop looks for a reply again and again, instead of going to sleep until it comes, when no more
     /// than two are awaited; zero for not at all.
@@ -68,7 +68,10 @@ extension RedisConnection {
     /// out saves about a third of an uncontended lock's time. It costs the processor's time until the reply comes, during which
     /// the event loop runs tasks and reads nothing else. A server whose replies take longer than this is found out by eight
     /// replies, and then looked out for once in 64. Not done for encrypted connections.
-    public var busyPolling = Duration.microseconds(150)
+    ///
+    /// Nil for 150 µs where ``eventLoop`` is nil, and for not at all on an event loop that is given, since other channels may
+    /// wait there. At most a millisecond.
+    public var busyPolling: Duration?
     /// How many commands may wait for their replies, or for a connection; one more is refused.
     public var commandLimit = 16_384
     /// Where the connection logs.
@@ -115,9 +118,9 @@ extension RedisConnection {
       ] where value <= .zero || value > .seconds(86_400) {
         throw .invalid("\(name) is \(value); give a positive duration of at most a day.")
       }
-      guard self.busyPolling >= .zero, self.busyPolling <= .milliseconds(1) else {
+      if let busyPolling, busyPolling < .zero || busyPolling > .milliseconds(1) {
         throw .invalid(
-          "busyPolling is \(self.busyPolling), and the event loop reads from nobody else meanwhile; give at most a millisecond, "
+          "busyPolling is \(busyPolling), and the event loop reads from nobody else meanwhile; give at most a millisecond, "
             + "or zero for none."
         )
       }

@@ -1,7 +1,6 @@
 import Latchkey
 import LatchkeyRedis
 import Logging
-import NIOPosix
 
 /// One Redis server; a session is a connection.
 struct RedisBackend: Backend {
@@ -34,7 +33,6 @@ private enum RedisServers {
     _ body: ([RedisConnection]) async throws -> Void
   ) async throws {
     var connections: [RedisConnection] = []
-    let loop = MultiThreadedEventLoopGroup.singleton.next()
     for server in arguments.text("server", "127.0.0.1:6379").split(separator: ",") {
       let parts = server.split(separator: ":")
       var configuration = RedisConnection.Configuration(
@@ -43,7 +41,6 @@ private enum RedisServers {
       )
       configuration.tracksServer = true
       if let limit = Int(arguments.text("busy", "")) { configuration.busyPolling = .microseconds(limit) }
-      configuration.eventLoop = loop
       configuration.logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
       connections.append(try await RedisConnection.connect(configuration))
     }
