@@ -10,6 +10,10 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("InferIsolatedConformances"),
 ]
 
+/// Explorations visit millions of states: built for speed even where everything else is built to be debugged. These flags are
+/// kept from whoever depends on a product, so no product may contain such a target.
+let exploring: [SwiftSetting] = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let package = Package(
   name: "latchkey",
   platforms: [.macOS(.v15)],
@@ -182,7 +186,7 @@ let package = Package(
       name: "LatchkeyExplorer",
       dependencies: ["LatchkeyTesting"],
       path: "Tests/LatchkeyExplorer",
-      swiftSettings: settings
+      swiftSettings: exploring
     ),
     // What several test targets need.
     .target(
@@ -225,6 +229,13 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
+      name: "LatchkeyZooKeeperExplorationTests",
+      dependencies: [
+        "Latchkey", "LatchkeyExplorer", "LatchkeyZooKeeper", "LatchkeyTestSupport", "LatchkeyTesting", "ZooKeeper",
+      ],
+      swiftSettings: exploring
+    ),
+    .testTarget(
       name: "LatchkeyZooKeeperTests",
       dependencies: [
         "Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting",
@@ -236,6 +247,11 @@ let package = Package(
       ],
       exclude: ["Contenders"],
       swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyRedisExplorationTests",
+      dependencies: ["Latchkey", "LatchkeyExplorer", "LatchkeyRedis", "LatchkeyTestSupport", "LatchkeyTesting"],
+      swiftSettings: exploring
     ),
     .testTarget(
       name: "LatchkeyRedisTests",
@@ -267,6 +283,11 @@ let package = Package(
         .product(name: "Configuration", package: "swift-configuration"),
       ],
       swiftSettings: settings
+    ),
+    .testTarget(
+      name: "LatchkeyEtcdExplorationTests",
+      dependencies: ["Latchkey", "LatchkeyExplorer", "LatchkeyEtcd", "LatchkeyTestSupport", "LatchkeyTesting"],
+      swiftSettings: exploring
     ),
     .testTarget(
       name: "LatchkeyEtcdTests",
