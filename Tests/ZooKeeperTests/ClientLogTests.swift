@@ -44,7 +44,8 @@ struct ClientLogTests {
   @Test(
     "a server that closes connections is named as such, however the C client has noticed",
     // EPIPE, ECONNABORTED, ECONNRESET and EHOSTDOWN, as Linux counts them.
-    arguments: [32, 103, 104, 112])
+    arguments: [32, 103, 104, 112]
+  )
   func closes(code: Int32) {
     var failures = ConnectFailures()
     _ = failures.note(Self.line("127.0.0.1:1", code), now: self.start)
