@@ -14,7 +14,6 @@ let package = Package(
   dependencies: [
     .package(name: "latchkey", path: ".."),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-    .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
   ],
   targets: [
     // A peer of the lock comparison: one workload, one JSON line.
@@ -27,7 +26,6 @@ let package = Package(
         .product(name: "LatchkeyRedis", package: "latchkey"),
         .product(name: "LatchkeyZooKeeper", package: "latchkey"),
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ZooKeeper", package: "latchkey"),
       ],
       swiftSettings: settings
