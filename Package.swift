@@ -220,9 +220,14 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
+      name: "ZooKeeperExplorationTests",
+      dependencies: ["LatchkeyExplorer", "LatchkeyTestSupport", "LatchkeyTesting", "ZooKeeper"],
+      swiftSettings: exploring
+    ),
+    .testTarget(
       name: "ZooKeeperTests",
       dependencies: [
-        "CZooKeeper", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting", "ZooKeeper",
+        "CZooKeeper", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -238,7 +243,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyZooKeeperTests",
       dependencies: [
-        "Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting",
+        "Latchkey", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting",
         "LatchkeyZooKeeper", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
@@ -256,7 +261,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyRedisTests",
       dependencies: [
-        "Latchkey", "LatchkeyExplorer", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTestSupport",
+        "Latchkey", "LatchkeyNetwork", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTestSupport",
         "LatchkeyTesting",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
@@ -292,7 +297,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyEtcdTests",
       dependencies: [
-        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyExplorer", "LatchkeyNetwork", "LatchkeyPrimitives",
+        "EtcdAPI", "Latchkey", "LatchkeyEtcd", "LatchkeyNetwork", "LatchkeyPrimitives",
         "LatchkeyTestSupport", "LatchkeyTesting",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),

@@ -1,16 +1,16 @@
 #if Etcd
-import Foundation
 import Latchkey
 import LatchkeyExplorer
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
 @testable import LatchkeyEtcd
 
-/// Whether the large explorations are asked for: see `scripts/explore`.
-private let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
-
-@Suite("The queue and the session of an etcd lock, explored without a server", .timeLimit(.minutes(isDeep ? 120 : 20)))
+@Suite(
+  "The queue and the session of an etcd lock, explored without a server",
+  .timeLimit(.minutes(isExploringDeeply ? 120 : 20))
+)
 struct QueueExplorationTests {
   private static let patient = [true]
   private static let two = [patient, patient]
@@ -53,7 +53,7 @@ struct QueueExplorationTests {
   @Test("hold in every state of a client that comes back, and finds its watches still set")
   func watchesLeft() {
     self.expectSound("a client that comes back", QueueModel(callers: Self.returning, faults: 0))
-    guard isDeep else { return }
+    guard isExploringDeeply else { return }
     let cancelled = QueueModel(callers: Self.returning, faults: 1, of: [.cancel])
     self.expectSound("a client that comes back, one cancellation", cancelled)
   }
@@ -61,7 +61,7 @@ struct QueueExplorationTests {
   @Test("hold in every state of two sets of locks of one client, whose requests share transactions")
   func sharedTransactions() {
     let small = [[[true, true]], Self.two, Self.tries]
-    for callers in isDeep ? small + [Self.returning] : small {
+    for callers in isExploringDeeply ? small + [Self.returning] : small {
       var shared = QueueModel(callers: callers, faults: 1, of: [.cancel])
       shared.sharesFlights = true
       shared.hasNestedNeighbours = true
@@ -75,18 +75,18 @@ struct QueueExplorationTests {
     }
   }
 
-  @Test("hold in every state of three clients with any fault", .enabled(if: isDeep))
+  @Test("hold in every state of three clients with any fault", .enabled(if: isExploringDeeply))
   func threeClientsOneFault() {
     self.expectSound("three clients, one fault", QueueModel(callers: Self.three, faults: 1))
   }
 
-  @Test("hold in every state of two clients with any two faults", .enabled(if: isDeep))
+  @Test("hold in every state of two clients with any two faults", .enabled(if: isExploringDeeply))
   func twoFaults() {
     self.expectSound("two clients, two faults", QueueModel(callers: Self.two, faults: 2))
   }
 
   /// Clients that are paused make the space thirty times larger.
-  @Test("hold in every state of three clients with any two faults but pauses", .enabled(if: isDeep))
+  @Test("hold in every state of three clients with any two faults but pauses", .enabled(if: isExploringDeeply))
   func threeClientsTwoFaultsButPauses() {
     let faults = QueueModel.Fault.allCases.filter { $0 != .pause }
     self.expectSound(
@@ -101,7 +101,7 @@ struct QueueExplorationTests {
     arguments: QueueModel.Fault.allCases
   )
   func reduction(fault: QueueModel.Fault) {
-    for callers in isDeep ? [Self.two, Self.returning] : [Self.two] {
+    for callers in isExploringDeeply ? [Self.two, Self.returning] : [Self.two] {
       let reduced = QueueModel(callers: callers, faults: 1, of: [fault])
       var full = reduced
       full.isReduced = false
@@ -113,7 +113,7 @@ struct QueueExplorationTests {
 
   @Test("lead to the same from all states that are taken for one", arguments: QueueModel.Fault.allCases)
   func digests(fault: QueueModel.Fault) {
-    let callers = isDeep ? [Self.two, Self.returning, Self.three] : [Self.two]
+    let callers = isExploringDeeply ? [Self.two, Self.returning, Self.three] : [Self.two]
     for callers in callers {
       var model = QueueModel(callers: callers, faults: 1, of: [fault])
       model.isReduced = false
@@ -144,12 +144,12 @@ struct QueueExplorationTests {
     self.expectSound("one session, three faults", LeaseModel(faults: 3))
   }
 
-  @Test("hold in every state of three clients with any two faults", .enabled(if: isDeep))
+  @Test("hold in every state of three clients with any two faults", .enabled(if: isExploringDeeply))
   func threeClientsTwoFaults() {
     self.expectSound("three clients, two faults", QueueModel(callers: Self.three, faults: 2), .depthFirst)
   }
 
-  @Test("hold in every state of a client that comes back with any fault", .enabled(if: isDeep))
+  @Test("hold in every state of a client that comes back with any fault", .enabled(if: isExploringDeeply))
   func returning() {
     self.expectSound("a client that comes back, one fault", QueueModel(callers: Self.returning, faults: 1))
   }

@@ -1,14 +1,11 @@
-import Foundation
 import LatchkeyExplorer
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
 @testable import LatchkeyRedis
 
-/// Whether the large explorations are asked for: see `scripts/explore`.
-private let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
-
-@Suite("The Redis lock and Redlock, explored without a server", .timeLimit(.minutes(isDeep ? 120 : 30)))
+@Suite("The Redis lock and Redlock, explored without a server", .timeLimit(.minutes(isExploringDeeply ? 120 : 30)))
 struct LockExplorationTests {
   private static let two = [[true], [true]]
   private static let three = [[true], [true], [true]]
@@ -47,7 +44,7 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("one server holds in every state of three clients with any two faults", .enabled(if: isDeep))
+  @Test("one server holds in every state of three clients with any two faults", .enabled(if: isExploringDeeply))
   func threeClientsTwoFaults() {
     self.expectSound(
       "one server, three clients, two faults",
@@ -55,7 +52,10 @@ struct LockExplorationTests {
     )
   }
 
-  @Test("one server holds in every state of two clients with any fault while time passes", .enabled(if: isDeep))
+  @Test(
+    "one server holds in every state of two clients with any fault while time passes",
+    .enabled(if: isExploringDeeply)
+  )
   func timed() {
     self.expectSound(
       "one server, two clients, one fault, time",
@@ -75,14 +75,14 @@ struct LockExplorationTests {
 
   // MARK: On demand
 
-  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: isDeep))
+  @Test("Redlock of three servers holds in every state of two clients with any fault", .enabled(if: isExploringDeeply))
   func quorumOneFault() {
     self.expectSound("three servers, two clients, one fault", Self.quorum(1, LockModel.Fault.allCases))
   }
 
   @Test(
     "one server holds in every state of two clients with any two faults while time passes, replies at once",
-    .enabled(if: isDeep)
+    .enabled(if: isExploringDeeply)
   )
   func timedTwoFaults() {
     let model = LockModel(servers: 1, callers: Self.two, faults: 2, areRepliesSlow: false, isPollingEager: false)
@@ -91,7 +91,7 @@ struct LockExplorationTests {
 
   @Test(
     "one server holds in every state of three clients with any fault while time passes, replies at once",
-    .enabled(if: isDeep)
+    .enabled(if: isExploringDeeply)
   )
   func timedThreeClientsOneFault() {
     let model = LockModel(servers: 1, callers: Self.three, faults: 1, areRepliesSlow: false, isPollingEager: false)
@@ -100,21 +100,21 @@ struct LockExplorationTests {
 
   @Test(
     "one server holds in every state of three clients with any two faults while time passes, replies at once",
-    .enabled(if: isDeep)
+    .enabled(if: isExploringDeeply)
   )
   func timedThreeClientsTwoFaults() {
     let model = LockModel(servers: 1, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
     self.expectSound("one server, three clients, two faults, time", model, .depthFirst)
   }
 
-  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: isDeep))
+  @Test("Redlock of three servers holds in every state of three clients", .enabled(if: isExploringDeeply))
   func quorumThreeClients() {
     self.expectSound("three servers, three clients", Self.quorum(0, callers: Self.three), .depthFirst)
   }
 
   @Test(
     "Redlock of three servers holds in every state of three clients that try once, with any two faults",
-    .enabled(if: isDeep)
+    .enabled(if: isExploringDeeply)
   )
   func quorumThreeClientsTwoFaults() {
     self.expectSound(
@@ -126,7 +126,7 @@ struct LockExplorationTests {
 
   @Test(
     "Redlock of three servers holds in every state of two clients that try twice, with any two faults",
-    .enabled(if: isDeep)
+    .enabled(if: isExploringDeeply)
   )
   func quorumTwoFaults() {
     self.expectSound(
@@ -138,7 +138,7 @@ struct LockExplorationTests {
 
   @Test(
     "Redlock holds in the first three million states of three clients with two faults while time passes",
-    .enabled(if: isDeep)
+    .enabled(if: isExploringDeeply)
   )
   func timedQuorum() {
     let model = LockModel(servers: 3, callers: Self.three, faults: 2, areRepliesSlow: false, isPollingEager: false)
@@ -148,10 +148,16 @@ struct LockExplorationTests {
   /// Models that are small enough to be explored with every order of steps too.
   static let reducible: [LockModel] =
     [
-      LockModel(servers: 1, callers: returning, faults: isDeep ? 1 : 0, isTimed: false, isPollingEager: false),
+      LockModel(
+        servers: 1,
+        callers: returning,
+        faults: isExploringDeeply ? 1 : 0,
+        isTimed: false,
+        isPollingEager: false
+      ),
       LockModel(servers: 1, callers: two, faults: 1, isTimed: false),
       LockModel(servers: 1, callers: two, faults: 0, isPollingEager: false),
-    ] + (isDeep ? [quorum(0, callers: returning)] : [])
+    ] + (isExploringDeeply ? [quorum(0, callers: returning)] : [])
 
   @Test(
     "show the same grants, releases and faults, and end alike, where steps are taken alone whose order cannot matter",
@@ -167,7 +173,7 @@ struct LockExplorationTests {
 
   /// Models that are small enough for every way to every state to be looked at.
   static let comparable: [LockModel] =
-    isDeep
+    isExploringDeeply
     ? [
       LockModel(servers: 1, callers: returning, faults: 1, isTimed: false, isPollingEager: false),
       LockModel(servers: 1, callers: two, faults: 1, isPollingEager: false),

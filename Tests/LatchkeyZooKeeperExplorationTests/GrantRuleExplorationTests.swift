@@ -1,5 +1,6 @@
 import Latchkey
 import LatchkeyExplorer
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -74,7 +75,7 @@ struct GrantRuleExplorationTests {
     self.expectSound("an election beside a lock", model)
   }
 
-  @Test("holds in every state of three clients with any one fault", .enabled(if: QueueExplorationTests.isDeep))
+  @Test("holds in every state of three clients with any one fault", .enabled(if: isExploringDeeply))
   func threeClients() {
     self.expectSound("readers and a writer", Self.readWrite([.reader], [.writer], [.reader], faults: 1))
     self.expectSound("a reader between writers", Self.readWrite([.writer], [.reader], [.writer], faults: 1))

@@ -1,6 +1,6 @@
-import Foundation
 import Latchkey
 import LatchkeyExplorer
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -11,9 +11,6 @@ struct QueueExplorationTests {
   private static let patient = [true]
   /// Two tries of one client while another one's lock is released.
   private static let newcomers = [[false, false], [true]]
-  /// Whether the large explorations are asked for: see `scripts/explore`.
-  static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
-
   private func expectSound(_ what: String, _ model: QueueModel) {
     let exploration = model.explore()
     print("ZooKeeper, \(what): \(exploration)")
@@ -49,7 +46,7 @@ struct QueueExplorationTests {
     self.expectSound("tries in a directory that is not made yet", unmade)
   }
 
-  @Test("holds in every state of three clients with any two faults", .enabled(if: Self.isDeep))
+  @Test("holds in every state of three clients with any two faults", .enabled(if: isExploringDeeply))
   func threeClientsTwoFaults() {
     self.expectSound(
       "three clients, two faults",
@@ -57,7 +54,7 @@ struct QueueExplorationTests {
     )
   }
 
-  @Test("holds in every state of two clients with any three faults", .enabled(if: Self.isDeep))
+  @Test("holds in every state of two clients with any three faults", .enabled(if: isExploringDeeply))
   func threeFaults() {
     self.expectSound("two clients, three faults", QueueModel(callers: [Self.patient, Self.patient], faults: 3))
   }
@@ -76,10 +73,10 @@ struct QueueExplorationTests {
   @Test("leads to the same from all states that are taken for one")
   func digests() {
     let two = [Self.patient, Self.patient]
-    #expect(QueueModel(callers: two, faults: Self.isDeep ? 2 : 1).firstAmbiguity() == nil)
+    #expect(QueueModel(callers: two, faults: isExploringDeeply ? 2 : 1).firstAmbiguity() == nil)
     let inOneProcess = QueueModel(callers: [[true, false], Self.patient], faults: 1, isDirectoryMade: false)
     #expect(inOneProcess.firstAmbiguity() == nil)
-    guard Self.isDeep else { return }
+    guard isExploringDeeply else { return }
     let three = Array(repeating: Self.patient, count: 3)
     #expect(QueueModel(callers: three, faults: 1).firstAmbiguity() == nil)
   }

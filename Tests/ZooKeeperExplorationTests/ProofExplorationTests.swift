@@ -1,5 +1,5 @@
-import Foundation
 import LatchkeyExplorer
+import LatchkeyTestSupport
 import LatchkeyTesting
 import Testing
 
@@ -7,10 +7,10 @@ import Testing
 
 @Suite("The proof that a session lives, explored without a server", .timeLimit(.minutes(10)))
 struct ProofExplorationTests {
-  /// Whether the large explorations are asked for: see `scripts/explore`.
-  static let isDeep = ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep"
-
-  @Test("never counts on more time than the leader gives, with any faults, at any delays", arguments: [isDeep ? 2 : 0])
+  @Test(
+    "never counts on more time than the leader gives, with any faults, at any delays",
+    arguments: [isExploringDeeply ? 2 : 0]
+  )
   func sound(faults: Int) {
     let exploration = ProofModel(faults: faults).explore { print("  … \($0)") }
     print("ZooKeeper, the proof of a session's life, faults: \(faults): \(exploration)")
@@ -20,13 +20,13 @@ struct ProofExplorationTests {
 
   @Test("proves nothing for a session of two ticks, in which no relay need lie between two heartbeats")
   func tooShort() {
-    let exploration = ProofModel(faults: Self.isDeep ? 1 : 0, timeout: ProofModel.leastTimeout / 2).explore()
+    let exploration = ProofModel(faults: isExploringDeeply ? 1 : 0, timeout: ProofModel.leastTimeout / 2).explore()
     print("ZooKeeper, the proof of too short a session's life: \(exploration)")
     #expect(exploration.story == nil)
     #expect(exploration.isComplete)
   }
 
-  @Test("leads to the same from all states that are taken for one", arguments: isDeep ? [0, 1] : [0])
+  @Test("leads to the same from all states that are taken for one", arguments: isExploringDeeply ? [0, 1] : [0])
   func digests(faults: Int) {
     #expect(ProofModel(faults: faults).firstAmbiguity() == nil)
   }

@@ -1,4 +1,3 @@
-import Foundation
 import Latchkey
 import LatchkeyPrimitives
 import LatchkeyTestSupport
@@ -17,7 +16,7 @@ import Testing
   "The ZooKeeper lock at servers that refuse requests because of their load",
   .serialized,
   .timeLimit(.minutes(3)),
-  .enabled(if: ProcessInfo.processInfo.environment["LATCHKEY_EXPLORE"] == "deep")
+  .enabled(if: isExploringDeeply)
 )
 struct ThrottlingServerTests {
   private static let refusal = ZooKeeperCode.throttled.rawValue
