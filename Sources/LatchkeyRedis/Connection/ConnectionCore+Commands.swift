@@ -8,6 +8,9 @@ extension ConnectionCore {
   /// the event loop writes what many have sent at once.
   fileprivate static let quiet = 2
 
+  /// The size in bytes up to which a buffer is kept for what comes next.
+  private static let keptCapacity = 65_536
+
   /// After how many answers the event loop looks whether something is to be sent.
   private static let stride = 8
 
@@ -77,22 +80,30 @@ extension ConnectionCore {
   ///
   /// - Parameter number: The connection that it was asked for.
   func flush(_ number: Int) {
+    var written = ByteBuffer()
     while true {
       let (bytes, link, descriptor) = self.state.withLock { state -> (ByteBuffer?, Link?, CInt?) in
+        if (1...Self.keptCapacity).contains(written.storageCapacity) { swap(&state.spare, &written) }
         guard state.machine.number == number, let link = state.link else { return (nil, nil, nil) }
         guard state.out.readableBytes > 0 else {
           state.flushing = .none
           return (nil, nil, nil)
         }
-        defer { state.out = ByteBuffer() }
-        return (state.out, link, state.descriptor)
+        var bytes = ByteBuffer()
+        swap(&bytes, &state.spare)
+        swap(&bytes, &state.out)
+        return (bytes, link, state.descriptor)
       }
       guard var bytes, let link else { return self.lookOut() }
       if let descriptor {
         // Not under the lock: others may go on encoding. The descriptor is closed on this event loop alone.
         let count = bytes.withUnsafeReadableBytes { writeWithoutWaiting($0, to: descriptor) }
         bytes.moveReaderIndex(forwardBy: count)
-        if bytes.readableBytes == 0 { continue }
+        if bytes.readableBytes == 0 {
+          bytes.clear()
+          written = bytes
+          continue
+        }
       }
       // The channel waits for room, and until then nobody writes past it.
       self.state.withLock { $0.flushing = .blocked }

@@ -28,6 +28,8 @@ final class ConnectionCore: Sendable {
     var line = RequestLine<Answer>()
     /// What has been encoded and not been written yet.
     var out = ByteBuffer()
+    /// What was `out` before, written and empty: its storage takes what comes next.
+    var spare = ByteBuffer()
     var link: Link?
     /// Where any thread may write to; nil where only the channel may.
     var descriptor: CInt?

@@ -21,6 +21,8 @@ final class LinkHandler: ChannelInboundHandler {
   private var phase = Phase.fresh
   private var parser = RESPParser()
   private var unread = ByteBuffer()
+  /// Room for what is read next.
+  private var room: [RESPFrame] = []
   /// What the server's first bytes say that it is, if not a Redis server.
   private var greeting: SniffedProtocol?
   private var channel: (any Channel)?
@@ -80,7 +82,12 @@ final class LinkHandler: ChannelInboundHandler {
     }
     guard case .live(let listener) = self.phase else { return }
     var frames: [RESPFrame] = []
-    defer { if !frames.isEmpty { listener.received(frames) } }
+    swap(&frames, &self.room)
+    defer {
+      if !frames.isEmpty { listener.received(frames) }
+      frames.removeAll(keepingCapacity: frames.count <= 1_024)
+      self.room = frames
+    }
     while let frame = try self.parser.next(&self.unread) { frames.append(frame) }
   }
 

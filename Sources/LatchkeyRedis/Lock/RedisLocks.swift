@@ -99,7 +99,7 @@ public final class RedisLocks: LockProvider {
         pacing: pacing,
         renewal: renewal
       ),
-      clock: TimerQueue(loop: MultiThreadedEventLoopGroup.singleton.next()),
+      clock: TimerQueue(loop: SharedEventLoop.loop),
       extender: ServerExtender(port, counterTimeToLive: LeaseTime.counterTimeToLiveWord(configuration.timeToLive)),
       publisher: port,
       attempt: { number, contention in RedisAttempt(number, contention, server: server) }

@@ -92,7 +92,7 @@ public final class RedlockLocks: LockProvider {
       answerTimeout: configuration.answerTimeout ?? min(timeToLive / 10, .milliseconds(500)),
       probation: largest + Self.probationMargin
     )
-    let clock = TimerQueue(loop: MultiThreadedEventLoopGroup.singleton.next())
+    let clock = TimerQueue(loop: SharedEventLoop.loop)
     self.servers = quorum
     self.runtime = LockRuntime(
       settings: LockRuntime.Settings(
