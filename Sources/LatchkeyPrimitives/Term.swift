@@ -7,12 +7,15 @@
 /// Asking is arithmetic and calls no handler, so a caller may ask while it holds a mutex that a handler wants. Only ``end(_:)``,
 /// ``expire()`` and ``limit(to:)`` call the handlers; they are for the threads of a client, whose timer calls ``expire()`` at
 /// the deadline.
+@usableFromInline
 package final class Term: Sendable {
   /// Why a term ended.
+  @usableFromInline
   package enum End: Sendable, Equatable {
     case deadlinePassed
     case reported(String)
 
+    @usableFromInline
     package var reason: String {
       switch self {
       case .deadlinePassed: "its deadline passed before the backend confirmed that the client was alive"
@@ -38,6 +41,7 @@ package final class Term: Sendable {
   private let state: Locked<State>
 
   /// Whether the term has no deadline, and ends only by ``end(_:)``.
+  @usableFromInline
   package let isEndless: Bool
 
   package init(deadline: ContinuousClock.Instant) {
@@ -53,9 +57,11 @@ package final class Term: Sendable {
   }
 
   /// The deadline as proven so far.
+  @usableFromInline
   package var deadline: ContinuousClock.Instant { self.state.withLock { $0.deadline } }
 
   /// How the term has ended; nil while it runs.
+  @usableFromInline
   package var ended: End? { self.state.withLock { $0.ended } }
 
   /// Whether the term still runs. An answer of false is final, since a deadline that has passed never moves.
@@ -120,6 +126,7 @@ package final class Term: Sendable {
 
   /// Calls the handler once when the term ends; at once, and returning nil, if it has, even if those who came before have
   /// not been called yet.
+  @usableFromInline
   package func onEnd(_ handler: @escaping @Sendable (End) -> Void) -> UInt64? {
     enum Outcome {
       case registered(UInt64)
@@ -137,6 +144,7 @@ package final class Term: Sendable {
     }
   }
 
+  @usableFromInline
   package func removeHandler(_ id: UInt64) {
     self.state.withLock { state in _ = state.handlers.remove(id) }
   }

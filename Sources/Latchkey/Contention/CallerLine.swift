@@ -1,25 +1,38 @@
-internal import LatchkeyPrimitives
+public import LatchkeyPrimitives
 
 /// The callers of this process that want one lock, in the order in which they came. Some wait; tries do not.
+@usableFromInline
 struct CallerLine<Answer: Sendable>: Sendable {
+  @usableFromInline
   typealias Line = WaitLine<Answer>
+  @usableFromInline
   typealias ID = Line.ID
 
-  private var line = Line()
-  private var tries: Set<ID> = []
+  @usableFromInline
+  var line = Line()
+  @usableFromInline
+  var tries: Set<ID> = []
   /// Those who would share the lock.
-  private var sharing: Set<ID> = []
+  @usableFromInline
+  var sharing: Set<ID> = []
   /// The tries that joined after the last question was asked.
-  private var newTries: Set<ID> = []
+  @usableFromInline
+  var newTries: Set<ID> = []
   /// Those that may run out of time.
-  private var timed: Set<ID> = []
+  @usableFromInline
+  var timed: Set<ID> = []
   /// Those for whom the servers have not answered anything yet, and until when they wait for that.
-  private(set) var unanswered: [ID: ContinuousClock.Instant] = [:]
+  @usableFromInline
+  var unanswered: [ID: ContinuousClock.Instant] = [:]
 
+  @inlinable
   var isEmpty: Bool { self.line.isEmpty }
+  @inlinable
   var count: Int { self.line.count }
+  @inlinable
   var hasDeadline: Bool { !self.timed.isEmpty }
 
+  @inlinable
   var demand: Demand {
     mutating get {
       Demand(
@@ -31,16 +44,20 @@ struct CallerLine<Answer: Sendable>: Sendable {
     }
   }
 
-  private var want: Want {
+  @inlinable
+  var want: Want {
     mutating get { !self.sharing.isEmpty && self.line.head.map(self.sharing.contains) == true ? .shared : .exclusive }
   }
 
+  @inlinable
   func isTry(_ id: ID) -> Bool { self.tries.contains(id) }
 
+  @inlinable
   func countAhead(of id: ID) -> Int { self.line.countAhead(of: id) }
 
   /// Those whom a grant serves of what the head of the line wants: the head, and if it shares the lock, all behind it until the first
   /// that does not.
+  @inlinable
   var served: [ID] {
     mutating get {
       guard let head = self.line.head else { return [] }
@@ -51,6 +68,7 @@ struct CallerLine<Answer: Sendable>: Sendable {
   /// - Parameters:
   ///   - isNew: Whether what has been asked already tells a try nothing.
   ///   - firstAnswer: Until when the servers must have answered anything at all.
+  @inlinable
   mutating func join(
     for want: Want,
     isTry: Bool,
@@ -69,10 +87,12 @@ struct CallerLine<Answer: Sendable>: Sendable {
     return id
   }
 
+  @inlinable
   mutating func suspend(_ id: ID, _ continuation: Line.Continuation) -> Answer? {
     self.line.suspend(id, continuation)
   }
 
+  @inlinable
   mutating func leave(_ id: ID, with answer: Answer) -> Line.Departure {
     let departure = self.line.leave(id, with: answer)
     guard departure.isDelivered else { return departure }
@@ -83,17 +103,21 @@ struct CallerLine<Answer: Sendable>: Sendable {
     return departure
   }
 
+  @inlinable
   mutating func leaveAll(with answer: Answer) -> [Line.Continuation] {
     (self.tries, self.newTries, self.sharing, self.timed, self.unanswered) = ([], [], [], [], [:])
     return self.line.leaveAll(with: answer)
   }
 
   /// The tries to be answered.
+  @inlinable
   func tries(sparingNew: Bool) -> Set<ID> { sparingNew ? self.tries.subtracting(self.newTries) : self.tries }
 
   /// A question is asked: its answer will be newer than every call so far.
+  @inlinable
   mutating func asked() { self.newTries = [] }
 
   /// The servers have answered.
+  @inlinable
   mutating func answered() { if !self.unanswered.isEmpty { self.unanswered = [:] } }
 }

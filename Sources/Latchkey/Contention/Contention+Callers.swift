@@ -1,7 +1,8 @@
-internal import LatchkeyPrimitives
+public import LatchkeyPrimitives
 
 /// Places in the line of one contention.
 extension Contention {
+  @usableFromInline
   enum Entry {
     case joined(Line.ID)
     /// It has been swept, and another must be taken.
@@ -14,6 +15,8 @@ extension Contention {
   /// - Parameters:
   ///   - firstAnswer: Until when the servers must have answered anything at all; nil if that is as good as any time.
   ///   - keepAlive: The source of the backend's events.
+  @inlinable
+  @inline(never)
   func join(
     for want: Want,
     isTry: Bool,
@@ -42,15 +45,21 @@ extension Contention {
     return entry
   }
 
+  @inlinable
+  @inline(never)
   func suspend(_ id: Line.ID, _ continuation: CheckedContinuation<Answer, Never>) {
     let early = self.state.withLock { $0.callers.suspend(id, continuation) }
     if let early { continuation.resume(returning: early) }
   }
 
+  @inlinable
+  @inline(never)
   func cancel(_ id: Line.ID) {
     self.perform(self.state.withLock { state in self.leave(id, with: .cancelled, &state) })
   }
 
+  @inlinable
+  @inline(never)
   func timeOut(_ id: Line.ID, waited: Duration) {
     let work = self.state.withLock { state in
       self.leave(id, with: self.lateAnswer(to: id, state, waited: waited, isFirstAnswer: false), &state)
@@ -58,7 +67,8 @@ extension Contention {
     self.perform(work)
   }
 
-  private func lateAnswer(to id: Line.ID, _ state: State, waited: Duration, isFirstAnswer: Bool) -> Answer {
+  @inlinable
+  func lateAnswer(to id: Line.ID, _ state: State, waited: Duration, isFirstAnswer: Bool) -> Answer {
     let mustExplain = isFirstAnswer || state.callers.isTry(id)
     // Another caller of this process holds it.
     let silence =
@@ -69,7 +79,8 @@ extension Contention {
     return .timedOut(wait, silence)
   }
 
-  private func leave(_ id: Line.ID, with answer: Answer, _ state: inout State) -> Work {
+  @inlinable
+  func leave(_ id: Line.ID, with answer: Answer, _ state: inout State) -> Work {
     let departure = state.callers.leave(id, with: answer)
     guard departure.isDelivered else { return Work() }
     var work = self.run(&state) { $0.demandChanged($1) }
@@ -80,11 +91,13 @@ extension Contention {
   // MARK: The first answer
 
   /// One timer for all who wait: it costs nothing by the time that the next caller comes.
-  private func setAnswerTimer(_ time: ContinuousClock.Instant) {
+  @inlinable
+  func setAnswerTimer(_ time: ContinuousClock.Instant) {
     _ = self.shell.setTimer(at: time) { [weak self] in self?.answerIsDue() }
   }
 
-  private func answerIsDue() {
+  @inlinable
+  func answerIsDue() {
     let (works, next) = self.state.withLock { state -> ([Work], ContinuousClock.Instant?) in
       var works: [Work] = []
       let now = ContinuousClock.now

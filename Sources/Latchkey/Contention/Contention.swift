@@ -1,16 +1,22 @@
-internal import LatchkeyPrimitives
-package import Logging
+public import LatchkeyPrimitives
+public import Logging
 
 /// One process as a contender for one lock: the callers in line, the machine that decides, the leases that were granted.
 ///
 /// Events come from callers and, for answers, from whichever threads bring them. Each is handled under one lock. What it asks for is
 /// done after the lock: first what callers are answered, then what the backend is asked for.
+@usableFromInline
 package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Sweepable {
+  @usableFromInline
   package typealias Machine = Backend.Machine
+  @usableFromInline
   package typealias Node = Machine.Claim
+  @usableFromInline
   package typealias ClaimLease = TermLease<Contention<Backend>>
+  @usableFromInline
   typealias Line = CallerLine<Answer>
 
+  @usableFromInline
   enum Answer: Sendable {
     case granted(ClaimLease)
     case busy(LockError.Wait)
@@ -20,23 +26,40 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     case failed(LockError)
   }
 
+  @usableFromInline
   struct State: Sendable {
+    @usableFromInline
     var machine: Machine
+    @usableFromInline
     var local: Backend.Local
+    @usableFromInline
     var callers = Line()
     /// The leases of each claim: one, or those of all who share it.
+    @usableFromInline
     var leases: [Machine.Claim: [ClaimLease]] = [:]
+    @usableFromInline
     var releases: [Machine.Claim: CheckedContinuation<ReleaseOutcome, Never>] = [:]
+    @usableFromInline
     var isAnswerTimerSet = false
     /// Keeps the source of the backend's events alive while there is anything to do.
+    @usableFromInline
     var keepAlive: Backend.Source?
     /// Fails callers that join while it is set.
+    @usableFromInline
     var refusal: LockError?
+    @usableFromInline
     var isRetired = false
+
+    @inlinable
+    init(machine: Machine, local: Backend.Local) {
+      self.machine = machine
+      self.local = local
+    }
 
     /// Takes a lease from its claim.
     ///
     /// - Returns: Whether the claim has no lease any more; nil if the lease has been given back before.
+    @inlinable
     mutating func remove(_ lease: ClaimLease) -> Bool? {
       guard let place = self.leases[lease.node]?.firstIndex(where: { $0 === lease }) else { return nil }
       self.leases[lease.node]?.remove(at: place)
@@ -47,15 +70,26 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   }
 
   /// What is left to do after the lock.
+  @usableFromInline
   struct Work: Sendable {
+    @usableFromInline
     var steps: [Step] = []
+    @usableFromInline
     var jobs: [Backend.Job] = []
 
+    @inlinable
+    init(steps: [Step] = [], jobs: [Backend.Job] = []) {
+      self.steps = steps
+      self.jobs = jobs
+    }
+
+    @inlinable
     static func + (first: Work, second: Work) -> Work {
       Work(steps: first.steps + second.steps, jobs: first.jobs + second.jobs)
     }
   }
 
+  @usableFromInline
   enum Step: Sendable {
     case answer(Line.Line.Departure, Answer)
     case begin(ClaimLease, (@Sendable (ClaimLease) -> Void)?)
@@ -63,25 +97,35 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     case settle(CheckedContinuation<ReleaseOutcome, Never>, ReleaseOutcome)
   }
 
+  @usableFromInline
   package let shell: Backend
+  @usableFromInline
   let state: Locked<State>
 
+  @inlinable
   package init(_ shell: Backend, machine: Machine, local: Backend.Local) {
     self.shell = shell
     self.state = Locked(State(machine: machine, local: local))
   }
 
+  @inlinable
   package var name: LockName { self.shell.name }
+  @inlinable
   package var backend: LockBackend { self.shell.backend }
+  @inlinable
   package var logger: Logger { self.shell.logger }
 
   // MARK: For the backend
 
+  @inlinable
+  @inline(never)
   package func handle(_ event: Machine.Event) {
     self.perform(self.state.withLock { state in self.run(&state) { $0.handle(event, $1) } })
   }
 
   /// Handles the event that a look at the state gives, if it gives one.
+  @inlinable
+  @inline(never)
   package func handle(_ event: (Machine, inout Backend.Local) -> Machine.Event?) {
     let work = self.state.withLock { state -> Work in
       guard let event = event(state.machine, &state.local) else { return Work() }
@@ -93,6 +137,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   /// Handles the answer to a request that frees a claim.
   ///
   /// - Parameter outcome: What the answer means for a caller that still waits for its first one; nil to let the machine say.
+  @inlinable
+  @inline(never)
   package func handle(_ event: Machine.Event, settling claim: Machine.Claim, as outcome: ReleaseOutcome?) {
     let work = self.state.withLock { state -> Work in
       let continuation = outcome == nil ? nil : state.releases.removeValue(forKey: claim)
@@ -104,19 +150,29 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   }
 
   /// Looks at the machine, and at what the backend keeps, or changes that.
+  @inlinable
+  @inline(never)
   package func withLocal<R>(_ body: (Machine, inout Backend.Local) -> R) -> R {
     self.state.withLock { body($0.machine, &$0.local) }
   }
 
   /// Whether a lease of a claim is held.
+  @inlinable
+  @inline(never)
   package func holds(_ claim: Machine.Claim) -> Bool { self.state.withLock { $0.leases[claim] != nil } }
 
+  @inlinable
+  @inline(never)
   package var leases: [ClaimLease] { self.state.withLock { $0.leases.values.flatMap { $0 } } }
 
   /// What callers would be told of the present holder.
+  @inlinable
+  @inline(never)
   package var knownWait: LockError.Wait { self.state.withLock { self.known(at: $0.machine.standing, $0) } }
 
   /// Fails all callers in line, and those that join from now on; nil lets callers join again.
+  @inlinable
+  @inline(never)
   package func refuse(_ refusal: LockError?) {
     let work = self.state.withLock { state -> Work in
       state.refusal = refusal
@@ -129,6 +185,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     self.perform(work)
   }
 
+  @inlinable
+  @inline(never)
   package func retireIfIdle() -> Bool {
     self.state.withLock { state in
       guard
@@ -142,6 +200,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   // MARK: Steps
 
   /// Takes a step of the machine and does, still under the lock, what concerns callers and leases.
+  @inlinable
+  @inline(never)
   func run(
     _ state: inout State,
     _ step: (inout Machine, Machine.Context) -> [ContentionAction<Machine>]
@@ -167,7 +227,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     return work + self.run(&state) { $0.demandChanged($1) }
   }
 
-  private func resolve(
+  @inlinable
+  func resolve(
     _ action: ContentionAction<Machine>,
     _ state: inout State,
     _ steps: inout [Step],
@@ -191,7 +252,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     }
   }
 
-  private func grant(_ claim: Machine.Claim, _ state: inout State, _ steps: inout [Step]) {
+  @inlinable
+  func grant(_ claim: Machine.Claim, _ state: inout State, _ steps: inout [Step]) {
     let served = state.callers.served
     precondition(!served.isEmpty, "a grant without a caller in line")
     let terms = self.shell.terms(of: claim, &state.local)
@@ -211,7 +273,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     self.turnAway(at: nil, sparingNew: false, &state, &steps)
   }
 
-  private func turnAway(
+  @inlinable
+  func turnAway(
     at standing: Machine.Standing?,
     sparingNew: Bool,
     _ state: inout State,
@@ -228,22 +291,27 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     }
   }
 
-  private func answer(_ id: Line.ID, _ answer: Answer, _ state: inout State, _ steps: inout [Step]) {
+  @inlinable
+  func answer(_ id: Line.ID, _ answer: Answer, _ state: inout State, _ steps: inout [Step]) {
     steps.append(.answer(state.callers.leave(id, with: answer), answer))
   }
 
-  private func failAll(_ error: LockError, _ state: inout State) -> [Step] {
+  @inlinable
+  func failAll(_ error: LockError, _ state: inout State) -> [Step] {
     let answer = Answer.failed(error)
     return state.callers.leaveAll(with: answer).map { .answer(.resume($0), answer) }
   }
 
   /// What is known of the lock's holder, and of our place.
+  @inlinable
   func known(at standing: Machine.Standing?, _ state: State) -> LockError.Wait {
     // Another caller of this process holds it.
     guard state.leases.isEmpty else { return LockError.Wait(holder: self.shell.ownDescription, place: 1) }
     return self.shell.wait(at: standing, state.local)
   }
 
+  @inlinable
+  @inline(never)
   func perform(_ work: Work) {
     for step in work.steps {
       switch step {
@@ -263,36 +331,54 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   // MARK: TermLeaseOwner
 
   /// A release that continues in the background.
-  private static var unconfirmed: PendingRelease { PendingRelease(reason: "the servers have not confirmed it") }
+  @inlinable
+  static var unconfirmed: PendingRelease { PendingRelease(reason: "the servers have not confirmed it") }
 
   /// Frees the claim. Returns when that is done, or when nobody can say when it will be: the servers do not answer, or the lease's
   /// term has ended.
+  @inlinable
   package func release(_ lease: ClaimLease) async throws(LockError) -> PendingRelease? {
     self.shell.forget(lease)
     var handler: UInt64?
     let outcome: ReleaseOutcome = await withCheckedContinuation { continuation in
-      let work = self.state.withLock { state -> Work in
-        // If others share the claim, it goes with the last of them.
-        guard state.remove(lease) == true else { return Work(steps: [.settle(continuation, .success(nil))]) }
-        state.releases[lease.node] = continuation
-        return self.giveBackClaim(of: lease, &state)
-      }
-      self.perform(work)
-      handler = lease.term.onEnd { _ in self.settleRelease(of: lease.node) }
+      handler = self.shell.beginRelease(of: lease, by: self, resuming: continuation)
     }
     if let handler { lease.term.removeHandler(handler) }
     return try outcome.get()
   }
 
-  private func settleRelease(of claim: Machine.Claim) {
+  /// Begins a release.
+  ///
+  /// - Returns: The handler that settles it when the lease's term ends before the backend has answered.
+  @inlinable
+  @inline(never)
+  func release(
+    _ lease: ClaimLease,
+    resuming continuation: CheckedContinuation<ReleaseOutcome, Never>
+  ) -> UInt64? {
+    let work = self.state.withLock { state -> Work in
+      // If others share the claim, it goes with the last of them.
+      guard state.remove(lease) == true else { return Work(steps: [.settle(continuation, .success(nil))]) }
+      state.releases[lease.node] = continuation
+      return self.giveBackClaim(of: lease, &state)
+    }
+    self.perform(work)
+    return lease.term.onEnd { _ in self.settleRelease(of: lease.node) }
+  }
+
+  @inlinable
+  func settleRelease(of claim: Machine.Claim) {
     let continuation = self.state.withLock { $0.releases.removeValue(forKey: claim) }
     continuation?.resume(returning: .success(Self.unconfirmed))
   }
 
-  package func releaseInBackground(_ lease: ClaimLease) { self.giveBack(lease) }
+  @inlinable
+  package func releaseInBackground(_ lease: ClaimLease) { self.shell.giveBack(lease, by: self) }
 
   /// - Returns: False if the lease has been given back before.
   @discardableResult
+  @inlinable
+  @inline(never)
   package func giveBack(_ lease: ClaimLease) -> Bool {
     self.shell.forget(lease)
     let work = self.state.withLock { state -> Work? in
@@ -302,12 +388,15 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     return work != nil
   }
 
-  private func giveBackClaim(of lease: ClaimLease, _ state: inout State) -> Work {
+  @inlinable
+  func giveBackClaim(of lease: ClaimLease, _ state: inout State) -> Work {
     self.shell.willRelease(lease, &state.local)
     return self.run(&state) { $0.released(lease.node, $1) }
   }
 
+  @inlinable
   package func extend(_ lease: ClaimLease) async throws(LockError) { try await self.shell.extend(lease, of: self) }
 
+  @inlinable
   package func termEnded(_ lease: ClaimLease) { self.shell.termEnded(lease, of: self) }
 }

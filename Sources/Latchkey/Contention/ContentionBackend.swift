@@ -1,15 +1,20 @@
-package import LatchkeyPrimitives
-package import Logging
+public import LatchkeyPrimitives
+public import Logging
 
 /// What a granted claim proves: the parts of a lease that only the backend knows.
+@usableFromInline
 package struct ClaimTerms<Lease: Sendable>: Sendable {
   /// Greater than the token of every earlier grant; nil where the backend cannot promise that.
+  @usableFromInline
   package var token: FencingToken?
   /// What proves that the claim stands.
+  @usableFromInline
   package var term: Term
   /// Tells the lease from all others of its client.
+  @usableFromInline
   package var number: UInt64 = 1
   /// Called with the lease before its caller resumes, and after the contention's lock.
+  @usableFromInline
   package var begin: (@Sendable (Lease) -> Void)?
 
   package init(token: FencingToken?, term: Term, number: UInt64 = 1, begin: (@Sendable (Lease) -> Void)? = nil) {
@@ -23,6 +28,7 @@ package struct ClaimTerms<Lease: Sendable>: Sendable {
 /// The shell of a ``ContentionMachine``: how one lock is contended for at one backend.
 ///
 /// Functions that get a `Local` are called under the contention's lock, and must not call anybody; all others are called outside.
+@usableFromInline
 package protocol ContentionBackend: AnyObject, Sendable {
   associatedtype Machine: ContentionMachine
   /// What the backend keeps about the lock, guarded by the contention's lock.
@@ -131,9 +137,35 @@ package protocol ContentionBackend: AnyObject, Sendable {
 
   func setTimer(at time: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> Timer
   func cancel(_ timer: Timer)
+
+  // MARK: Compiled with the backend
+  // A lease knows its contention as any owner of leases, whose generic code the compiler does not specialize. Through these
+  // requirements, with defaults that are inlinable, a release comes to code that it has.
+
+  /// Begins a release.
+  ///
+  /// - Returns: The handler that settles it when the lease's term ends before the backend has answered.
+  func beginRelease(
+    of lease: ClaimLease,
+    by contention: Contention<Self>,
+    resuming continuation: CheckedContinuation<ReleaseOutcome, Never>
+  ) -> UInt64?
+
+  /// Frees the claim of a lease, without anybody waiting for it.
+  func giveBack(_ lease: ClaimLease, by contention: Contention<Self>)
 }
 
 extension ContentionBackend {
+  @inlinable
+  package func beginRelease(
+    of lease: ClaimLease,
+    by contention: Contention<Self>,
+    resuming continuation: CheckedContinuation<ReleaseOutcome, Never>
+  ) -> UInt64? { contention.release(lease, resuming: continuation) }
+
+  @inlinable
+  package func giveBack(_ lease: ClaimLease, by contention: Contention<Self>) { contention.giveBack(lease) }
+
   package func willRelease(_ lease: ClaimLease, _ local: inout Local) {}
   package func mayRetire(_ local: Local) -> Bool { true }
   package func checkName() throws(LockError) {}

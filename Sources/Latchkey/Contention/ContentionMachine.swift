@@ -1,4 +1,5 @@
 /// How a caller wants to hold a lock.
+@usableFromInline
 package enum Want: Hashable, Sendable {
   /// Alone.
   case exclusive
@@ -7,8 +8,10 @@ package enum Want: Hashable, Sendable {
 }
 
 /// What the callers of this process want of a lock at present: all that a backend's machine needs to know of them.
+@usableFromInline
 package struct Demand: Hashable, Sendable {
   /// What the first in line wants, and all behind it until the first that wants something else.
+  @usableFromInline
   package var want: Want
   /// Whether a caller waits.
   package var waits: Bool
@@ -17,6 +20,7 @@ package struct Demand: Hashable, Sendable {
   /// Whether a try has joined since: an answer on its way may be older than that call.
   package var newTries: Bool
 
+  @usableFromInline
   package init(waits: Bool = false, tries: Bool = false, newTries: Bool = false, want: Want = .exclusive) {
     self.want = want
     self.waits = waits
@@ -25,6 +29,7 @@ package struct Demand: Hashable, Sendable {
   }
 
   /// Whether anybody wants the lock.
+  @usableFromInline
   package var isAny: Bool { self.waits || self.tries || self.newTries }
 
   /// Whether a try is in line.
@@ -50,6 +55,7 @@ package struct Demand: Hashable, Sendable {
 ///
 /// It represents one process as one contender for one lock. The machine has no line of callers: it knows their ``Demand``, which
 /// ``Contention`` sets before each call, and which the machine changes only within a step, as it answers callers.
+@usableFromInline
 package protocol ContentionMachine: Sendable {
   /// What happens at the backend: answers, notifications, sessions, timers.
   associatedtype Event: Sendable
@@ -90,6 +96,7 @@ package protocol ContentionMachine: Sendable {
 }
 
 /// What a machine wants done. All but ``send(_:)`` concerns callers, and ``Contention`` does it; requests are the backend's.
+@usableFromInline
 package enum ContentionAction<Machine: ContentionMachine>: Sendable {
   /// The lock is ours, as ``Demand/want`` says: the first in line gets it, or all at the head of the line that share it. The tries
   /// that are left are answered with "busy".
@@ -113,16 +120,20 @@ package enum ContentionAction<Machine: ContentionMachine>: Sendable {
 extension ContentionAction: Hashable, Equatable where Machine.Request: Hashable, Machine.Standing: Hashable {}
 
 /// An error that a machine carries to callers. Two that say the same are equal, whatever caused them.
+@usableFromInline
 package struct LockFailure: Error, Hashable {
+  @usableFromInline
   package let error: LockError
 
   package init(_ error: LockError) { self.error = error }
 
+  @usableFromInline
   package static func == (one: LockFailure, other: LockFailure) -> Bool {
     one.error.code == other.error.code && one.error.name == other.error.name
       && one.error.message == other.error.message
   }
 
+  @usableFromInline
   package func hash(into hasher: inout Hasher) {
     hasher.combine(self.error.code)
     hasher.combine(self.error.message)

@@ -1,7 +1,8 @@
-package import LatchkeyPrimitives
-package import Logging
+public import LatchkeyPrimitives
+public import Logging
 
 /// What stands behind leases with a deadline: it granted them, and takes them back.
+@usableFromInline
 package protocol TermLeaseOwner: AnyObject, Sendable {
   /// What makes a grant a grant at the backend: a node, a key, an attempt.
   associatedtype Node: Sendable
@@ -35,31 +36,38 @@ extension TermLeaseOwner {
   package func termEnded(_ lease: TermLease<Self>) {}
 }
 
+/// How a lease stands. Not within the lease, which is generic: so the compiler knows its layout.
+private struct TermLeaseState {
+  var ending: LeaseEnding?
+  var handlers = HandlerTable<@Sendable (LeaseEnding) -> Void>()
+  var termHandler: UInt64?
+  var isReleased = false
+}
+
+private enum LeaseRegistration {
+  case registered(UInt64)
+  case over(LeaseEnding)
+}
+
 /// One grant with a deadline: the term that proves it, and those who want to know how it ends.
+@usableFromInline
 package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
-  private struct State {
-    var ending: LeaseEnding?
-    var handlers = HandlerTable<@Sendable (LeaseEnding) -> Void>()
-    var termHandler: UInt64?
-    var isReleased = false
-  }
-
-  private enum Registration {
-    case registered(UInt64)
-    case over(LeaseEnding)
-  }
-
+  @usableFromInline
   package let name: LockName
   package let backend: LockBackend
+  @usableFromInline
   package let node: Owner.Node
+  @usableFromInline
   package let grant: UInt64
+  @usableFromInline
   package let term: Term
   private let mayBeLost: Bool
   package let token: FencingToken?
   private let owner: Owner
-  private let state = Locked(State())
+  private let state = Locked(TermLeaseState())
 
   /// - Parameter canBeLost: Whether anything can end the lease before its release.
+  @usableFromInline
   package init(
     owner: Owner,
     node: Owner.Node,
@@ -79,6 +87,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   }
 
   /// Begins to listen for the end of the term. Not done at construction, which may happen under a lock of the owner's.
+  @usableFromInline
   package func watchTerm() {
     let handler = self.term.onEnd { [weak self] end in
       guard let self else { return }
@@ -104,6 +113,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   ///
   /// - Returns: False if it had ended before.
   @discardableResult
+  @usableFromInline
   package func lose(because reason: String) -> Bool {
     let isFirst = self.finish(.lost(.lost(self.name, because: reason))) == nil
     if isFirst {
@@ -146,12 +156,13 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
 
   package func canBeLost(_ grant: UInt64) -> Bool { self.mayBeLost }
 
+  @usableFromInline
   package func isHeld(_ grant: UInt64) -> Bool { self.ending == nil }
 
   package func isReleased(_ grant: UInt64) -> Bool { self.state.withLock { $0.isReleased } }
 
   package func onEnding(of grant: UInt64, _ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
-    let outcome = self.state.withLock { state -> Registration in
+    let outcome = self.state.withLock { state -> LeaseRegistration in
       if let ending = self.ending(state) { return .over(ending) }
       return .registered(state.handlers.add(handler))
     }
@@ -174,6 +185,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   }
 
   @discardableResult
+  @usableFromInline
   package func release(_ grant: UInt64) async throws(LockError) -> PendingRelease? {
     // A term may have ended, and nobody have come to its handlers yet: the loss is told all the same.
     if let end = self.term.ended { self.lose(because: end.reason) }
@@ -202,7 +214,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   /// How the lease has ended, by arithmetic: the term's handlers may not have been called yet.
   private var ending: LeaseEnding? { self.state.withLock { self.ending($0) } }
 
-  private func ending(_ state: borrowing State) -> LeaseEnding? {
+  private func ending(_ state: borrowing TermLeaseState) -> LeaseEnding? {
     if let ending = state.ending { return ending }
     return self.term.ended.map { .lost(.lost(self.name, because: $0.reason)) }
   }

@@ -62,6 +62,7 @@ extension DistributedLock {
 
 extension LockError {
   /// The answer to a try that found the lock held, for calls that must not return nil.
+  @usableFromInline
   package static func timedOut(_ name: LockName, _ wait: Wait) -> LockError {
     LockError(
       .timedOut,
@@ -71,6 +72,7 @@ extension LockError {
     )
   }
 
+  @usableFromInline
   package static func cancelled(_ name: LockName) -> LockError {
     LockError(.cancelled, name: name, message: "the wait was cancelled; nothing is left behind")
   }

@@ -142,6 +142,8 @@ final class RedisLockBackend: ContentionBackend {
     }
   }
 
+  /// Not inlined: LLVM of Swift 6.3.1 does not compile the step of the engine that this is inlined into.
+  @inline(never)
   func wait(at standing: Never?, _ local: Local) -> LockError.Wait {
     var wait = local.attempt?.wait ?? LockError.Wait()
     wait.holder = local.holder.map(OwnerIdentity.describe)
