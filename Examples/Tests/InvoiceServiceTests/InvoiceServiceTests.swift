@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The invoice service", .serialized, .timeLimit(.minutes(3)))
 struct InvoiceServiceTests {
-  private static let granted = "lock_acquisitions_total{backend=\"zookeeper\"}"
+  private static let granted = "lock_acquisitions_total{backend=\"zookeeper\",kind=\"lock\"}"
 
   /// Lends a ZooKeeper server and a folder.
   private func withStage(_ body: (String, URL) async throws -> Void) async throws {
@@ -56,7 +56,7 @@ struct InvoiceServiceTests {
       let a = try Instance("a", in: folder, zooKeeper: zooKeeper, settings: settings)
       try await a.wait(for: "invoices_written_total", toBe: 3)
       let b = try Instance("b", in: folder, zooKeeper: zooKeeper, settings: settings)
-      try await b.wait(for: "lock_waiters{backend=\"zookeeper\"}", toBe: 1)
+      try await b.wait(for: "lock_waiters{backend=\"zookeeper\",kind=\"lock\"}", toBe: 1)
       #expect(try await b.metric(Self.granted) == nil)
       let told = ContinuousClock.now
       a.terminate()

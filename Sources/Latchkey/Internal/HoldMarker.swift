@@ -73,7 +73,8 @@ package struct HoldMarker: Sendable {
       guard marker.isLive else { continue }
       let isOwn = marker.task == task
       if isOwn { task = marker.caller }
-      guard marker.driver.name == name, marker.driver.backend == backend else { continue }
+      guard marker.driver.name == name, marker.driver.backend == backend, marker.driver.permits(of: marker.grant) == 0
+      else { continue }
       if isOwn {
         throw LockError(
           .wouldDeadlock,

@@ -9,6 +9,9 @@ package protocol LeaseDriver: AnyObject, Sendable {
   /// The backend that granted it.
   var backend: LockBackend { get }
 
+  /// How many of a semaphore's permits a grant is; 0 for that of a lock. Permits exclude nobody from a lock of their name.
+  func permits(of grant: UInt64) -> Int
+
   /// The grant's fencing token; nil where the backend cannot promise one.
   func token(of grant: UInt64) -> FencingToken?
 
@@ -51,6 +54,9 @@ package protocol LeaseDriver: AnyObject, Sendable {
 }
 
 extension LeaseDriver {
+  /// Most drivers grant locks.
+  package func permits(of grant: UInt64) -> Int { 0 }
+
   /// Over a network a grant can be lost.
   package func canBeLost(_ grant: UInt64) -> Bool { true }
 

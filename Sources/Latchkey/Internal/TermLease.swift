@@ -13,6 +13,9 @@ package protocol TermLeaseOwner: AnyObject, Sendable {
   /// Where leases tell what becomes of them.
   var logger: Logger { get }
 
+  /// How many of a semaphore's permits a node stands for; 0 for a lock.
+  func permits(of node: Node) -> Int
+
   /// Asks the backend now whether the lease still stands, and moves its deadline where that is how deadlines move.
   func extend(_ lease: TermLease<Self>) async throws(LockError)
 
@@ -32,6 +35,10 @@ package protocol TermLeaseOwner: AnyObject, Sendable {
 }
 
 extension TermLeaseOwner {
+  /// Most owners grant locks.
+  @usableFromInline
+  package func permits(of node: Node) -> Int { 0 }
+
   /// Where leases rest on a session, whoever notices its end frees what they held.
   package func termEnded(_ lease: TermLease<Self>) {}
 }
@@ -147,6 +154,8 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   }
 
   // MARK: LeaseDriver
+
+  package func permits(of grant: UInt64) -> Int { self.owner.permits(of: self.node) }
 
   package func token(of grant: UInt64) -> FencingToken? { self.token }
 

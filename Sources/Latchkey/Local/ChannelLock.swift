@@ -33,12 +33,7 @@ final class ChannelLock: LocalLeaseDriver {
       if Task.isCancelled { throw .cancelled(self.name) }
       let start = ContinuousClock.now
       switch await self.channel.receive(until: timeout.map { start.advanced(by: $0) }) {
-      case .received(let last):
-        let lease = self.lease(after: last)
-        // Only a wait lasts long enough to be cancelled meanwhile.
-        guard Task.isCancelled else { return lease }
-        await lease.releaseQuietly()
-        throw .cancelled(self.name)
+      case .received(let last): return try await self.lease(after: last).unlessCancelled()
       case .timedOut(let ahead): throw .timedOut(self.name, inProcessSince: start, place: ahead + 1)
       case .cancelled: throw .cancelled(self.name)
       }

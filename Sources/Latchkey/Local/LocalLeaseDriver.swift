@@ -29,6 +29,16 @@ extension LocalLeaseDriver {
   }
 }
 
+extension Lease {
+  /// The lease, for a caller that still wants it: a grant may cross a cancellation, and then no caller would release it.
+  consuming func unlessCancelled() async throws(LockError) -> Lease {
+    guard Task.isCancelled else { return self }
+    let name = self.held.name
+    await self.releaseQuietly()
+    throw .cancelled(name)
+  }
+}
+
 extension LockError {
   /// - Parameters:
   ///   - start: When the caller began to wait.

@@ -153,10 +153,10 @@ final class LocalLockCore: LocalLeaseDriver, WaitRoom {
 
   @usableFromInline
   func acquireForBody(within timeout: Duration?) async throws -> Lease {
-    do {
+    do throws(LockError) {
       return try await self.acquire(within: timeout)
-    } catch  where error.code == .cancelled {
-      throw CancellationError()
+    } catch {
+      throw error.outsideThisPackage
     }
   }
 
@@ -210,10 +210,7 @@ final class LocalLockCore: LocalLeaseDriver, WaitRoom {
     switch answer {
     case .granted(let grant):
       self.look(atGrant: grant - self.base)
-      let lease = self.lease(grant)
-      guard Task.isCancelled else { return lease }
-      await lease.releaseQuietly()
-      throw .cancelled(self.name)
+      return try await self.lease(grant).unlessCancelled()
     case .timedOut(let place): throw .timedOut(self.name, inProcessSince: start, place: place)
     case .cancelled: throw .cancelled(self.name)
     }

@@ -3,21 +3,28 @@ internal import Tracing
 /// A call for a lock that somebody watches.
 struct AcquireObservation {
   private let name: LockName
-  private let kind: String
+  private let kind: GrantKind
   private let isPatient: Bool
   private let metrics: LockMetrics?
   private let tracer: (any Tracer)?
   private let span: (any Span)?
   private let start = ContinuousClock.now
 
-  init(name: LockName, kind: String, isPatient: Bool, metrics: LockMetrics?, tracer: (any Tracer)?) {
+  init(
+    name: LockName,
+    backend: String,
+    kind: GrantKind,
+    isPatient: Bool,
+    metrics: LockMetrics?,
+    tracer: (any Tracer)?
+  ) {
     self.name = name
     self.kind = kind
     self.isPatient = isPatient
     self.metrics = metrics
     self.tracer = tracer
     self.span = tracer?.startSpan("lock.acquire")
-    self.span?.describe(name, kind)
+    self.span?.describe(name, backend, kind)
     if isPatient { metrics?.waiting(isOver: false) }
   }
 
@@ -26,7 +33,7 @@ struct AcquireObservation {
     self.span?.describe(lease.held.token)
     self.metrics?.granted()
     self.end("granted")
-    return lease.observed(self.metrics, self.tracer)
+    return lease.observed(self.metrics, self.tracer, self.kind)
   }
 
   /// The call found the lock held.

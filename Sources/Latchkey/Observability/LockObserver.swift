@@ -6,12 +6,21 @@ internal import Tracing
 package struct LockObserver: Sendable {
   private let options: LockObservability
   /// The kind of backend.
-  private let kind: String
+  private let backend: String
+  private let kind: GrantKind
 
-  package init(_ options: LockObservability, kind: String) {
+  /// - Parameters:
+  ///   - options: Who listens.
+  ///   - backend: The kind of backend.
+  ///   - kind: What is granted.
+  package init(_ options: LockObservability, kind backend: String, of kind: GrantKind = .lock) {
     self.options = options
+    self.backend = backend
     self.kind = kind
   }
+
+  /// The observer of grants of another kind, at the same backend.
+  package func of(_ kind: GrantKind) -> LockObserver { LockObserver(self.options, kind: self.backend, of: kind) }
 
   /// Whether anybody listens at the moment.
   package var isActive: Bool { self.metrics != nil || self.tracer != nil }
@@ -80,13 +89,13 @@ package struct LockObserver: Sendable {
   private func begin(_ name: LockName, isPatient: Bool) -> AcquireObservation? {
     let (metrics, tracer) = (self.metrics, self.tracer)
     guard metrics != nil || tracer != nil else { return nil }
-    let dimensions =
-      self.options.namesAreDimensions ? [("backend", self.kind), ("name", "\(name)")] : [("backend", self.kind)]
+    let measured = self.options.namesAreDimensions ? name : nil
     return AcquireObservation(
       name: name,
+      backend: self.backend,
       kind: self.kind,
       isPatient: isPatient,
-      metrics: metrics.map { LockMetrics(factory: $0, dimensions: dimensions) },
+      metrics: metrics.map { LockMetrics(factory: $0, backend: self.backend, kind: self.kind, name: measured) },
       tracer: tracer
     )
   }

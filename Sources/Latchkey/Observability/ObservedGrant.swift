@@ -5,18 +5,32 @@ internal import Tracing
 ///
 /// It stands between the lease and the driver that granted it, so that leases which nobody watches carry nothing for it.
 final class ObservedGrant: LeaseDriver {
-  private let driver: any LeaseDriver
+  /// The driver that granted the lease.
+  let driver: any LeaseDriver
   private let metrics: LockMetrics?
+  private let tracer: (any Tracer)?
   private let span: (any Span)?
   private let start = ContinuousClock.now
+  /// What it counts as among those that are held.
+  private let amount: Int
   /// Whether the end of the hold has been measured: at the loss, if there is one.
   private let isMeasured = Locked(false)
 
-  init(_ driver: any LeaseDriver, grant: UInt64, token: FencingToken?, metrics: LockMetrics?, tracer: (any Tracer)?) {
+  init(
+    _ driver: any LeaseDriver,
+    grant: UInt64,
+    token: FencingToken?,
+    kind: GrantKind,
+    metrics: LockMetrics?,
+    tracer: (any Tracer)?
+  ) {
     self.driver = driver
     self.metrics = metrics
+    self.tracer = tracer
+    self.amount = max(1, driver.permits(of: grant))
+    metrics?.holding(self.amount, isOver: false)
     self.span = tracer?.startSpan("lock.hold")
-    self.span?.describe(driver.name, driver.backend.kind)
+    self.span?.describe(driver.name, driver.backend.kind, kind)
     self.span?.describe(token)
     // An in-process lock is slower to release when it has somebody to tell.
     guard driver.canBeLost(grant) else { return }
@@ -56,8 +70,19 @@ final class ObservedGrant: LeaseDriver {
       defer { isMeasured = true }
       return !isMeasured
     }
-    if isFirst { self.metrics?.held(for: .now - self.start, outcome: outcome) }
+    if isFirst {
+      self.metrics?.holding(self.amount, isOver: true)
+      self.metrics?.held(for: .now - self.start, outcome: outcome)
+    }
     return isFirst
+  }
+
+  /// The hold was turned into another one, which is watched from now on.
+  ///
+  /// - Parameter lease: The lease of the new hold.
+  func convert(to lease: consuming Lease, _ kind: GrantKind) -> Lease {
+    self.end("converted")
+    return lease.observed(self.metrics?.of(kind), self.tracer, kind)
   }
 
   // MARK: LeaseDriver
@@ -65,6 +90,8 @@ final class ObservedGrant: LeaseDriver {
   var name: LockName { self.driver.name }
 
   var backend: LockBackend { self.driver.backend }
+
+  func permits(of grant: UInt64) -> Int { self.driver.permits(of: grant) }
 
   func token(of grant: UInt64) -> FencingToken? { self.driver.token(of: grant) }
 

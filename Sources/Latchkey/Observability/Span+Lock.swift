@@ -1,10 +1,11 @@
 internal import Tracing
 
 extension Span {
-  func describe(_ name: LockName, _ kind: String) {
+  func describe(_ name: LockName, _ backend: String, _ kind: GrantKind) {
     self.updateAttributes { attributes in
       attributes["lock.name"] = "\(name)"
-      attributes["lock.backend"] = kind
+      attributes["lock.backend"] = backend
+      attributes["lock.kind"] = kind.rawValue
     }
   }
 

@@ -48,19 +48,19 @@ extension DistributedLock {
 
   /// `acquire`, with a cancelled wait told the way that code outside this package expects.
   private func acquireForBody(within timeout: Duration?) async throws -> Lease {
-    do {
+    do throws(LockError) {
       return try await self.acquire(within: timeout)
-    } catch  where error.code == .cancelled {
-      throw CancellationError()
+    } catch {
+      throw error.outsideThisPackage
     }
   }
 
   /// `tryAcquire`, with a cancelled try told the way that code outside this package expects.
   private func tryAcquireForBody() async throws -> Lease? {
-    do {
+    do throws(LockError) {
       return try await self.tryAcquire()
-    } catch  where error.code == .cancelled {
-      throw CancellationError()
+    } catch {
+      throw error.outsideThisPackage
     }
   }
 }

@@ -76,4 +76,7 @@ extension LockError {
   package static func cancelled(_ name: LockName) -> LockError {
     LockError(.cancelled, name: name, message: "the wait was cancelled; nothing is left behind")
   }
+
+  /// The error as functions with a body throw it: a cancelled wait is a `CancellationError`, as code outside this package expects.
+  var outsideThisPackage: any Error { self.code == .cancelled ? CancellationError() : self }
 }

@@ -58,10 +58,41 @@ public struct Lease: ~Copyable, Sendable {
 
 extension Lease {
   /// The same grant, with its hold measured from now on.
-  consuming func observed(_ metrics: LockMetrics?, _ tracer: (any Tracer)?) -> Lease {
+  consuming func observed(_ metrics: LockMetrics?, _ tracer: (any Tracer)?, _ kind: GrantKind) -> Lease {
     self.isOwned = false
-    let driver = ObservedGrant(self.driver, grant: self.grant, token: self.token, metrics: metrics, tracer: tracer)
+    let driver = ObservedGrant(
+      self.driver,
+      grant: self.grant,
+      token: self.token,
+      kind: kind,
+      metrics: metrics,
+      tracer: tracer
+    )
     return Lease(driver: driver, grant: self.grant, token: self.token)
+  }
+
+  /// The driver that granted the lease, if it is of a type, and the number of the grant.
+  package func grant<Driver: LeaseDriver>(of type: Driver.Type) -> (driver: Driver, number: UInt64)? {
+    ((self.observation?.driver ?? self.driver) as? Driver).map { ($0, self.grant) }
+  }
+
+  /// The lease of what this one's grant was turned into. This one ends without a release: its driver has ended the grant.
+  ///
+  /// - Parameters:
+  ///   - driver: The driver of the new grant.
+  ///   - grant: The number of the new grant.
+  ///   - token: The token of the new grant.
+  ///   - conversion: What was done with the grant.
+  package consuming func converted(
+    to driver: any LeaseDriver,
+    grant: UInt64,
+    token: FencingToken?,
+    by conversion: LeaseConversion
+  ) -> Lease {
+    self.isOwned = false
+    let lease = Lease(driver: driver, grant: grant, token: token)
+    guard let observation = self.observation else { return lease }
+    return observation.convert(to: lease, conversion.result)
   }
 
   /// What measures the hold; nil if nobody listens.

@@ -132,7 +132,7 @@ struct ElectionServerTests {
       let held = leadership.held
       try await client.revoke(client.lease)
       #expect(await held.lost?.code == .lockLost)
-      let dimensions = [("backend", "etcd")]
+      let dimensions = [("backend", "etcd"), ("kind", "lock")]
       #expect(try metrics.expectCounter("lock.acquisitions", dimensions).totalValue == 2)
       try await eventuallyTrue(within: .seconds(5)) {
         (try? metrics.expectCounter("lock.losses", dimensions).totalValue) == 1

@@ -34,11 +34,11 @@ struct RedisObservabilityServerTests {
   }
 
   private func count(_ label: String) throws -> Int64 {
-    try self.metrics.expectCounter(label, [("backend", "redis")]).totalValue
+    try self.metrics.expectCounter(label, [("backend", "redis"), ("kind", "lock")]).totalValue
   }
 
   private func durations(_ label: String, _ outcome: String) throws -> Int {
-    try self.metrics.expectTimer(label, [("backend", "redis"), ("outcome", outcome)]).values.count
+    try self.metrics.expectTimer(label, [("backend", "redis"), ("kind", "lock"), ("outcome", outcome)]).values.count
   }
 
   private func check(_ metadata: Logger.Metadata, _ lock: any DistributedLock, _ token: FencingToken?) throws {
@@ -135,7 +135,7 @@ struct RedisObservabilityServerTests {
       await #expect(throws: LockError.self) { try await lock.acquire(within: .milliseconds(20)).release() }
       #expect(try self.durations("lock.acquire.duration", "busy") == 1)
       #expect(try self.durations("lock.acquire.duration", "timedOut") == 1)
-      #expect(try self.metrics.expectMeter("lock.waiters", [("backend", "redis")]).values == [1, 0])
+      #expect(try self.metrics.expectMeter("lock.waiters", [("backend", "redis"), ("kind", "lock")]).values == [1, 0])
       #expect(self.metrics.counters(label: "lock.acquisitions").isEmpty)
     }
   }

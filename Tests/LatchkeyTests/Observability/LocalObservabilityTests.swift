@@ -31,7 +31,7 @@ struct LocalObservabilityTests {
     }
     let timer = try self.telemetry.metrics.expectTimer(
       "lock.hold.duration",
-      [("backend", "mutex"), ("outcome", "released")]
+      [("backend", "mutex"), ("kind", "lock"), ("outcome", "released")]
     )
     let held = Duration.nanoseconds(try #require(timer.values.first))
     #expect(held >= body)

@@ -28,6 +28,7 @@ struct LossObservabilityTests {
     lock.term.end(.reported("the test said so"))
     #expect(try self.telemetry.count("lock.losses", ("backend", "fake")) == 1)
     #expect(try self.telemetry.durations("lock.hold.duration", ("backend", "fake"), ("outcome", "lost")) == 1)
+    #expect(try self.telemetry.held(("backend", "fake")) == [1, 0])
     #expect(self.telemetry.spans("lock.hold").isEmpty)
     let active = try #require(self.telemetry.tracer.activeSpans.first)
     #expect(active.events.map(\.name) == ["lock.lost"])
