@@ -100,6 +100,12 @@ package struct WaitLine<Answer: Sendable>: Sendable {
     }
   }
 
+  /// The first in line for whom a condition holds.
+  @inlinable
+  package func first(where condition: (ID) -> Bool) -> ID? {
+    self.order[self.first...].first { self.places[$0] != nil && condition($0) }
+  }
+
   /// Those at the front of the line, up to the first for whom a condition does not hold.
   @inlinable
   package func prefix(while condition: (ID) -> Bool) -> [ID] {

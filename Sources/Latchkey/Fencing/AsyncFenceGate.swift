@@ -1,5 +1,3 @@
-internal import LatchkeyPrimitives
-
 /// The gate before a resource whose writes suspend, such as one behind a connection of this process alone.
 ///
 /// The rule is that of ``FenceGate``. Check and write are one step here too: a task that finds another one's write at work
@@ -11,8 +9,7 @@ internal import LatchkeyPrimitives
 /// try await gate.admit(token) { try await store.put(order) }
 /// ```
 public final class AsyncFenceGate: Sendable {
-  private let guarded: Locked<FenceState>
-  private let remember: (@Sendable (FenceState) async throws -> Void)?
+  private let guarded: AsyncGuardedFence<FenceState>
   /// Who writes, and who waits to.
   private let line = LocalMutex("fence gate", observability: .off)
 
@@ -23,12 +20,11 @@ public final class AsyncFenceGate: Sendable {
   ///   - remember: Stores the state. Called before the first write under each token; if it throws, neither is the write made
   ///     nor the token admitted, and ``admit(_:_:)`` throws its error. A gate without it forgets with its process.
   public init(_ state: FenceState = FenceState(), remember: (@Sendable (FenceState) async throws -> Void)? = nil) {
-    self.guarded = Locked(state)
-    self.remember = remember
+    self.guarded = AsyncGuardedFence(state, remember: remember)
   }
 
   /// What the gate has seen so far.
-  public var state: FenceState { self.guarded.withLock { $0 } }
+  public var state: FenceState { self.guarded.state }
 
   /// Makes a write, unless a greater token was seen before. Writes are made one after the other, in the order in which they
   /// came.
@@ -43,12 +39,7 @@ public final class AsyncFenceGate: Sendable {
   ///   The errors of `remember` and of the write pass through.
   public func admit<R>(_ token: FencingToken, _ write: () async throws -> sending R) async throws -> sending R {
     try await self.line.withLock { _ in
-      let before = self.state
-      var admitted = before
-      try admitted.admit(token)
-      // Stored first: what is refused now must be refused after a crash as well. Kept only once it is stored.
-      if admitted != before { try await self.remember?(admitted) }
-      self.guarded.withLock { $0 = admitted }
+      try await self.guarded.admit { state throws(StaleToken) in try state.admit(token) }
       return try await write()
     }
   }

@@ -1,5 +1,3 @@
-internal import LatchkeyPrimitives
-
 /// The gate before a resource: it lets a write through that carries a token at least as great as all before, and refuses the
 /// others.
 ///
@@ -16,8 +14,7 @@ internal import LatchkeyPrimitives
 /// try gate.admit(token) { try data.write(to: file) }
 /// ```
 public final class FenceGate: Sendable {
-  private let guarded: Locked<FenceState>
-  private let remember: (@Sendable (FenceState) throws -> Void)?
+  private let guarded: GuardedFence<FenceState>
 
   /// Makes a gate.
   ///
@@ -27,12 +24,11 @@ public final class FenceGate: Sendable {
   ///     nor the token admitted, and ``admit(_:_:)`` throws its error. Must not use the gate. A gate without it forgets with
   ///     its process.
   public init(_ state: FenceState = FenceState(), remember: (@Sendable (FenceState) throws -> Void)? = nil) {
-    self.guarded = Locked(state)
-    self.remember = remember
+    self.guarded = GuardedFence(state, remember: remember)
   }
 
   /// What the gate has seen so far.
-  public var state: FenceState { self.guarded.withLock { $0 } }
+  public var state: FenceState { self.guarded.state }
 
   /// Makes a write, unless a greater token was seen before.
   ///
@@ -47,13 +43,6 @@ public final class FenceGate: Sendable {
   /// - Throws: ``StaleToken`` if a later holder has already written; the write is not made then. The errors of `remember` and
   ///   of the write pass through.
   public func admit<R>(_ token: FencingToken, _ write: () throws -> sending R) throws -> sending R {
-    try self.guarded.withLock { state in
-      var admitted = state
-      try admitted.admit(token)
-      // Stored first: what is refused now must be refused after a crash as well. Kept only once it is stored.
-      if admitted != state { try self.remember?(admitted) }
-      state = admitted
-      return try write()
-    }
+    try self.guarded.admit({ state throws(StaleToken) in try state.admit(token) }, write)
   }
 }

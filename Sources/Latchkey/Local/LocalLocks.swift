@@ -23,6 +23,8 @@ public final class LocalLocks: LockProvider {
   private let observability: LockObservability
   private let mutexes = Table<LocalLockCore>(SweptTable(minimumSize: 64))
   private let channels = Table<ChannelLock>(SweptTable(minimumSize: 64))
+  private let readWriteLocks = Table<LocalGrantCore<ReadWriteRule>>(SweptTable(minimumSize: 64))
+  private let semaphores = Table<LocalGrantCore<PermitRule>>(SweptTable(minimumSize: 64))
 
   /// Makes a registry of its own: its locks have nothing to do with those of other registries.
   ///
@@ -55,6 +57,40 @@ public final class LocalLocks: LockProvider {
     )
   }
 
+  /// The read-write lock of a name; it has nothing to do with the mutex of that name.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock; equal names give the same lock.
+  public func readWriteLock(_ name: LockName) -> LocalReadWriteLock {
+    LocalReadWriteLock(
+      Self.core(name, in: self.readWriteLocks) {
+        LocalReadWriteLock.core(name, instance: self.instance, self.observability)
+      }
+    )
+  }
+
+  /// The semaphore of a name.
+  ///
+  /// - Parameters:
+  ///   - name: The name that contenders agree on.
+  ///   - limit: How many permits there are. All who use the semaphore must give the same: else what is asked of it is refused. Where
+  ///     the limit is shared, the seed of the first one counts.
+  /// - Returns: The semaphore; equal names give the same semaphore.
+  public func semaphore(_ name: LockName, limit: LocalSemaphore.Limit) -> LocalSemaphore {
+    LocalSemaphore(
+      Self.core(name, in: self.semaphores) {
+        LocalSemaphore.core(name, limit: limit, instance: self.instance, self.observability)
+      },
+      limit: limit
+    )
+  }
+
+  /// How many hold or wait for either half of a read-write lock.
+  package func callers(ofReadWriteLock name: LockName) -> Int { Self.used(name, in: self.readWriteLocks)?.callers ?? 0 }
+
+  /// How many hold permits of a semaphore, or wait for some.
+  package func callers(ofSemaphore name: LockName) -> Int { Self.used(name, in: self.semaphores)?.callers ?? 0 }
+
   /// How many mutexes the table holds, those included that are gone but not swept yet.
   package var tableSize: Int { self.mutexes.withLock { $0.count } }
 
@@ -69,6 +105,10 @@ public final class LocalLocks: LockProvider {
     // In this order: the first lock also sets the origin.
     let origin = self.origin
     return UInt64((ContinuousClock.now - origin).nanoseconds)
+  }
+
+  private static func used<Core>(_ name: LockName, in table: borrowing Table<Core>) -> Core? {
+    table.withLock { $0[name]?.core }
   }
 
   private static func core<Core>(_ name: LockName, in table: borrowing Table<Core>, _ make: () -> Core) -> Core {

@@ -6,9 +6,15 @@ protocol WaitRoom: AnyObject, Sendable {
 
   /// Lends the line, under the lock that guards it.
   func withLine<R: Sendable>(_ body: (inout WaitLine<Answer>) -> R) -> R
+
+  /// A caller has left the line without what it waited for. Those behind it may have waited for that alone.
+  func gaveUp(_ id: WaitLine<Answer>.ID)
 }
 
 extension WaitRoom {
+  /// Where one is served at a time, those behind wait for the holder in any case.
+  func gaveUp(_ id: WaitLine<Answer>.ID) {}
+
   /// Suspends a caller that has joined the line until it is answered, its time is up or its task is cancelled, whichever comes
   /// first.
   ///
@@ -42,6 +48,8 @@ extension WaitRoom {
       let answer = answer(line)
       return (answer, line.leave(id, with: answer))
     }
+    guard departure.isDelivered else { return }
+    self.gaveUp(id)
     departure.resume(with: answer)
   }
 }
