@@ -73,7 +73,8 @@ final class LocalGrantCore<Rule: LocalGrantRule>: LocalLeaseDriver, WaitRoom {
   }
 
   func acquire(_ request: Rule.Request, within timeout: Duration?) async throws(LockError) -> Lease {
-    try await self.observer.of(Rule.kind(of: request)).acquire(self.name, within: timeout) { () async throws(LockError) in
+    try await self.observer.of(Rule.kind(of: request)).acquire(self.name, within: timeout) {
+      () async throws(LockError) in
       if Task.isCancelled { throw .cancelled(self.name) }
       // What need not wait is done before the first suspension point.
       if let lease = self.tryLease(request) { return lease }

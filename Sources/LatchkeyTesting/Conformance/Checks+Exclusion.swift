@@ -6,7 +6,8 @@ extension LockConformance {
   static let exclusionChecks = [
     Check(1, "never two leases at once, for many tasks of several clients") { trial in
       let recorder = HistoryRecorder(capacity: 2000)
-      try await trial.crowd(clients: 3, tasksEach: 4, rounds: 10) { lock, worker in
+      try await trial.crowd(clients: 3, tasksEach: 4, rounds: 10) { client, worker in
+        let lock = client.lock(trial.name)
         recorder.record(.requested, worker: worker, lock: "\(lock.name)")
         let lease = try await lock.acquire(within: nil)
         recorder.record(.granted(lease.held.token), worker: worker, lock: "\(lock.name)")
@@ -23,8 +24,8 @@ extension LockConformance {
 
     Check(1, "a counter that nothing else protects comes out exact") { trial in
       let counter = Atomic(0)
-      try await trial.crowd(clients: 3, tasksEach: 4, rounds: 10) { lock, _ in
-        try await lock.withLock { _ in
+      try await trial.crowd(clients: 3, tasksEach: 4, rounds: 10) { client, _ in
+        try await client.lock(trial.name).withLock { _ in
           // Read and written apart, with a pause between in which others run: any overlap loses an update.
           let value = counter.load(ordering: .relaxed)
           try await Task.sleep(for: .milliseconds(1))
@@ -47,19 +48,19 @@ extension LockConformance {
 }
 
 extension Trial {
-  /// Runs an operation in many tasks of several clients, all on the same lock.
-  fileprivate func crowd(
+  /// Runs an operation in many tasks of several clients, all at the same time.
+  func crowd(
     clients: Int,
     tasksEach: Int,
     rounds: Int,
-    _ operation: @escaping @Sendable (any DistributedLock, _ worker: Int) async throws -> Void
+    _ operation: @escaping @Sendable (TestClient, _ worker: Int) async throws -> Void
   ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
-      for client in 0..<clients {
-        let lock = try await self.lock()
+      for number in 0..<clients {
+        let client = try await self.client()
         for task in 0..<tasksEach {
           group.addTask {
-            for _ in 0..<rounds { try await operation(lock, client * tasksEach + task) }
+            for _ in 0..<rounds { try await operation(client, number * tasksEach + task) }
           }
         }
       }

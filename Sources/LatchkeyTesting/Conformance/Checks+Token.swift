@@ -100,7 +100,7 @@ extension LockConformance {
 
 extension Trial {
   /// The token of one grant, which is released again.
-  fileprivate func token(of lock: any DistributedLock) async throws -> FencingToken? {
+  func token(of lock: any DistributedLock) async throws -> FencingToken? {
     let lease = try await lock.acquire(within: nil)
     let token = lease.held.token
     try await lease.release()

@@ -8,6 +8,12 @@ package actor LeaseBox {
     self.lease = consume lease
   }
 
+  /// Takes the lease out of the box.
+  func take() -> Lease? { self.lease.take() }
+
+  /// Puts a lease into the empty box.
+  func put(_ lease: consuming Lease) { self.lease = consume lease }
+
   /// Releases the lease, if nobody has before.
   package func release() async throws(LockError) {
     guard let lease = self.lease.take() else { return }

@@ -41,11 +41,22 @@ public struct LockConformance: Sendable {
     case notApplicable(reason: String)
   }
 
-  /// All checks, by promise.
+  /// All checks of locks, by promise.
   public static let checks: [Check] =
     Self.exclusionChecks + Self.isHeldChecks + Self.lossChecks + Self.scopedLockChecks + Self.tokenChecks
     + Self.busyChecks + Self.cancellationChecks + Self.lostReplyChecks + Self.releaseChecks + Self.fairnessChecks
     + Self.timeoutChecks + Self.deadlockChecks
+
+  /// The checks of what read-write locks have beyond locks, by promise.
+  public static let readWriteChecks: [Check] =
+    Self.readWriteExclusionChecks + Self.readWriteFaultChecks + Self.readWriteTokenChecks
+    + Self.readWriteCancellationChecks + Self.readWriteFairnessChecks + Self.readWriteDeadlockChecks
+    + Self.downgradeChecks + Self.upgradeChecks
+
+  /// The checks of what semaphores have beyond locks, by promise.
+  public static let semaphoreChecks: [Check] =
+    Self.permitExclusionChecks + Self.permitFaultChecks + Self.permitBusyChecks + Self.permitCancellationChecks
+    + Self.permitFairnessChecks + Self.permitLimitChecks
 
   private let subject: LockSubject
 
@@ -56,11 +67,20 @@ public struct LockConformance: Sendable {
     self.subject = subject
   }
 
+  /// The checks for this kind of subject: those of locks, and for a read-write lock or a semaphore its own as well.
+  public var checks: [Check] {
+    switch self.subject.kind {
+    case .lock: Self.checks
+    case .readWriteLock: Self.checks + Self.readWriteChecks
+    case .semaphore: Self.checks + Self.semaphoreChecks
+    }
+  }
+
   /// The checks that run on this subject.
-  public var applicable: [Check] { Self.checks.filter { $0.needs.isSubset(of: self.subject.needs) } }
+  public var applicable: [Check] { self.checks.filter { $0.needs.isSubset(of: self.subject.needs) } }
 
   /// The checks that do not run on this subject, for want of a trait or a hook.
-  public var notApplicable: [Check] { Self.checks.filter { !$0.needs.isSubset(of: self.subject.needs) } }
+  public var notApplicable: [Check] { self.checks.filter { !$0.needs.isSubset(of: self.subject.needs) } }
 
   /// Runs one check, on fresh clients and a name of its own.
   ///

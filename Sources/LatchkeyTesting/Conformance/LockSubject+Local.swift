@@ -13,6 +13,43 @@ extension LockSubject {
     return self.local("channel") { locks.channel($0) }
   }
 
+  /// The in-process read-write lock: all clients share one registry.
+  public static func localReadWriteLock() -> LockSubject {
+    let locks = LocalLocks()
+    var faults = LockFaults<LocalLocks>()
+    faults.contenders = { locks.callers(ofReadWriteLock: $0) }
+    faults.leftovers = { locks.callers(ofReadWriteLock: $0) }
+    return LockSubject(
+      label: "read-write lock",
+      traits: [.fenced, .fair, .namesHolder],
+      faults: faults,
+      makeClient: { locks },
+      readWriteLock: { $0.readWriteLock($1) },
+      close: { _ in }
+    )
+  }
+
+  /// The in-process semaphore: all clients share one registry.
+  public static func localSemaphore() -> LockSubject {
+    let locks = LocalLocks()
+    var faults = LockFaults<LocalLocks>()
+    faults.contenders = { locks.callers(ofSemaphore: $0) }
+    faults.leftovers = { locks.callers(ofSemaphore: $0) }
+    return LockSubject(
+      label: "semaphore",
+      traits: [.fair, .namesHolder, .sharesLimit],
+      faults: faults,
+      makeClient: { locks },
+      semaphore: { locks, name, limit in
+        switch limit {
+        case .fixed(let count): locks.semaphore(name, limit: .fixed(count))
+        case .shared(let seed): locks.semaphore(name, limit: .shared(seed: seed))
+        }
+      },
+      close: { _ in }
+    )
+  }
+
   private static func local<Lock: DistributedLock>(
     _ label: String,
     _ lock: @escaping @Sendable (LockName) -> Lock

@@ -35,6 +35,18 @@ public struct LockSubject: Sendable {
     /// A wait that timed out says who holds the lock, as host and process, and, if it is ``fair``, how many stood
     /// before it.
     public static let namesHolder = Traits(rawValue: 8)
+    /// Of a read-write lock: readers do not overtake a writer that waits. One that is ``fair`` has this as well.
+    public static let servesWriters = Traits(rawValue: 16)
+    /// Of a semaphore: its limit may be shared, and changed while it is in use.
+    public static let sharesLimit = Traits(rawValue: 32)
+  }
+
+  /// How many permits a semaphore is to have, for ``init(label:traits:faults:makeClient:semaphore:close:)``.
+  public enum Limit: Sendable, Hashable {
+    /// Always that many.
+    case fixed(Int)
+    /// That many at first, kept where all clients see it. Asked for only of a subject with the trait ``Traits/sharesLimit``.
+    case shared(Int)
   }
 
   /// What a check may need from its subject.
@@ -61,6 +73,22 @@ public struct LockSubject: Sendable {
     case leftovers = "a count of what the backend holds"
     /// The hook ``LockFaults/breakLock``.
     case breakLock = "a way to delete a lock by hand"
+    /// That a task which would wait for itself is refused, as locks do and semaphores cannot.
+    case refusesOwner = "a lock that has one owner"
+    /// The trait ``Traits/servesWriters``, or ``Traits/fair``.
+    case servedWriters = "writers that readers do not overtake"
+    /// That the lock is a `DowngradableReadWriteLock`.
+    case downgrade = "a lock that can be downgraded"
+    /// That the lock is an `UpgradableReadWriteLock`.
+    case upgrade = "a lock that can be upgraded"
+    /// The trait ``Traits/sharesLimit``.
+    case sharedLimit = "a limit that can be changed"
+  }
+
+  enum Kind: Sendable {
+    case lock
+    case readWriteLock
+    case semaphore
   }
 
   /// What the implementation is called in reports.
@@ -75,6 +103,7 @@ public struct LockSubject: Sendable {
   /// How long a waiter is given to get into line where the subject cannot count its contenders.
   public var settling: Duration = .milliseconds(100)
 
+  let kind: Kind
   let needs: Set<Need>
   let makeClient: @Sendable () async throws -> TestClient
   let stopServers: (@Sendable () async throws -> Void)?
@@ -98,10 +127,100 @@ public struct LockSubject: Sendable {
     makeClient: @escaping @Sendable () async throws -> Client,
     close: @escaping @Sendable (Client) async throws -> Void
   ) {
+    self.init(
+      .lock,
+      label: label,
+      traits: traits,
+      more: [.refusesOwner],
+      faults: faults,
+      locks: ClientLocks { $0.lock($1) },
+      makeClient: makeClient,
+      close: close
+    )
+  }
+
+  /// Describes a read-write lock. The checks of locks are run on its writing half.
+  ///
+  /// - Parameters:
+  ///   - label: What it is called in reports.
+  ///   - traits: What it promises beyond what all do.
+  ///   - faults: What can be done to it. Both halves count as one: ``LockFaults/contenders`` and ``LockFaults/leftovers`` are asked
+  ///     about readers and writers together, and ``LockFaults/breakLock`` is called with one holder, of either half.
+  ///   - makeClient: Makes a client that is independent of all others.
+  ///   - readWriteLock: Gives a client's read-write lock of a name.
+  ///   - close: Ends a client; must not fail if the client is cut off.
+  public init<Client: Sendable, ReadWriteLock: DistributedReadWriteLock>(
+    label: String,
+    traits: Traits,
+    faults: LockFaults<Client> = LockFaults(),
+    makeClient: @escaping @Sendable () async throws -> Client,
+    readWriteLock: @escaping @Sendable (Client, LockName) -> ReadWriteLock,
+    close: @escaping @Sendable (Client) async throws -> Void
+  ) {
+    var needs: Set<Need> = [.refusesOwner]
+    if ReadWriteLock.self is any DowngradableReadWriteLock.Type { needs.insert(.downgrade) }
+    if ReadWriteLock.self is any UpgradableReadWriteLock.Type { needs.insert(.upgrade) }
+    if !traits.isDisjoint(with: [.fair, .servesWriters]) { needs.insert(.servedWriters) }
+    var locks = ClientLocks<Client> { readWriteLock($0, $1).writing }
+    locks.readWriteLock = { readWriteLock($0, $1) }
+    self.init(
+      .readWriteLock,
+      label: label,
+      traits: traits,
+      more: needs,
+      faults: faults,
+      locks: locks,
+      makeClient: makeClient,
+      close: close
+    )
+  }
+
+  /// Describes a semaphore. The checks of locks are run on a semaphore with a fixed limit of 1.
+  ///
+  /// - Parameters:
+  ///   - label: What it is called in reports.
+  ///   - traits: What it promises beyond what all do.
+  ///   - faults: What can be done to it. ``LockFaults/contenders`` counts calls, however many permits each asks for.
+  ///   - makeClient: Makes a client that is independent of all others.
+  ///   - semaphore: Gives a client's semaphore of a name; all clients ask with the same limit.
+  ///   - close: Ends a client; must not fail if the client is cut off.
+  public init<Client: Sendable, Semaphore: DistributedSemaphore>(
+    label: String,
+    traits: Traits,
+    faults: LockFaults<Client> = LockFaults(),
+    makeClient: @escaping @Sendable () async throws -> Client,
+    semaphore: @escaping @Sendable (Client, LockName, Limit) -> Semaphore,
+    close: @escaping @Sendable (Client) async throws -> Void
+  ) {
+    var locks = ClientLocks<Client> { PermitLock(semaphore: semaphore($0, $1, .fixed(1)), permits: 1) }
+    locks.semaphore = { semaphore($0, $1, $2) }
+    self.init(
+      .semaphore,
+      label: label,
+      traits: traits,
+      more: traits.contains(.sharesLimit) ? [.sharedLimit] : [],
+      faults: faults,
+      locks: locks,
+      makeClient: makeClient,
+      close: close
+    )
+  }
+
+  private init<Client: Sendable>(
+    _ kind: Kind,
+    label: String,
+    traits: Traits,
+    more: Set<Need>,
+    faults: LockFaults<Client>,
+    locks: ClientLocks<Client>,
+    makeClient: @escaping @Sendable () async throws -> Client,
+    close: @escaping @Sendable (Client) async throws -> Void
+  ) {
+    self.kind = kind
     self.label = label
     self.traits = traits
-    self.needs = Self.needs(traits, faults)
-    self.makeClient = { TestClient(try await makeClient(), faults, close: close) }
+    self.needs = Self.needs(traits, faults).union(more)
+    self.makeClient = { TestClient(try await makeClient(), locks, faults, close: close) }
     self.stopServers = faults.stopServers
     self.startServers = faults.startServers
     self.leftovers = faults.leftovers
@@ -121,29 +240,5 @@ public struct LockSubject: Sendable {
     if faults.leftovers != nil { needs.insert(.leftovers) }
     if faults.breakLock != nil { needs.insert(.breakLock) }
     return needs
-  }
-}
-
-/// A subject's client, with its type and its faults put away.
-struct TestClient: Sendable {
-  let lock: @Sendable (LockName) -> any DistributedLock
-  let close: @Sendable () async throws -> Void
-  let expireSession: @Sendable () async throws -> Void
-  let cutOff: @Sendable () async throws -> Void
-  let heal: @Sendable () async throws -> Void
-  let dropNextReply: @Sendable (LockReply) async throws -> Void
-
-  init<Client: LockProvider>(
-    _ client: Client,
-    _ faults: LockFaults<Client>,
-    close: @escaping @Sendable (Client) async throws -> Void
-  ) {
-    // A check that calls a hook says so in its needs, and does not run where the hook is missing.
-    self.lock = { client.lock($0) }
-    self.close = { try await close(client) }
-    self.expireSession = { try await faults.expireSession?(client) }
-    self.cutOff = { try await faults.cutOff?(client) }
-    self.heal = { try await faults.heal?(client) }
-    self.dropNextReply = { try await faults.dropNextReply?(client, $0) }
   }
 }

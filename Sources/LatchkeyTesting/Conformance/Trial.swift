@@ -51,6 +51,14 @@ final class Trial: Sendable {
   /// A lock of a fresh client.
   func lock() async throws -> any DistributedLock { try await self.client().lock(self.name) }
 
+  /// A read-write lock of a fresh client.
+  func readWriteLock() async throws -> any DistributedReadWriteLock { try await self.client().readWriteLock(self.name) }
+
+  /// Read-write locks of fresh clients.
+  func readWriteLocks(_ count: Int) async throws -> [any DistributedReadWriteLock] {
+    try await self.clients(count).map { try $0.readWriteLock(self.name) }
+  }
+
   /// A client that the check closes itself.
   func temporaryClient() async throws -> TestClient { try await self.subject.makeClient() }
 
@@ -121,6 +129,12 @@ final class Trial: Sendable {
     let seen = try await contenders(self.name)
     try self.expect(isQueued, "\(count) contenders in line", seen: "\(seen)")
     return contender
+  }
+
+  /// Expects that a contender goes on waiting for a while.
+  func expectWaiting(_ contender: Contender, _ what: String) async throws {
+    try await Task.sleep(for: self.subject.settling)
+    try self.expect(contender.isWaiting, "\(what) to wait", seen: "\(contender.outcome.map { "\($0)" } ?? "a grant")")
   }
 
   /// Expects that a fresh client gets the lock promptly: nobody holds it, and nothing stands in the way.

@@ -6,6 +6,8 @@ extension TimedTests {
   struct LocalConformanceTests {
     static let mutex = LockConformance(subject: .mutex())
     static let channel = LockConformance(subject: .channel())
+    static let readWriteLock = LockConformance(subject: .localReadWriteLock())
+    static let semaphore = LockConformance(subject: .localSemaphore())
 
     @Test("the mutex keeps its promise", arguments: Self.mutex.applicable)
     func mutexKeepsPromise(_ check: LockConformance.Check) async throws {
@@ -17,12 +19,28 @@ extension TimedTests {
       #expect(try await Self.channel.run(check) == .passed)
     }
 
-    @Test("what does not apply to in-process locks needs a deadline, a fault, or a lock without tokens")
+    @Test("the read-write lock keeps its promise", arguments: Self.readWriteLock.applicable)
+    func readWriteLockKeepsPromise(_ check: LockConformance.Check) async throws {
+      #expect(try await Self.readWriteLock.run(check) == .passed)
+    }
+
+    @Test("the semaphore keeps its promise", arguments: Self.semaphore.applicable)
+    func semaphoreKeepsPromise(_ check: LockConformance.Check) async throws {
+      #expect(try await Self.semaphore.run(check) == .passed)
+    }
+
+    @Test("what does not apply to in-process locks needs a deadline, a fault, or what another kind of lock has")
     func notApplicable() async throws {
-      let missing = Set(LockSubject.Need.allCases).subtracting([.fencingTokens, .fairness, .namedHolders])
-      for conformance in [Self.mutex, Self.channel] {
-        #expect(conformance.notApplicable.allSatisfy { !$0.needs.isDisjoint(with: missing) })
-        #expect(conformance.applicable.count + conformance.notApplicable.count == LockConformance.checks.count)
+      let lock: Set<LockSubject.Need> = [.fencingTokens, .fairness, .namedHolders, .refusesOwner]
+      let subjects: [(LockConformance, has: Set<LockSubject.Need>)] = [
+        (Self.mutex, lock), (Self.channel, lock),
+        (Self.readWriteLock, lock.union([.leftovers, .downgrade, .upgrade, .servedWriters])),
+        (Self.semaphore, [.noFencingTokens, .fairness, .namedHolders, .leftovers, .sharedLimit]),
+      ]
+      for (conformance, has) in subjects {
+        #expect(conformance.notApplicable.allSatisfy { !$0.needs.isSubset(of: has) })
+        #expect(conformance.applicable.allSatisfy { $0.needs.isSubset(of: has) })
+        #expect(conformance.applicable.count + conformance.notApplicable.count == conformance.checks.count)
         for check in conformance.notApplicable {
           guard case .notApplicable = try await conformance.run(check) else {
             Issue.record("\(check) ran without what it needs")
