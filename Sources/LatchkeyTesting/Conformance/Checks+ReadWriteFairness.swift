@@ -82,12 +82,12 @@ extension Trial {
     let lock = try await self.readWriteLock()
     try await withThrowingTaskGroup(of: Void.self) { group in
       for other in try await self.readWriteLocks(2) {
-        for _ in 0..<3 {
+        for _ in 0..<4 {
           group.addTask {
             while served.current == nil {
               try await (othersWrite ? other.writing : other.reading).withLock { _ in
-                // Long beside the time between two bodies, so that somebody is always inside.
-                try await Task.sleep(for: .milliseconds(20))
+                // Long beside the time between two bodies, and never in step: somebody is always inside.
+                try await Task.sleep(for: .milliseconds(.random(in: 30...70)))
               }
             }
           }

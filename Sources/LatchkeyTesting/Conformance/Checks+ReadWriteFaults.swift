@@ -34,7 +34,9 @@ extension LockConformance {
       try await client.expireSession()
       trial.step("waiting for readers behind an expired writer")
       for reader in [first, second] { _ = try await reader.granted() }
-      try trial.expect(!held.isHeld, "isHeld of the expired writer to be false", seen: "true")
+      trial.step("waiting for the loss of an expired writer to be told")
+      let loss = await held.lost
+      try trial.expect(loss?.code == .lockLost, "a loss with code lockLost", seen: "\(String(describing: loss))")
       for reader in [first, second] { try await reader.release() }
     },
 

@@ -23,7 +23,7 @@ extension TimedTests {
 
     @Test("the beginnings by which the checks are named each mean one check", arguments: Mutation.allCases)
     func beginningsAreUnique(_ mutation: Mutation) {
-      let names = LockConformance.checks.filter { $0.promise == mutation.promise }.map(\.name)
+      let names = mutation.checks.filter { $0.promise == mutation.promise }.map(\.name)
       #expect(!mutation.mustFail.isEmpty)
       for beginning in mutation.mustFail { #expect(names.count { $0.hasPrefix(beginning) } == 1, "\(beginning) …") }
     }
@@ -42,10 +42,10 @@ extension TimedTests {
     /// - Returns: What the checks of the promise that the mutation breaks did not say, and what they said and should not have.
     private static func problems(with mutation: Mutation, patience: Duration, slack: Duration) async -> [String] {
       let failures = await withTaskGroup(of: ConformanceFailure?.self) { group in
-        for check in LockConformance.checks where check.promise == mutation.promise {
+        for check in mutation.checks where check.promise == mutation.promise {
           group.addTask {
             // A server of its own for each check, so that one check's faults are not another's.
-            var subject = LockSubject.simulated(mutation, isFenced: mutation != .inventsTokens)
+            var subject = mutation.subject
             (subject.patience, subject.slack) = (patience, slack)
             return await Self.failure(of: LockConformance(subject: subject), in: check)
           }

@@ -23,7 +23,20 @@ extension Mutation {
       8
     case .servesNewestFirst, .lineIsShuffled, .servesReturnersFirst: 9
     case .zeroWaits, .budgetEndsEarly, .budgetPerStep, .budgetNeverEnds, .timedOutLeaveNodes, .longBudgetIsNone: 10
-    case .backendIsNeverEqual: 11
+    case .backendIsNeverEqual, .halvesAreTwoLocks: 11
+    case .readersExcludeReaders, .writerJoinsReaders, .readersJoinWriter, .downgradeLetsWritersIn,
+      .downgradeKeepsReadersOut, .upgradeIgnoresReaders, .upgradeIgnoresWriters, .failedUpgradeKeepsReadersOut,
+      .failedUpgradeDropsLease, .admitsOneMore, .admitsOneLess, .countsRequests:
+      1
+    case .downgradeKeepsView: 2
+    case .expiredReadersStay, .expiredPermitsStay, .lateReleaseAddsPermits: 3
+    case .readTokensLag, .downgradeTokenIsNew, .permitsCarryTokens: 4
+    case .foreignLeaseIsKept, .acceptsTooMany: 5
+    case .abandonedWritersBlock, .abandonedRequestsBlock: 6
+    case .releaseFreesAllReaders, .releaseFreesOnePermit: 8
+    case .readersOvertakeWriters, .smallOvertakesLarge, .watchesOneHolder, .raisedLimitIsUnnoticed,
+      .loweredLimitRevokes, .sameLimitFreesPermits, .requestsBeyondLimitBlock:
+      9
     }
   }
 
@@ -84,6 +97,37 @@ extension Mutation {
     case .timedOutLeaveNodes: ["a waiter that timed out"]
     case .longBudgetIsNone: ["the longest budget"]
     case .backendIsNeverEqual: ["withLock inside the body", "an inner withLock"]
+    case .readersExcludeReaders: ["readers hold the lock together"]
+    case .writerJoinsReaders: ["a writer is alone"]
+    case .readersJoinWriter: ["a writer is alone"]
+    case .releaseFreesAllReaders: ["the release of one reader"]
+    case .expiredReadersStay: ["an expired reader"]
+    case .readTokensLag: ["a writer's token", "tokens grow from writer"]
+    case .abandonedWritersBlock: ["a writer that is cancelled"]
+    case .readersOvertakeWriters: ["a reader does not overtake", "a stream of readers"]
+    case .halvesAreTwoLocks: ["either half throws"]
+    case .downgradeLetsWritersIn: ["a downgraded writer lets", "a writer that waits right behind"]
+    case .downgradeKeepsReadersOut: ["a downgraded writer lets"]
+    case .downgradeKeepsView: ["the view of a writer"]
+    case .downgradeTokenIsNew: ["the token of a downgraded"]
+    case .foreignLeaseIsKept: ["downgrade refuses"]
+    case .upgradeIgnoresReaders: ["a reader beside another", "two readers that upgrade"]
+    case .upgradeIgnoresWriters: ["a reader that a writer waits for"]
+    case .failedUpgradeKeepsReadersOut, .failedUpgradeDropsLease: ["a reader beside another"]
+    case .admitsOneMore, .admitsOneLess: ["as many holders"]
+    case .countsRequests: ["requests for one permit and for several"]
+    case .releaseFreesOnePermit: ["a release gives back"]
+    case .permitsCarryTokens: ["permits carry no token"]
+    case .expiredPermitsStay: ["the permits of an expired"]
+    case .lateReleaseAddsPermits: ["the release of lost permits"]
+    case .acceptsTooMany: ["more permits than"]
+    case .abandonedRequestsBlock: ["a request for two that is cancelled"]
+    case .smallOvertakesLarge: ["a request for one permit does not", "a stream of requests"]
+    case .watchesOneHolder: ["whichever holder leaves"]
+    case .raisedLimitIsUnnoticed: ["a raised limit"]
+    case .loweredLimitRevokes: ["a lowered limit"]
+    case .sameLimitFreesPermits: ["to set the same limit"]
+    case .requestsBeyondLimitBlock: ["a request beyond"]
     }
   }
 
@@ -107,6 +151,19 @@ extension Mutation {
     case .servesNewestFirst: ["whoever releases"]
     case .servesReturnersFirst: ["waiters of different clients"]
     case .budgetNeverEnds: ["a waiter that timed out", "the budget is one"]
+    case .readersExcludeReaders, .readersJoinWriter, .writerJoinsReaders: [""]
+    case .upgradeIgnoresReaders, .failedUpgradeKeepsReadersOut, .failedUpgradeDropsLease, .upgradeIgnoresWriters:
+      ["a reader", "two readers"]
+    case .downgradeLetsWritersIn, .downgradeKeepsReadersOut: ["a reader that is alone"]
+    case .expiredReadersStay: ["readers get in when", "a reader"]
+    case .admitsOneMore, .admitsOneLess, .countsRequests, .abandonedRequestsBlock: [""]
+    case .expiredPermitsStay: ["the release of lost permits"]
+    case .releaseFreesOnePermit: ["withPermits returns"]
+    case .raisedLimitIsUnnoticed: ["a request beyond"]
+    case .watchesOneHolder: [""]
+    case .sameLimitFreesPermits: ["a lowered limit", "a request beyond"]
+    case .readersOvertakeWriters: ["readers and writers of different"]
+    case .readTokensLag: ["the token of a lost writer"]
     default: []
     }
   }

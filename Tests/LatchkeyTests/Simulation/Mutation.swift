@@ -28,6 +28,16 @@ enum Mutation: String, Sendable, CaseIterable, CustomTestStringConvertible {
   case zeroWaits, budgetEndsEarly, budgetPerStep, budgetNeverEnds, timedOutLeaveNodes, longBudgetIsNone
   // Deadlock
   case backendIsNeverEqual
+  // Read-write locks
+  case readersExcludeReaders, writerJoinsReaders, readersJoinWriter, releaseFreesAllReaders
+  case expiredReadersStay, readTokensLag, abandonedWritersBlock, readersOvertakeWriters, halvesAreTwoLocks
+  case downgradeLetsWritersIn, downgradeKeepsReadersOut, downgradeKeepsView, downgradeTokenIsNew, foreignLeaseIsKept
+  case upgradeIgnoresReaders, upgradeIgnoresWriters, failedUpgradeKeepsReadersOut, failedUpgradeDropsLease
+  // Semaphores
+  case admitsOneMore, admitsOneLess, countsRequests, releaseFreesOnePermit, permitsCarryTokens
+  case expiredPermitsStay, lateReleaseAddsPermits, acceptsTooMany, abandonedRequestsBlock
+  case smallOvertakesLarge, watchesOneHolder
+  case raisedLimitIsUnnoticed, loweredLimitRevokes, sameLimitFreesPermits, requestsBeyondLimitBlock
 
   var testDescription: String { self.rawValue }
 }

@@ -15,6 +15,8 @@ final class SimulatedClient: Sendable {
     /// The deadline that a client would have that forgets what it has told.
     var latestDeadline = ContinuousClock.now
     var isClosed = false
+    /// Leases that a client has not released, though it should have.
+    var kept: [LeaseBox] = []
   }
 
   /// The server could not be reached, or its reply was lost.
@@ -68,6 +70,8 @@ final class SimulatedClient: Sendable {
   // MARK: Leases
 
   func add(_ lease: SimulatedLease) { self.link.withLock { $0.leases[lease.request] = lease } }
+
+  func keep(_ lease: LeaseBox) { self.link.withLock { $0.kept.append(lease) } }
 
   func remove(_ lease: SimulatedLease) {
     self.link.withLock { link in _ = link.leases.removeValue(forKey: lease.request) }

@@ -15,8 +15,9 @@ final class SimulatedLease: LeaseDriver {
   let name: LockName
   let backend: LockBackend
   let request: UInt64
+  let want: SimulatedWant
+  let term: Term
   private let client: SimulatedClient
-  private let term: Term
   private let place: LeaseBox?
   private let state = Locked(State())
 
@@ -24,6 +25,7 @@ final class SimulatedLease: LeaseDriver {
     self.name = lock.name
     self.backend = lock.backend
     self.request = request
+    self.want = lock.want
     self.client = lock.client
     self.term = term
     if let place = place.take() { self.place = LeaseBox(place) } else { self.place = nil }
@@ -42,6 +44,8 @@ final class SimulatedLease: LeaseDriver {
   }
 
   private var mutation: Mutation? { self.client.mutation }
+
+  func permits(of grant: UInt64) -> Int { self.want.permits }
 
   func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.term.deadline }
 
@@ -101,6 +105,14 @@ final class SimulatedLease: LeaseDriver {
       throw .lost(self.name, because: "its node was gone when it was released")
     }
     return nil
+  }
+
+  /// Ends the lease whose node was turned into that of another.
+  func convert() {
+    self.state.withLock { $0.isReleased = true }
+    self.end(.released)
+    self.client.remove(self)
+    if let handler = self.state.withLock({ $0.termHandler }) { self.term.removeHandler(handler) }
   }
 
   func abandon(_ grant: UInt64) {

@@ -6,12 +6,14 @@ import LatchkeyTesting
 struct SimulatedLock: FencedLock {
   let client: SimulatedClient
   let name: LockName
+  var want = SimulatedWant.lock
 
   var backend: LockBackend {
     let identity =
       self.mutation == .backendIsNeverEqual
       ? UInt(UInt64.random(in: 1 ... .max)) : UInt(bitPattern: ObjectIdentifier(self.client.server).hashValue)
-    return LockBackend(kind: "simulated", instance: String(identity))
+    let half = self.mutation == .halvesAreTwoLocks && self.want == .shared ? "reading" : "simulated"
+    return LockBackend(kind: half, instance: String(identity))
   }
 
   private var mutation: Mutation? { self.client.mutation }
@@ -22,19 +24,25 @@ struct SimulatedLock: FencedLock {
   }
 
   func tryAcquire() async throws(LockError) -> Lease? {
-    guard let place = try await self.client.lines.lock(self.name).tryAcquire() else {
-      return self.mutation == .triesAreReentrant ? try await self.reenter() : nil
+    let place: Lease?
+    if self.want == .lock {
+      place = try await self.client.lines.lock(self.name).tryAcquire()
+      if place == nil { return self.mutation == .triesAreReentrant ? try await self.reenter() : nil }
+    } else {
+      place = nil
     }
     let request = Self.newRequest()
     do {
       guard let (session, term) = self.client.session else { throw SimulatedClient.Unreachable() }
-      let reply = try await self.client.send(.acquire) { $0.enter(self.name, session, request, onlyIfFree: true) }
+      let reply = try await self.client.send(.acquire) {
+        $0.enter(self.name, session, request, onlyIfFree: true, self.want)
+      }
       if case .granted(let token) = reply, term.isLive { return self.lease(request, token, term, place) }
-      await place.releaseQuietly()
+      await Self.giveBack(place)
       return nil
     } catch {
       await self.client.leave(self.name, request)
-      await place.releaseQuietly()
+      await Self.giveBack(place)
       if self.mutation == .triesSayBusyWhenBroken { return nil }
       throw LockError(.unreachable, name: self.name, message: "the simulated server does not answer")
     }
@@ -42,7 +50,8 @@ struct SimulatedLock: FencedLock {
 
   func acquire(within timeout: Duration?) async throws(LockError) -> Lease {
     var wait = SimulatedWait(timeout, self.mutation)
-    let place = try await self.enterLine(wait)
+    let place: Lease?
+    if self.want == .lock { place = try await self.enterLine(wait) } else { place = nil }
     var request = Self.newRequest()
     let onlyIfFree = timeout == .zero && self.mutation != .zeroWaits
     var firstSession: UInt64?
@@ -56,7 +65,7 @@ struct SimulatedLock: FencedLock {
             isDead
             ? .behind(1)
             : try await self.client.send(.acquire) { [request] in
-              $0.enter(self.name, session, request, onlyIfFree: onlyIfFree)
+              $0.enter(self.name, session, request, onlyIfFree: onlyIfFree, self.want)
             }
           self.client.note(reply, of: self.name)
           switch reply {
@@ -77,9 +86,14 @@ struct SimulatedLock: FencedLock {
       if self.mustLeave(error, request, isGranted: isGranted) {
         await self.client.leave(self.name, request, keepTrying: self.mutation != .cancelledOfflineLeaveNodes)
       }
-      await place.releaseQuietly()
+      await Self.giveBack(place)
       throw error
     }
+  }
+
+  /// Gives back a place in the client's line, if there was one to be taken.
+  private static func giveBack(_ place: consuming Lease?) async {
+    if let place = consume place { await place.releaseQuietly() }
   }
 
   private func mustLeave(_ error: LockError, _ request: UInt64, isGranted: Bool) -> Bool {
@@ -122,8 +136,12 @@ struct SimulatedLock: FencedLock {
 
   private func lease(_ request: UInt64, _ token: UInt64, _ term: Term, _ place: consuming Lease?) -> Lease {
     let driver = SimulatedLease(self, request, term, place)
+    return Lease(driver: driver, grant: request, token: self.token(major: token))
+  }
+
+  func token(major: UInt64, minor: UInt64 = 0) -> FencingToken? {
     let isFenced = self.client.isFenced ? self.mutation != .noTokens : self.mutation == .inventsTokens
-    return Lease(driver: driver, grant: request, token: isFenced ? FencingToken(major: token) : nil)
+    return isFenced ? FencingToken(major: major, minor: minor) : nil
   }
 
   private static func newRequest() -> UInt64 { .random(in: 1 ... .max) }

@@ -8,7 +8,14 @@ final class SimulatedServer: Sendable {
   struct Node: Sendable {
     let request: UInt64
     let session: UInt64
-    let token: UInt64
+    var token: UInt64
+    var want = SimulatedWant.lock
+    /// Whether its client has been told that it holds the lock.
+    var isGranted = false
+    /// Whether it is what a broken server keeps of one that has left.
+    var isGhost = false
+    /// The only node whose end it waits for, at a server with that fault.
+    var waitsFor: UInt64?
   }
 
   struct Session: Sendable {
@@ -24,6 +31,8 @@ final class SimulatedServer: Sendable {
     var lastHolder: [LockName: UInt64] = [:]
     var isUp = true
     var callersInLine: [LockName: Int] = [:]
+    /// How many permits a semaphore has, once that was changed.
+    var limits: [LockName: Int] = [:]
   }
 
   /// How long a silent session lives.
@@ -40,7 +49,7 @@ final class SimulatedServer: Sendable {
   func perform<R: Sendable>(_ request: @Sendable (inout State) -> R) -> R? {
     self.state.withLock { state in
       guard state.isUp else { return nil }
-      Self.sweep(&state)
+      self.sweep(&state)
       return request(&state)
     }
   }
@@ -62,7 +71,7 @@ final class SimulatedServer: Sendable {
   }
 
   func closeSession(_ session: UInt64) -> Bool {
-    self.change { state in Self.forget(session, &state) }
+    self.change { state in self.forget(session, &state) }
   }
 
   /// Keeps a session alive.
@@ -87,7 +96,13 @@ final class SimulatedServer: Sendable {
   }
 
   /// Finds the place of a request, and takes the last one in the queue first if it has none.
-  func enter(_ name: LockName, _ session: UInt64, _ request: UInt64, onlyIfFree: Bool) -> Place? {
+  func enter(
+    _ name: LockName,
+    _ session: UInt64,
+    _ request: UInt64,
+    onlyIfFree: Bool,
+    _ want: SimulatedWant = .lock
+  ) -> Place? {
     self.perform { state in
       guard state.sessions[session] != nil else { return .noSession }
       let queue = self.mutation == .ignoresNames ? Self.anyName(name, state) : name
@@ -97,14 +112,20 @@ final class SimulatedServer: Sendable {
       let ahead = state.queues[queue]?.count ?? 0
       if onlyIfFree {
         if self.mutation == .triesAreReentrant, state.queues[queue]?.first?.session == session {
-          return .granted(token: self.mint(session, &state))
+          return .granted(token: self.mint(session, want, &state))
         }
         if self.mutation == .triesFailAfterOthers, ahead == 0, (state.lastHolder[name] ?? session) != session {
           return .behind(0)
         }
-        guard ahead == 0 else { return .behind(ahead) }
+        let node = Node(request: request, session: session, token: 0, want: want)
+        guard self.isNext(ahead, state.queues[queue, default: []] + [node], state.limits[name]) else {
+          return .behind(ahead)
+        }
       }
-      let node = Node(request: request, session: session, token: self.mint(session, &state))
+      var node = Node(request: request, session: session, token: self.mint(session, want, &state), want: want)
+      if self.mutation == .watchesOneHolder, case .permits(_, let limit) = want, ahead >= limit {
+        node.waitsFor = state.queues[queue]?[ahead - limit].request
+      }
       let barges = self.mutation == .servesReturnersFirst && state.lastHolder[name] == session
       let last = self.mutation == .servesNewestFirst || barges ? min(1, ahead) : ahead
       state.queues[queue, default: []].insert(node, at: last)
@@ -120,9 +141,11 @@ final class SimulatedServer: Sendable {
       var wasThere = false
       for (queue, nodes) in state.queues {
         if let first = nodes.first, first.request == request { state.lastHolder[name] = first.session }
-        state.queues[queue] = nodes.filter { $0.request != request }
-        if state.queues[queue]?.count != nodes.count { wasThere = true }
+        guard let index = nodes.firstIndex(where: { $0.request == request }) else { continue }
+        state.queues[queue] = self.without(index, of: nodes)
+        wasThere = true
       }
+      if !wasThere, self.mutation == .lateReleaseAddsPermits { state.limits[name] = 9 }
       return wasThere
     }
   }
@@ -148,13 +171,13 @@ final class SimulatedServer: Sendable {
   }
 
   func expire(_ session: UInt64) {
-    self.state.withLock { state in Self.forget(session, &state) }
+    self.state.withLock { state in self.forget(session, &state) }
   }
 
   func nodes(_ name: LockName) -> Int {
     self.state.withLock { state in
-      Self.sweep(&state)
-      return state.queues[name]?.count ?? 0
+      self.sweep(&state)
+      return state.queues[name]?.count { !$0.isGhost } ?? 0
     }
   }
 
@@ -172,11 +195,13 @@ final class SimulatedServer: Sendable {
   private func place(of request: UInt64, in queue: LockName, _ state: inout State) -> Place {
     let nodes = state.queues[queue] ?? []
     let index = nodes.firstIndex { $0.request == request } ?? 0
-    let isFirst = index == 0 || (self.mutation == .grantsToTwo && index == 1)
-    return isFirst ? .granted(token: nodes[index].token) : .behind(index)
+    let isNext = self.isNext(index, nodes, state.limits[queue])
+    if isNext { state.queues[queue]?[index].isGranted = true }
+    return isNext ? .granted(token: nodes[index].token) : .behind(index)
   }
 
-  private func mint(_ session: UInt64, _ state: inout State) -> UInt64 {
+  func mint(_ session: UInt64, _ want: SimulatedWant, _ state: inout State) -> UInt64 {
+    if self.mutation == .readTokensLag, want == .shared { return state.nextToken / 2 }
     state.nextToken += 1
     state.sessions[session]?.grants += 1
     switch self.mutation {
@@ -191,13 +216,14 @@ final class SimulatedServer: Sendable {
     state.queues.first { !$0.value.isEmpty && $0.key != name }?.key ?? name
   }
 
-  private static func sweep(_ state: inout State) {
+  private func sweep(_ state: inout State) {
     let now = ContinuousClock.now
     for (session, value) in state.sessions where value.expiry < now { self.forget(session, &state) }
   }
 
-  private static func forget(_ session: UInt64, _ state: inout State) {
+  private func forget(_ session: UInt64, _ state: inout State) {
     state.sessions[session] = nil
+    if self.mutation == .expiredReadersStay || self.mutation == .expiredPermitsStay { return }
     for (name, nodes) in state.queues { state.queues[name] = nodes.filter { $0.session != session } }
   }
 }
