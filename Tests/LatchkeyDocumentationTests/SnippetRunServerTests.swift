@@ -39,6 +39,15 @@ struct SnippetRunServerTests {
     #expect(try await InProcess.named() == false)
   }
 
+  @Test("locks that several hold at once")
+  func sharing() async throws {
+    let locks = LocalLocks()
+    #expect(try await Sharing.downgrade(locks.readWriteLock("catalogue"), PriceStore()) == 0)
+    try await Sharing.upgrade(locks.readWriteLock("catalogue"), PriceStore())
+    #expect(try await Sharing.several(locks.semaphore("reports", limit: .fixed(3)), "a report"))
+    try await Sharing.limit(locks)
+  }
+
   @Test("ZooKeeper: getting started, locks with their configuration, the client")
   func zooKeeper() async throws {
     try await withZooKeeper { server in

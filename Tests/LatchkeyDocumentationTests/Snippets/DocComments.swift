@@ -18,7 +18,36 @@ struct Orders: Sendable {
   func save(_ order: Order, fencedBy token: FencingToken?) async throws {}
 }
 
+actor PriceStore {
+  private var prices: [String: Int] = [:]
+
+  func price(of item: String) async throws -> Int { self.prices[item] ?? 0 }
+
+  func replaceAll(_ prices: [String: Int], fencedBy token: FencingToken) async throws { self.prices = prices }
+
+  func reload() async throws { self.prices = [:] }
+}
+
+// snippet: comment ReadWriteFenceState
+actor Catalogue {
+  private var fence = ReadWriteFenceState()
+  private var prices: [String: Int] = [:]
+
+  func price(of item: String, fencedBy token: FencingToken) throws -> Int? {
+    try self.fence.admitRead(token)
+    return self.prices[item]
+  }
+
+  func set(_ price: Int, of item: String, fencedBy token: FencingToken) throws {
+    try self.fence.admitWrite(token)
+    self.prices[item] = price
+  }
+}
+// end
+
 enum DocComments {
+  static func render(_ report: String) async throws {}
+
   static let order = Order()
   static let orders = Orders()
 
@@ -35,6 +64,57 @@ enum DocComments {
     // snippet: comment AsyncFenceGate
     let gate = AsyncFenceGate()
     try await gate.admit(token) { try await store.put(order) }
+    // end
+  }
+
+  static func readWriteGate(_ token: FencingToken, _ other: FencingToken, _ data: Data, _ file: URL) throws -> Data {
+    // snippet: comment ReadWriteFenceGate
+    let gate = ReadWriteFenceGate()
+    try gate.admitWrite(token) { try data.write(to: file) }
+    let text = try gate.admitRead(other) { try Data(contentsOf: file) }
+    // end
+    return text
+  }
+
+  static func asyncReadWriteGate(_ token: FencingToken, _ other: FencingToken, _ store: PriceStore) async throws -> Int
+  {
+    // snippet: comment AsyncReadWriteFenceGate
+    let gate = AsyncReadWriteFenceGate()
+    try await gate.admitWrite(token) { try await store.replaceAll(["tea": 3], fencedBy: token) }
+    let price = try await gate.admitRead(other) { try await store.price(of: "tea") }
+    // end
+    return price
+  }
+
+  static func readWriteLock(_ locks: LocalLocks, _ store: PriceStore, _ prices: [String: Int]) async throws -> Int {
+    // snippet: comment DistributedReadWriteLock
+    let catalogue = locks.readWriteLock("catalogue")
+    let price = try await catalogue.reading.withLock { _ in try await store.price(of: "tea") }
+    try await catalogue.writing.withLock { _, token in try await store.replaceAll(prices, fencedBy: token) }
+    // end
+    return price
+  }
+
+  static func semaphore(_ locks: LocalLocks, _ report: String) async throws {
+    // snippet: comment DistributedSemaphore
+    let pool = locks.semaphore("reports", limit: .fixed(5))
+    try await pool.withPermit { _ in try await render(report) }
+    // end
+  }
+
+  static func localReadWriteLock(_ store: PriceStore) async throws -> Int {
+    // snippet: comment LocalReadWriteLock
+    let table = LocalReadWriteLock("table")
+    let price = try await table.reading.withLock { _ in try await store.price(of: "tea") }
+    try await table.writing.withLock { _ in try await store.reload() }
+    // end
+    return price
+  }
+
+  static func localSemaphore(_ report: String) async throws {
+    // snippet: comment LocalSemaphore
+    let pool = LocalSemaphore("reports", limit: .fixed(5))
+    try await pool.withPermit { _ in try await render(report) }
     // end
   }
 
