@@ -61,3 +61,10 @@ package func failure(
     return error
   }
 }
+
+/// Whether a lock is held: a try takes it and gives it back if it is not.
+package func isBusy(_ lock: any DistributedLock) async throws -> Bool {
+  guard let lease = try await lock.tryAcquire() else { return true }
+  try await lease.release()
+  return false
+}

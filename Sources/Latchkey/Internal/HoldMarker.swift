@@ -59,6 +59,15 @@ package struct HoldMarker: Sendable {
     return next.map { Outer($0) }
   }
 
+  /// Throws if the current task already runs the body of a live `withLock` on this lock, or on one of its members.
+  static func check(_ lock: some DistributedLock) throws(LockError) {
+    guard let current = self.current else { return }
+    guard let multi = lock as? MultiLock else {
+      return try current.check(lock.name, lock.backend, task: self.taskIdentity)
+    }
+    for member in multi.members { try current.check(member.name, member.backend, task: self.taskIdentity) }
+  }
+
   /// Throws if the current task already runs the body of a live `withLock` on this lock.
   static func check(_ name: LockName, _ backend: LockBackend) throws(LockError) {
     if let current = self.current { try current.check(name, backend, task: self.taskIdentity) }
@@ -73,8 +82,7 @@ package struct HoldMarker: Sendable {
       guard marker.isLive else { continue }
       let isOwn = marker.task == task
       if isOwn { task = marker.caller }
-      guard marker.driver.name == name, marker.driver.backend == backend, marker.driver.permits(of: marker.grant) == 0
-      else { continue }
+      guard marker.driver.covers(name, backend), marker.driver.permits(of: marker.grant) == 0 else { continue }
       if isOwn {
         throw LockError(
           .wouldDeadlock,

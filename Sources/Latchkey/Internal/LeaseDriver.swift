@@ -15,6 +15,12 @@ package protocol LeaseDriver: AnyObject, Sendable {
   /// The grant's fencing token; nil where the backend cannot promise one.
   func token(of grant: UInt64) -> FencingToken?
 
+  /// The tokens of a grant of several locks at once; nil for a grant of one.
+  func tokens(of grant: UInt64) -> [FencingToken?]?
+
+  /// Whether whoever waits for this lock while a grant of the driver stands waits for that grant.
+  func covers(_ name: LockName, _ backend: LockBackend) -> Bool
+
   /// Until when the backend cannot give the lock to anyone else by itself; nil where leases have no deadline.
   func deadline(of grant: UInt64) -> ContinuousClock.Instant?
 
@@ -62,6 +68,14 @@ extension LeaseDriver {
 
   /// Where there are tokens, the driver knows them.
   package func token(of grant: UInt64) -> FencingToken? { nil }
+
+  /// Most grants are of one lock.
+  package func tokens(of grant: UInt64) -> [FencingToken?]? { nil }
+
+  /// Most grants are of one lock.
+  package func covers(_ name: LockName, _ backend: LockBackend) -> Bool {
+    self.name == name && self.backend == backend
+  }
 
   /// Over a network there is always something to wait for.
   package func releaseAtOnce(_ grant: UInt64) -> Bool { false }

@@ -16,9 +16,10 @@ public struct LocalReadWriteLock: UpgradableReadWriteLock {
   static let kind = "readwrite"
 
   /// One half of the lock.
-  public struct Half: FencedLock {
+  public struct Half: FencedLock, ReadWriteHalf {
     fileprivate let core: LocalGrantCore<ReadWriteRule>
     fileprivate let want: Want
+    package var isShared: Bool { self.want == .shared }
 
     /// The name that contenders agree on: that of the read-write lock.
     public var name: LockName { self.core.name }

@@ -95,6 +95,10 @@ final class ObservedGrant: LeaseDriver {
 
   func token(of grant: UInt64) -> FencingToken? { self.driver.token(of: grant) }
 
+  func tokens(of grant: UInt64) -> [FencingToken?]? { self.driver.tokens(of: grant) }
+
+  func covers(_ name: LockName, _ backend: LockBackend) -> Bool { self.driver.covers(name, backend) }
+
   func deadline(of grant: UInt64) -> ContinuousClock.Instant? { self.driver.deadline(of: grant) }
 
   func canBeLost(_ grant: UInt64) -> Bool { self.driver.canBeLost(grant) }

@@ -26,7 +26,7 @@ extension DistributedLock {
     isolation: isolated (any Actor)? = #isolation,
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R {
-    try HoldMarker.check(self.name, self.backend)
+    try HoldMarker.check(self)
     return try await self.acquireForBody(within: timeout).run(isolation: isolation, body)
   }
 
@@ -41,7 +41,7 @@ extension DistributedLock {
     isolation: isolated (any Actor)? = #isolation,
     _ body: (HeldLock) async throws -> sending R
   ) async throws -> sending R? {
-    try HoldMarker.check(self.name, self.backend)
+    try HoldMarker.check(self)
     guard let lease = try await self.tryAcquireForBody() else { return nil }
     return try await lease.run(isolation: isolation, body)
   }

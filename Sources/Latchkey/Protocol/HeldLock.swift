@@ -16,6 +16,10 @@ public struct HeldLock: Sendable {
     self.token = token
   }
 
+  /// The fencing tokens of a ``MultiLock``, in the order of ``MultiLock/locks``, with nil for a lock that promises none; of any
+  /// other lock, ``token`` alone.
+  public var tokens: [FencingToken?] { self.driver.tokens(of: self.grant) ?? [self.token] }
+
   /// The lock.
   public var name: LockName { self.driver.name }
 
@@ -97,6 +101,15 @@ public struct HeldLock: Sendable {
       enclosing: HoldMarker.current
     )
   }
+
+  /// Releases a grant that no ``Lease`` owns any more; see `Lease.disowned()`.
+  func giveBack() async throws(LockError) -> PendingRelease? {
+    if self.driver.releaseAtOnce(self.grant) { return nil }
+    return try await self.driver.release(self.grant)
+  }
+
+  /// Releases such a grant in the background.
+  func abandon() { self.driver.abandon(self.grant) }
 
   package func onEnding(_ handler: @escaping @Sendable (LeaseEnding) -> Void) -> UInt64? {
     self.driver.onEnding(of: self.grant, handler)

@@ -57,6 +57,12 @@ public struct Lease: ~Copyable, Sendable {
 }
 
 extension Lease {
+  /// Leaves the grant to the caller, who must end it by `HeldLock.giveBack()` or `HeldLock.abandon()`.
+  consuming func disowned() -> HeldLock {
+    self.isOwned = false
+    return self.held
+  }
+
   /// The same grant, with its hold measured from now on.
   consuming func observed(_ metrics: LockMetrics?, _ tracer: (any Tracer)?, _ kind: GrantKind) -> Lease {
     self.isOwned = false

@@ -1,6 +1,7 @@
 /// Where a lock lives: two locks of one name exclude each other if their backends are equal.
 public struct LockBackend: Hashable, Sendable, CustomStringConvertible {
-  /// The kind of backend: `mutex`, `channel`, `readwrite`, `semaphore`, `zookeeper`, `redis`, `redlock`, `etcd`.
+  /// The kind of backend: `mutex`, `channel`, `readwrite`, `semaphore`, `zookeeper`, `redis`, `redlock`, `etcd`,
+  /// `multi`.
   public let kind: String
 
   /// Which one of its kind: server addresses without credentials, or an identity within the process.

@@ -38,6 +38,12 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
     hasher.combine(0xFF as UInt8)
   }
 
+  /// Wraps a text that is known to keep the rules.
+  init(valid name: String) {
+    assert(Self.problem(with: name) == nil, "a name of the library's own breaks a rule")
+    self.rawValue = name
+  }
+
   /// The name itself.
   public var description: String { self.rawValue }
 

@@ -102,12 +102,13 @@ extension LockConformance {
     Check(5, "timedOut says how long the wait was, which lock was meant, and what to do") { trial in
       let holder = try await trial.holder(try await trial.lock())
       let budget = Duration.milliseconds(200)
-      let error = await trial.contend(try await trial.lock(), within: budget).error()
+      let lock = try await trial.lock()
+      let error = await trial.contend(lock, within: budget).error()
       guard let error, error.code == .timedOut else {
         throw Unmet(expected: "timedOut", seen: error.map { "\($0)" } ?? "a grant")
       }
       try trial.expect(
-        error.name == trial.name,
+        error.name == lock.name,
         "the lock's name in the error",
         seen: "\(String(describing: error.name))"
       )
@@ -120,7 +121,7 @@ extension LockConformance {
       if let place = error.wait?.place {
         try trial.expect(place == 1, "one contender ahead, where the place is known", seen: "\(place)")
       }
-      try trial.expect("\(error)".contains("\(trial.name)"), "the lock's name in the message", seen: "\(error)")
+      try trial.expect("\(error)".contains("\(lock.name)"), "the lock's name in the message", seen: "\(error)")
       try await holder.release()
     },
   ]

@@ -8,7 +8,7 @@ extension LockConformance {
         let lock = try await trial.lock()
         let value = try await lock.withLock { held in
           try trial.expect(held.isHeld, "isHeld in the body", seen: "false")
-          try trial.expect(held.name == trial.name, "the lock's name", seen: "\(held.name)")
+          try trial.expect(held.name == lock.name, "the lock's name", seen: "\(held.name)")
           return "value"
         }
         try trial.expect(value == "value", "the body's value", seen: value)
