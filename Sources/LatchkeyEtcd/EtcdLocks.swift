@@ -65,10 +65,7 @@ public final class EtcdLocks: LockProvider {
     self.client = client
     self.number = client.nextNumber()
     self.configuration = configuration
-    // Below different prefixes, one name is different locks.
-    let instance = client.configuration.endpoints.joined(separator: ",")
-    let isPlain = configuration.prefix.isEmpty
-    self.backend = LockBackend(kind: "etcd", instance: isPlain ? instance : "\(instance)/\(configuration.prefix)")
+    self.backend = configuration.backend(of: client)
     self.observer = LockObserver(configuration.observability, kind: self.backend.kind)
     self.value = value
     self.sweeps = max(3, Int((Duration.seconds(300) / client.configuration.recheckInterval).rounded(.up)))
@@ -104,6 +101,14 @@ public final class EtcdLocks: LockProvider {
       }
     }
     for contention in contentions { contention.observe(event) }
+  }
+}
+
+extension EtcdLocks.Configuration {
+  /// Where the locks of a client live. Below different prefixes, one name is different locks.
+  func backend(of client: EtcdClient) -> LockBackend {
+    let instance = client.configuration.endpoints.joined(separator: ",")
+    return LockBackend(kind: "etcd", instance: self.prefix.isEmpty ? instance : "\(instance)/\(self.prefix)")
   }
 }
 #endif

@@ -18,6 +18,9 @@ public struct EtcdElection: LeaderElection {
   /// The name that candidates agree on.
   public let name: LockName
 
+  /// `etcd`, and the endpoints with the prefix.
+  public var backend: LockBackend { self.configuration.backend(of: self.client) }
+
   private let client: EtcdClient
   private let configuration: EtcdLocks.Configuration
   private var prefix: [UInt8] { LockKeys.prefix(of: self.name, under: self.configuration.prefix) }

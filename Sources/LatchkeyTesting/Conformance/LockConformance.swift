@@ -100,15 +100,14 @@ public struct LockConformance: Sendable {
     } catch {
       throw ConformanceFailure(self.subject, check, error: error, step: "")
     }
-    let patience = self.subject.patience
-    let result = await bounded(by: patience) { try await check.body(trial) }
-    let step = trial.currentStep
-    let cleaned = await bounded(by: patience) { try await trial.cleanUp() }
-    let late = Unmet(expected: "to end within \(patience)", seen: "still running")
-    for (result, step) in [(result, step), (cleaned, "cleaning up")] {
-      guard case .failure(let error) = result ?? .failure(late) else { continue }
-      throw ConformanceFailure(self.subject, check, error: error, step: step)
+    let failure = await firstFailure(within: self.subject.patience) {
+      try await check.body(trial)
+    } at: {
+      trial.currentStep
+    } cleanUp: {
+      try await trial.cleanUp()
     }
+    if let failure { throw ConformanceFailure(self.subject, check, error: failure.error, step: failure.step) }
     return .passed
   }
 }

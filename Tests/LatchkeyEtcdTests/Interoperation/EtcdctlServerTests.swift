@@ -88,7 +88,7 @@ struct EtcdctlServerTests {
       try await election.leader()
         == Leader(
           value: "ours, later",
-          token: try #require(leadership.held.token)
+          token: leadership.held.token
         )
     )
     let next = try Etcdctl(["elect", "\(name)", "next"], endpoint: server.endpoint)

@@ -28,6 +28,8 @@ final class SessionDatabase: Sendable {
     }
   }
 
+  func holder(of name: LockName) -> Holder? { self.state.withLock { $0.holders[name] } }
+
   /// - Returns: Whether the lock was free, and is now the grant's.
   func take(_ name: LockName, _ holder: Holder) -> Bool {
     self.state.withLock { state in

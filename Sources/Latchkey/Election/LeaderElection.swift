@@ -5,6 +5,9 @@ public protocol LeaderElection: Sendable {
   /// The name that candidates agree on.
   var name: LockName { get }
 
+  /// Where the election takes place.
+  var backend: LockBackend { get }
+
   /// Stands as a candidate and waits to be elected.
   ///
   /// Cancelling the task withdraws the candidate and leaves nothing behind at the backend.
@@ -43,15 +46,15 @@ extension LeaderElection {
 public struct Leader: Hashable, Sendable {
   /// What the leader says of itself.
   public let value: String
-  /// The fencing token of its leadership.
-  public let token: FencingToken
+  /// The fencing token of its leadership; nil where the backend cannot promise one, or does not show it.
+  public let token: FencingToken?
 
   /// Describes a leader.
   ///
   /// - Parameters:
   ///   - value: What the leader says of itself.
   ///   - token: The fencing token of its leadership.
-  public init(value: String, token: FencingToken) {
+  public init(value: String, token: FencingToken?) {
     self.value = value
     self.token = token
   }
