@@ -23,6 +23,7 @@ let package = Package(
     .library(name: "LatchkeyZooKeeper", targets: ["LatchkeyZooKeeper"]),
     .library(name: "LatchkeyRedis", targets: ["LatchkeyRedis"]),
     .library(name: "LatchkeyEtcd", targets: ["LatchkeyEtcd"]),
+    .library(name: "LatchkeyLifecycle", targets: ["LatchkeyLifecycle"]),
     .library(name: "LatchkeyConfiguration", targets: ["LatchkeyConfiguration"]),
     .library(name: "LatchkeyTesting", targets: ["LatchkeyTesting"]),
     .executable(name: "latchkey", targets: ["LatchkeyCLI"]),
@@ -85,6 +86,16 @@ let package = Package(
     .target(
       name: "LatchkeyZooKeeper",
       dependencies: ["Latchkey", "LatchkeyPrimitives", "ZooKeeper", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "LatchkeyLifecycle",
+      dependencies: [
+        "Latchkey",
+        "LatchkeyPrimitives",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
       swiftSettings: settings
     ),
     .target(
@@ -215,6 +226,17 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
+      name: "LatchkeyLifecycleTests",
+      dependencies: [
+        "Latchkey", "LatchkeyExplorer", "LatchkeyLifecycle", "LatchkeyPrimitives", "LatchkeyTestSupport",
+        "LatchkeyTesting",
+        .product(name: "InMemoryLogging", package: "swift-log"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
       name: "LatchkeyTestingTests",
       dependencies: ["Latchkey", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting"],
       swiftSettings: settings
@@ -243,7 +265,7 @@ let package = Package(
     .testTarget(
       name: "LatchkeyZooKeeperTests",
       dependencies: [
-        "Latchkey", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting",
+        "Latchkey", "LatchkeyLifecycle", "LatchkeyPrimitives", "LatchkeyTestSupport", "LatchkeyTesting",
         "LatchkeyZooKeeper", "ZooKeeper",
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "Logging", package: "swift-log"),
@@ -313,8 +335,8 @@ let package = Package(
     .testTarget(
       name: "LatchkeyDocumentationTests",
       dependencies: [
-        "Latchkey", "LatchkeyEtcd", "LatchkeyExplorer", "LatchkeyPrimitives", "LatchkeyRedis", "LatchkeyTesting",
-        "LatchkeyZooKeeper", "ZooKeeper",
+        "Latchkey", "LatchkeyEtcd", "LatchkeyExplorer", "LatchkeyLifecycle", "LatchkeyPrimitives", "LatchkeyRedis",
+        "LatchkeyTesting", "LatchkeyZooKeeper", "ZooKeeper",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),

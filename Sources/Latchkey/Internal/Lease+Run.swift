@@ -90,7 +90,7 @@ extension Lease {
 extension HeldLock {
   /// Runs a body in the current task, marked as running under this lock.
   @inline(__always)
-  func runInPlace<R>(_ body: (HeldLock) async throws -> sending R) async throws -> sending R {
+  package func runInPlace<R>(_ body: (HeldLock) async throws -> sending R) async throws -> sending R {
     // Safe: the value came out of `body` as `sending`; nothing here keeps a reference to it.
     nonisolated(unsafe) let value = try await HoldMarker.storage.withValue(
       self.marker(),
