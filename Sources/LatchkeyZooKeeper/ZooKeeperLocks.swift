@@ -50,6 +50,8 @@ public final class ZooKeeperLocks: LockProvider {
   let data: [UInt8]
   /// How others see a contender of these as the holder.
   let ownDescription: String
+  /// Whom a contender waits for.
+  let rule: GrantRule
   /// Tells the nodes of these locks from those of other locks of the same client.
   let mark = ContenderIdentity.newMark()
   /// Why no locks can be here; nil if they can.
@@ -62,16 +64,24 @@ public final class ZooKeeperLocks: LockProvider {
   /// - Parameters:
   ///   - client: The client; it must outlive every lease.
   ///   - configuration: How locks are mapped to nodes.
-  public init(client: ZooKeeperClient, configuration: Configuration = Configuration()) {
+  public convenience init(client: ZooKeeperClient, configuration: Configuration = Configuration()) {
+    let text = ContenderDescription.text(label: configuration.label)
+    self.init(client: client, configuration: configuration, data: Array(text.utf8), rule: .mutex)
+  }
+
+  /// - Parameters:
+  ///   - data: What our nodes say.
+  ///   - rule: Whom a contender waits for.
+  init(client: ZooKeeperClient, configuration: Configuration, data: [UInt8], rule: GrantRule) {
     self.client = client
     self.configuration = configuration
-    // Below different roots, one name is different locks.
-    let root = configuration.root == "/" ? "" : configuration.root
-    self.backend = LockBackend(kind: "zookeeper", instance: client.connectString + root)
+    self.rule = rule
+    self.backend = configuration.backend(of: client)
     self.observer = LockObserver(configuration.observability, kind: self.backend.kind)
     self.acl = configuration.acl ?? client.configuration.defaultACL
-    self.data = Array(ContenderDescription.text(label: configuration.label).utf8)
-    self.ownDescription = ContenderDescription.thisProcess(label: configuration.label)
+    self.data = data
+    let note = String(decoding: data, as: UTF8.self)
+    self.ownDescription = ContenderDescription.name(note: note, identity: ContenderDescription.thisProcess(label: nil))
     self.placeProblem = Self.placeProblem(configuration.root, chroot: client.configuration.chroot)
     self.contentions = ContentionTable(shared: nil)
     let observer = client.addSessionObserver { [weak self] event in self?.observe(event) }
@@ -105,5 +115,12 @@ public final class ZooKeeperLocks: LockProvider {
       if case .connected(let new) = event { session = new } else { session = nil }
     }
     for contention in contentions { contention.observe(event) }
+  }
+}
+
+extension ZooKeeperLocks.Configuration {
+  /// Where the locks of a client live. Below different roots, one name is different locks.
+  func backend(of client: ZooKeeperClient) -> LockBackend {
+    LockBackend(kind: "zookeeper", instance: client.connectString + (self.root == "/" ? "" : self.root))
   }
 }

@@ -4,7 +4,7 @@
 /// for a contender, and the identifier finds a node again whose create was never answered.
 enum ContenderIdentity {
   /// What stands before the sequence number in the node of a contender, ours and other libraries'.
-  static let markers = ["lock-", "__lock__", "__READ__", "__WRIT__", "__rlock__"]
+  static let markers = ["lock-", "__lock__", "__READ__", "__WRIT__", "__rlock__", "latch-"]
 
   /// The marker of a child that contends: its name ends with the marker and a number as the server writes it, at least ten
   /// characters, negative after the counter has wrapped. Nil if it is no contender.

@@ -19,6 +19,15 @@ package struct GrantRule: Hashable, Sendable {
   /// of the clients that follow them.
   package static let mutex = GrantRule("lock-", behind: ["lock-", "__lock__"])
 
+  /// A candidate of an election: waits for candidates of either layout, and for locks.
+  static func candidate(_ layout: ZooKeeperElection.Layout) -> GrantRule {
+    let blockers = ["latch-", "lock-", "__lock__"]
+    switch layout {
+    case .latch: return GrantRule("latch-", behind: blockers)
+    case .lock: return GrantRule("lock-", behind: blockers)
+    }
+  }
+
   /// - Parameters:
   ///   - ownMarker: What our node's name has before its number.
   ///   - blockers: The markers of those before us that we wait for.

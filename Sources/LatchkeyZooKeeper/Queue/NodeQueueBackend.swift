@@ -90,7 +90,7 @@ final class NodeQueueBackend: ContentionBackend {
   ) -> Contention<NodeQueueBackend> {
     let shell = NodeQueueBackend(name: name, locks: locks)
     let machine = NodeQueue(
-      rule: { _ in .mutex },
+      rule: { [rule = locks.rule] _ in rule },
       session: session?.generation,
       directoryVanishes: shell.directoryVanishes,
       makeIdentifier: { [mark = locks.mark] _ in ContenderIdentity.newIdentifier(mark: mark) }

@@ -41,7 +41,10 @@ extension ZKSession {
     }
   }
 
-  func set(
+  /// Replaces a node's data.
+  ///
+  /// - Parameter version: The version that the node must have; -1 for any.
+  package func set(
     _ path: String,
     data: [UInt8],
     version: Int32,
