@@ -116,6 +116,7 @@ static flight *make(czk_session *session, const char *path_prefix, const char *o
   request->match_prefix = copy(&place, match_prefix);
   request->markers.text = copy(&place, markers.text);
   request->markers.blocking = markers.blocking;
+  request->markers.foreign = markers.foreign;
   request->created = place;
   request->created_size = created_size;
   return request;

@@ -71,6 +71,7 @@ bool czk_scan_into(czk_scan *scan, czk_scan_lists *lists, const char *const *nam
   bool own_present = false;
   int32_t before_own = 0;
   int64_t first_number = 0;
+  int64_t foreign_number = 0;
   int64_t nearest_number = 0;
   size_t prefix_length = match_prefix == NULL ? 0 : strlen(match_prefix);
 
@@ -85,6 +86,11 @@ bool czk_scan_into(czk_scan *scan, czk_scan_lists *lists, const char *const *nam
     if (scan->first == NULL || comes_before(number, name, first_number, scan->first)) {
       scan->first = name;
       first_number = number;
+    }
+    bool is_foreign = (markers.foreign >> marker & 1) != 0;
+    if (is_foreign && (scan->foreign == NULL || comes_before(number, name, foreign_number, scan->foreign))) {
+      scan->foreign = name;
+      foreign_number = number;
     }
     if (own != NULL) {
       if (!has_own) continue;

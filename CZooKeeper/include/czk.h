@@ -62,6 +62,8 @@ typedef struct czk_markers {
   const char *text;
   /// How many of them, from the first on, block nodes with a greater number.
   int32_t blocking;
+  /// Those whose nodes should not be in the directory: bit n stands for marker n.
+  uint32_t foreign;
 } czk_markers;
 
 /// What a look at a list found. Sequential nodes are ordered by number, then by name; other names are passed over.
@@ -77,6 +79,8 @@ typedef struct czk_scan {
   int32_t nearest_marker;
   /// The first node.
   const char *CZK_NULLABLE first;
+  /// The first node with a marker that should not be in the directory.
+  const char *CZK_NULLABLE foreign;
   /// Whether a number is negative or near the end of its range, so that numbers do not tell the order.
   bool wraps;
   /// All nodes, unordered; only if `wraps`.

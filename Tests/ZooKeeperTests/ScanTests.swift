@@ -159,6 +159,16 @@ struct ScanTests {
     #expect(try self.scan(names, markers: .none).count == 0)
   }
 
+  @Test("the first node that should not be in the directory is named, whether it blocks or not")
+  func foreign() throws {
+    let names = ["a__READ__0000000003", "b-lock-0000000002", "c__READ__0000000001", "d-lock-0000000004"]
+    let plain = SequenceMarkers(blocking: ["lock-"], others: ["__READ__"], foreign: ["__READ__"])
+    #expect(try self.scan(names, own: names[1], markers: plain).foreign == names[2])
+    let reading = SequenceMarkers(blocking: ["lock-"], others: ["__READ__"], foreign: ["lock-"])
+    #expect(try self.scan(names, own: names[2], markers: reading).foreign == names[1])
+    #expect(try self.scan([names[1]], own: names[1], markers: plain).foreign == nil)
+  }
+
   @Test("of ten thousand names in any order the right neighbour is found")
   func many() throws {
     var random = SplitMix(seed: 1)

@@ -9,6 +9,8 @@ package struct SequenceMarkers: Sendable, Hashable {
   /// The markers, those of blocking nodes first.
   package let all: [String]
   private let blockingCount: Int32
+  /// A bit for each marker whose nodes should not be in the directory.
+  private let foreign: UInt32
   /// The markers as the shim wants them: passed on for every look at a list, so put together once.
   private let joined: String
 
@@ -16,9 +18,12 @@ package struct SequenceMarkers: Sendable, Hashable {
   ///   - blocking: The markers of nodes that block. None is empty, holds a line break, ends with another marker or with a digit,
   ///     or with "-" where a number would be taken for a part of it. ("lock-" is fine: what follows it is a signed number.)
   ///   - others: The markers of nodes that do not block.
-  package init(blocking: [String], others: [String] = []) {
+  ///   - foreign: Those of all these markers whose nodes should not be in the directory.
+  package init(blocking: [String], others: [String] = [], foreign: [String] = []) {
     self.all = blocking + others
     self.blockingCount = Int32(blocking.count)
+    self.foreign = self.all.enumerated().reduce(0) { foreign.contains($1.element) ? $0 | 1 << $1.offset : $0 }
+    precondition(self.all.count <= UInt32.bitWidth, "the shim has one bit for each marker")
     self.joined = self.all.joined(separator: "\n")
     precondition(
       !self.all.contains { marker in
@@ -31,7 +36,7 @@ package struct SequenceMarkers: Sendable, Hashable {
   }
 
   func withShim<R>(_ body: (czk_markers) -> R) -> R {
-    self.joined.withCString { body(czk_markers(text: $0, blocking: self.blockingCount)) }
+    self.joined.withCString { body(czk_markers(text: $0, blocking: self.blockingCount, foreign: self.foreign)) }
   }
 }
 
@@ -50,6 +55,8 @@ package struct SequenceScan: Sendable, Hashable {
   package var nearestMarker: String?
   /// The name of the first node.
   package var first: String?
+  /// The name of the first node that should not be in the directory.
+  package var foreign: String?
   /// Names that start with the prefix asked for, sequential nodes or not.
   package var matches: [String]
   /// Whether numbers are negative or near the end of their range, so that they do not tell the order.
@@ -66,6 +73,7 @@ extension SequenceScan {
     self.nearest = scan.nearest.map { String(cString: $0) }
     self.nearestMarker = scan.nearest == nil ? nil : markers.all[Int(scan.nearest_marker)]
     self.first = scan.first.map { String(cString: $0) }
+    self.foreign = scan.foreign.map { String(cString: $0) }
     self.matches = strings(scan.matches, Int(scan.match_count))
     self.wraps = scan.wraps
     self.nodes = scan.wraps ? strings(scan.nodes, Int(scan.count)) : []
