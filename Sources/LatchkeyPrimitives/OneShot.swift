@@ -1,6 +1,7 @@
 /// A value that is set once, by whichever of several sources comes first, and that any number of tasks await.
 ///
 /// Later values are ignored. The value may be set before anybody waits.
+@usableFromInline
 package final class OneShot<Value: Sendable>: Sendable {
   private typealias Continuation = CheckedContinuation<Value, Never>
 
@@ -19,6 +20,7 @@ package final class OneShot<Value: Sendable>: Sendable {
   package var current: Value? { self.state.withLock { $0.value } }
 
   /// Sets the value and resumes all who wait for it; ignored if there is a value.
+  @usableFromInline
   package func resolve(_ value: Value) {
     let waiters = self.state.withLock { state -> [(id: UInt64, continuation: Continuation)] in
       guard state.value == nil else { return [] }

@@ -43,6 +43,8 @@ extension QueueModel {
       (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
     case .failTries: throw BrokenPromise("\(Self.name(index)) has tries fail alone")
     case .releaseSettled(let node, _): state.clients[index].releasing.remove(node)
+    case .converted, .unconverted:
+      throw BrokenPromise("\(Self.name(index)) exchanges a key that nobody wants exchanged")
     }
   }
 

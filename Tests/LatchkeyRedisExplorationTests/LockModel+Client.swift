@@ -39,7 +39,8 @@ extension LockModel {
       state.clients[index].waiting.removeAll { !$0 }
       (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
     case .fail: throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
-    case .lose, .releaseSettled: throw BrokenPromise("\(Self.name(index)) settles what attempts and renewals settle")
+    case .lose, .releaseSettled, .converted, .unconverted:
+      throw BrokenPromise("\(Self.name(index)) settles what attempts and renewals settle")
     }
   }
 

@@ -44,6 +44,8 @@ extension QueueModel {
       state.clients[index].waiting = []
       (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
     case .failTries: throw BrokenPromise("\(Self.name(index)) has tries fail alone")
+    case .converted, .unconverted:
+      throw BrokenPromise("\(Self.name(index)) exchanges a node that nobody wants exchanged")
     case .releaseSettled(let node, _): state.clients[index].releasing.removeAll { $0 == node }
     }
   }

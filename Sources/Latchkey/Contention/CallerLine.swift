@@ -109,9 +109,33 @@ struct CallerLine<Answer: Sendable>: Sendable {
     return self.line.leaveAll(with: answer)
   }
 
-  /// The tries to be answered.
   @inlinable
-  func tries(sparingNew: Bool) -> Set<ID> { sparingNew ? self.tries.subtracting(self.newTries) : self.tries }
+  var allTries: Set<ID> { self.tries }
+
+  /// Whether the head of the line is a try, and a try behind it wants something else, with no caller that waits between them.
+  @inlinable
+  var sparesTries: Bool {
+    mutating get { !self.sharing.isEmpty && self.tries(sparingNew: false) != self.tries }
+  }
+
+  /// The tries to be answered with "busy": those that want what the head of the line wants, and those behind a caller that waits. Others
+  /// might be granted what they want.
+  @inlinable
+  mutating func tries(sparingNew: Bool) -> Set<ID> {
+    let tries = sparingNew ? self.tries.subtracting(self.newTries) : self.tries
+    guard !self.sharing.isEmpty, !tries.isEmpty else { return tries }
+    let isSharing = self.want == .shared
+    var answered: Set<ID> = []
+    var isBehindWaiter = false
+    for id in self.line.prefix(while: { _ in true }) {
+      guard self.tries.contains(id) else {
+        isBehindWaiter = true
+        continue
+      }
+      if isBehindWaiter || self.sharing.contains(id) == isSharing, tries.contains(id) { answered.insert(id) }
+    }
+    return answered
+  }
 
   /// A question is asked: its answer will be newer than every call so far.
   @inlinable

@@ -39,8 +39,14 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     var leases: [Machine.Claim: [ClaimLease]] = [:]
     @usableFromInline
     var releases: [Machine.Claim: CheckedContinuation<ReleaseOutcome, Never>] = [:]
+    /// Callers that wait for a claim to be exchanged.
+    @usableFromInline
+    var conversions: [Machine.Claim: PendingConversion] = [:]
     @usableFromInline
     var isAnswerTimerSet = false
+    /// Whether tries were left in line that want something else than those which were answered.
+    @usableFromInline
+    var sparesTries = false
     /// Keeps the source of the backend's events alive while there is anything to do.
     @usableFromInline
     var keepAlive: Backend.Source?
@@ -94,6 +100,9 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     case answer(Line.Line.Departure, Answer)
     case begin(ClaimLease, (@Sendable (ClaimLease) -> Void)?)
     case lose(ClaimLease)
+    /// The lease of a claim that was exchanged has ended.
+    case end(ClaimLease)
+    case settleConversion(PendingConversion, Result<ClaimLease?, LockError>)
     case settle(CheckedContinuation<ReleaseOutcome, Never>, ReleaseOutcome)
   }
 
@@ -208,6 +217,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   ) -> Work {
     let demand = state.callers.demand
     state.machine.demand = demand
+    state.sparesTries = false
     var work = Work()
     var requests: [Machine.Request] = []
     for action in step(&state.machine, self.shell.context(state.local)) {
@@ -223,7 +233,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     state.machine.demand = state.callers.demand
     if state.leases.isEmpty, state.machine.isIdle { state.keepAlive = nil }
     // Those who were answered have left the head of the line to callers that want something else.
-    guard state.machine.demand.isAny, state.machine.demand.want != demand.want else { return work }
+    let hasOtherHead = state.machine.demand.want != demand.want || state.sparesTries
+    guard state.machine.demand.isAny, hasOtherHead else { return work }
     return work + self.run(&state) { $0.demandChanged($1) }
   }
 
@@ -241,10 +252,15 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     case .grant(let claim): self.grant(claim, &state, &steps)
     case .lose(let claim):
       for lease in state.leases.removeValue(forKey: claim) ?? [] { steps.append(.lose(lease)) }
+    case .converted(let old, let new): self.convert(old, into: new, &state, &steps)
+    case .unconverted(let claim, let failure):
+      guard let pending = state.conversions.removeValue(forKey: claim) else { return }
+      let outcome: Result<ClaimLease?, LockError> = if let failure { .failure(failure.error) } else { .success(nil) }
+      steps.append(.settleConversion(pending, outcome))
     case .turnAway(let standing): self.turnAway(at: standing, sparingNew: false, &state, &steps)
     case .turnAwayEarlier(let standing): self.turnAway(at: standing, sparingNew: true, &state, &steps)
     case .failTries(let failure):
-      for id in state.callers.tries(sparingNew: false) { self.answer(id, .failed(failure.error), &state, &steps) }
+      for id in state.callers.allTries { self.answer(id, .failed(failure.error), &state, &steps) }
     case .fail(let failure): steps += self.failAll(failure.error, &state)
     case .releaseSettled(let claim, let isConfirmed):
       guard let continuation = state.releases.removeValue(forKey: claim) else { return }
@@ -258,19 +274,30 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     precondition(!served.isEmpty, "a grant without a caller in line")
     let terms = self.shell.terms(of: claim, &state.local)
     for id in served {
-      let lease = ClaimLease(
-        owner: self,
-        node: claim,
-        grant: terms.number,
-        token: terms.token,
-        term: terms.term
-      )
-      state.leases[claim, default: []].append(lease)
-      steps.append(.begin(lease, terms.begin))
+      let lease = self.makeLease(of: claim, terms, &state, &steps)
       self.answer(id, .granted(lease), &state, &steps)
     }
     // Another caller of this process holds the lock now.
     self.turnAway(at: nil, sparingNew: false, &state, &steps)
+  }
+
+  @inlinable
+  func makeLease(
+    of claim: Machine.Claim,
+    _ terms: ClaimTerms<ClaimLease>,
+    _ state: inout State,
+    _ steps: inout [Step]
+  ) -> ClaimLease {
+    let lease = ClaimLease(
+      owner: self,
+      node: claim,
+      grant: terms.number,
+      token: terms.token,
+      term: terms.term
+    )
+    state.leases[claim, default: []].append(lease)
+    steps.append(.begin(lease, terms.begin))
+    return lease
   }
 
   @inlinable
@@ -281,6 +308,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     _ steps: inout [Step]
   ) {
     let tries = state.callers.tries(sparingNew: sparingNew)
+    state.sparesTries = state.callers.sparesTries
     guard !tries.isEmpty else { return }
     let known = self.known(at: standing, state)
     for id in tries {
@@ -322,6 +350,8 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
         // A caller that was answered before it suspended may have released the lease before it was watched.
         if !lease.isHeld(lease.grant) { self.shell.forget(lease) }
       case .lose(let lease): lease.lose(because: self.shell.lossOfClaim)
+      case .end(let lease): lease.end()
+      case .settleConversion(let pending, let outcome): pending.resolve(outcome)
       case .settle(let continuation, let outcome): continuation.resume(returning: outcome)
       }
     }

@@ -103,7 +103,12 @@ package enum ContentionAction<Machine: ContentionMachine>: Sendable {
   case grant(Machine.Claim)
   /// The grant does not stand any more.
   case lose(Machine.Claim)
-  /// Answer the tries with "busy"; nil where the machine knows nothing of our place.
+  /// A claim was exchanged for another one: its lease ends, and the caller that asked for that gets a lease of the new claim.
+  case converted(Machine.Claim, into: Machine.Claim)
+  /// A claim was not exchanged, and its lease stands as before: others are in the way, or the exchange has failed.
+  case unconverted(Machine.Claim, LockFailure?)
+  /// Answer the tries with "busy" that want what the head of the line wants, or stand behind a caller that waits; nil where the machine
+  /// knows nothing of our place.
   case turnAway(Machine.Standing?)
   /// Answer the tries with "busy" that joined before the last question was asked. Its answer may be older than the other calls.
   case turnAwayEarlier(Machine.Standing?)

@@ -70,7 +70,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   package let term: Term
   private let mayBeLost: Bool
   package let token: FencingToken?
-  private let owner: Owner
+  package let owner: Owner
   private let state = Locked(TermLeaseState())
 
   /// - Parameter canBeLost: Whether anything can end the lease before its release.
@@ -127,6 +127,13 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
       self.owner.logger.warning(LeaseEnding.lossRecord, metadata: self.metadata.and(["reason": "\(reason)"]))
     }
     return isFirst
+  }
+
+  /// Ends the lease as released, though nothing is freed: another lease has taken its place.
+  @usableFromInline
+  func end() {
+    self.finish(.released)
+    self.state.withLock { $0.isReleased = true }
   }
 
   /// Ends the lease as lost, and frees what it holds.
@@ -215,8 +222,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
   }
 
   package func abandon(_ grant: UInt64) {
-    self.finish(.released)
-    self.state.withLock { $0.isReleased = true }
+    self.end()
     self.owner.releaseInBackground(self)
   }
 
@@ -228,7 +234,7 @@ package final class TermLease<Owner: TermLeaseOwner>: LeaseDriver {
     return self.term.ended.map { .lost(.lost(self.name, because: $0.reason)) }
   }
 
-  private func ensureHeld() throws(LockError) {
+  func ensureHeld() throws(LockError) {
     switch self.ending {
     case nil: return
     case .lost(let error): throw error

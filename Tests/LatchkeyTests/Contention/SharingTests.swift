@@ -69,6 +69,82 @@ struct SharingTests {
     for lease in leases { #expect(!lease.isHeld(1)) }
   }
 
+  @Test("a try for what the head of the line does not want is not answered with the head's")
+  func otherTry() async throws {
+    let writer = try await self.ask(.exclusive, isTry: true)
+    let reader = try await self.ask(.shared, isTry: true)
+    self.contention.handle(.busy)
+    #expect(try await writer.value == nil)
+    #expect(self.seen == .shared)
+    self.contention.handle(.granted(1))
+    #expect(try await reader.value?.node == 1)
+
+    let waiter = try await self.ask(.exclusive)
+    let late = try await self.ask(.shared, isTry: true)
+    self.contention.handle(.busy)
+    // Behind a caller that waits.
+    #expect(try await late.value == nil)
+    self.contention.handle(.granted(2))
+    #expect(try await waiter.value?.node == 2)
+  }
+
+  /// A lease whose claim is to be exchanged.
+  private func convert(
+    _ lease: SharedLockBackend.ClaimLease
+  ) -> Task<SharedLockBackend.ClaimLease?, any Error> {
+    Task { try await self.contention.convert(lease) { _, _ in [] } }
+  }
+
+  private func lease(_ claim: Int) async throws -> SharedLockBackend.ClaimLease {
+    let reader = try await self.ask(.shared)
+    self.contention.handle(.granted(claim))
+    return try #require(await reader.value)
+  }
+
+  private func awaitConversion(of claim: Int) async throws {
+    #expect(try await eventually { self.contention.state.withLock { $0.conversions[claim] != nil } })
+  }
+
+  @Test("a claim that is exchanged ends its lease as a release does, and has a new one")
+  func exchanged() async throws {
+    let lease = try await self.lease(1)
+    let conversion = self.convert(lease)
+    try await self.awaitConversion(of: 1)
+    self.contention.handle(.exchanged(1, for: 2))
+    let new = try #require(await conversion.value)
+    #expect(new.node == 2 && new.isHeld(1))
+    #expect(!lease.isHeld(1) && lease.isReleased(1))
+    #expect(try await new.release(1) == nil)
+    #expect(self.source.released.withLock { $0 } == [2])
+  }
+
+  @Test("a claim that cannot be exchanged, or that others share, keeps its lease")
+  func notExchanged() async throws {
+    let lease = try await self.lease(1)
+    let conversion = self.convert(lease)
+    try await self.awaitConversion(of: 1)
+    self.contention.handle(.notExchanged(1))
+    #expect(try await conversion.value == nil)
+    #expect(lease.isHeld(1))
+
+    let readers = try await [self.ask(.shared), self.ask(.shared)]
+    self.contention.handle(.granted(2))
+    #expect(try await self.convert(try #require(await readers[0].value)).value == nil)
+    #expect(try await readers[1].value?.isHeld(1) == true)
+  }
+
+  @Test("a claim that is lost while it is exchanged is told as a loss, cancelled or not")
+  func lostMeanwhile() async throws {
+    let lease = try await self.lease(1)
+    let conversion = self.convert(lease)
+    try await self.awaitConversion(of: 1)
+    conversion.cancel()
+    self.contention.handle(.gone(1))
+    await #expect { _ = try await conversion.value } throws: { LockError.Code.lockLost ~= $0 }
+    #expect(self.contention.state.withLock { $0.conversions.isEmpty })
+    await #expect { _ = try await self.convert(lease).value } throws: { LockError.Code.lockLost ~= $0 }
+  }
+
   @Test(
     "a machine is asked anew when the head of the line wants something else, whatever took the callers before it away"
   )
@@ -95,7 +171,7 @@ private final class SharedLocks: Sendable {
 }
 
 private struct SharedLockMachine: ContentionMachine {
-  enum Event { case granted(Int), gone(Int), busy }
+  enum Event { case granted(Int), gone(Int), busy, exchanged(Int, for: Int), notExchanged(Int) }
   enum Request { case free(Int) }
 
   var demand = Demand()
@@ -129,6 +205,11 @@ private struct SharedLockMachine: ContentionMachine {
       self.held.remove(claim)
       return [.lose(claim)]
     case .busy: return [.turnAway(nil)]
+    case .exchanged(let old, let new):
+      self.held.remove(old)
+      self.held.insert(new)
+      return [.converted(old, into: new)]
+    case .notExchanged(let claim): return [.unconverted(claim, nil)]
     }
   }
 }
