@@ -50,13 +50,12 @@ public final class ZooKeeperLocks: LockProvider {
   let data: [UInt8]
   /// How others see a contender of these as the holder.
   let ownDescription: String
-  /// Whom a contender waits for.
-  let rule: GrantRule
-  /// Tells the nodes of these locks from those of other locks of the same client.
-  let mark = ContenderIdentity.newMark()
   /// Why no locks can be here; nil if they can.
   let placeProblem: String?
   let contentions: ContentionTable<NodeQueueBackend>
+  /// Those of the read-write locks.
+  let readWriteContentions: ContentionTable<NodeQueueBackend>
+  let readWriteRecipe = QueueRecipe.readWriteLock()
   private let registration = Locked<UInt64?>(nil)
 
   /// Makes the locks of a client.
@@ -66,16 +65,15 @@ public final class ZooKeeperLocks: LockProvider {
   ///   - configuration: How locks are mapped to nodes.
   public convenience init(client: ZooKeeperClient, configuration: Configuration = Configuration()) {
     let text = ContenderDescription.text(label: configuration.label)
-    self.init(client: client, configuration: configuration, data: Array(text.utf8), rule: .mutex)
+    self.init(client: client, configuration: configuration, data: Array(text.utf8), recipe: .lock())
   }
 
   /// - Parameters:
   ///   - data: What our nodes say.
-  ///   - rule: Whom a contender waits for.
-  init(client: ZooKeeperClient, configuration: Configuration, data: [UInt8], rule: GrantRule) {
+  ///   - recipe: What the queues of ``contentions`` are for.
+  init(client: ZooKeeperClient, configuration: Configuration, data: [UInt8], recipe: QueueRecipe) {
     self.client = client
     self.configuration = configuration
-    self.rule = rule
     self.backend = configuration.backend(of: client)
     self.observer = LockObserver(configuration.observability, kind: self.backend.kind)
     self.acl = configuration.acl ?? client.configuration.defaultACL
@@ -83,11 +81,14 @@ public final class ZooKeeperLocks: LockProvider {
     let note = String(decoding: data, as: UTF8.self)
     self.ownDescription = ContenderDescription.name(note: note, identity: ContenderDescription.thisProcess(label: nil))
     self.placeProblem = Self.placeProblem(configuration.root, chroot: client.configuration.chroot)
-    self.contentions = ContentionTable(shared: nil)
+    self.contentions = ContentionTable(shared: .init(recipe: recipe))
+    self.readWriteContentions = ContentionTable(shared: .init(recipe: self.readWriteRecipe))
     let observer = client.addSessionObserver { [weak self] event in self?.observe(event) }
     self.registration.withLock { $0 = observer }
-    self.contentions.update { session in
-      if session == nil, let current = client.currentSession, current.isConnected { session = current }
+    for table in [self.contentions, self.readWriteContentions] {
+      table.update { shared in
+        if shared.session == nil, let current = client.currentSession, current.isConnected { shared.session = current }
+      }
     }
   }
 
@@ -101,6 +102,16 @@ public final class ZooKeeperLocks: LockProvider {
   /// - Returns: The lock.
   public func lock(_ name: LockName) -> ZooKeeperLock { ZooKeeperLock(name: name, locks: self) }
 
+  /// The read-write lock of a name; its directory is `<root>/<name>`.
+  ///
+  /// It is another lock than that of ``lock(_:)``, and the two cannot have the same name: see ``ZooKeeperReadWriteLock``.
+  ///
+  /// - Parameter name: The name that contenders agree on.
+  /// - Returns: The lock.
+  public func readWriteLock(_ name: LockName) -> ZooKeeperReadWriteLock {
+    ZooKeeperReadWriteLock(name: name, locks: self)
+  }
+
   private static func placeProblem(_ root: String, chroot: String) -> String? {
     if let invalid = NodePath.problem(with: root) {
       return "the root \"\(root)\" is not valid: \(invalid); write it as /app/locks"
@@ -111,10 +122,12 @@ public final class ZooKeeperLocks: LockProvider {
   }
 
   private func observe(_ event: ZKSessionEvent) {
-    let contentions = self.contentions.update { session in
-      if case .connected(let new) = event { session = new } else { session = nil }
+    for table in [self.contentions, self.readWriteContentions] {
+      let contentions = table.update { shared in
+        if case .connected(let new) = event { shared.session = new } else { shared.session = nil }
+      }
+      for contention in contentions { contention.observe(event) }
     }
-    for contention in contentions { contention.observe(event) }
   }
 }
 

@@ -8,6 +8,8 @@ extension ClientDigest {
     self.words.add(machine.connectedSession != nil)
     if let session = machine.connectedSession { self.session(session) }
     self.add(machine.phase)
+    self.words.add(machine.holds.count)
+    for hold in machine.holds { self.add(hold) }
     let litter = machine.litter
     self.words.add(litter.deletes.entries.count)
     for (node, isInFlight) in litter.deletes.entries {
@@ -35,6 +37,21 @@ extension ClientDigest {
       self.words.add(watch.node == machine.node)
       self.add(mention: watch.node)
     }
+  }
+
+  private mutating func add(_ hold: NodeQueue.Hold) {
+    self.add(hold.node)
+    self.marker(hold.rule.ownMarker)
+    self.identifier(hold.identifier)
+    self.words.add(hold.ownWatch != nil)
+    if let watch = hold.ownWatch { self.watch(watch.number) }
+    self.words.add(hold.conversion != nil)
+    guard let conversion = hold.conversion else { return }
+    self.words.add(conversion.goal.rawValue)
+    self.words.add(conversion.step.rawValue)
+    self.marker(conversion.target.ownMarker)
+    self.node(conversion.standing)
+    self.words.add(conversion.isAbandoned)
   }
 
   private mutating func add(_ attempt: NodeQueue.Attempt) {
@@ -69,9 +86,6 @@ extension ClientDigest {
       case .recover: self.add(14, attempt)
       case .list(let node): self.add(15, attempt, node)
       }
-    case .held(let node):
-      self.words.add(11)
-      self.add(node)
     }
   }
 
@@ -97,6 +111,9 @@ extension ClientDigest {
       self.words.add(4)
       self.node(name)
       self.session(session)
+    case .conversion(let node):
+      self.words.add(5)
+      self.add(mention: node)
     }
   }
 }

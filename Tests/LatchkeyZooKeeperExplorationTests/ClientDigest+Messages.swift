@@ -43,6 +43,17 @@ extension ClientDigest {
       self.words.add(10)
       self.node(name)
       self.session(session)
+    case .convert(let node, let standing, let rule):
+      self.words.add(11)
+      self.add(mention: node)
+      self.node(standing)
+      self.marker(rule.ownMarker)
+    case .findForm(let node, let standing, let identifier, let rule):
+      self.words.add(12)
+      self.add(mention: node)
+      self.node(standing)
+      self.identifier(identifier)
+      self.marker(rule.ownMarker)
     default: preconditionFailure("no request")
     }
   }
@@ -101,6 +112,15 @@ extension ClientDigest {
       self.node(name)
       self.session(session)
       if case .success(let node) = result { self.words.add(node != nil) }
+      if case .failure(let failure) = result { self.add(failure) }
+    case .formed(let node, let result):
+      self.words.add(10)
+      self.add(mention: node)
+      if case .success(let form?) = result {
+        self.node(form.name)
+        self.words.add(form.isAlone)
+        self.words.add(form.czxid << 8 > self.state.lastToken(against: ModelMarker(of: form.name)))
+      }
       if case .failure(let failure) = result { self.add(failure) }
     default: preconditionFailure("no reply")
     }

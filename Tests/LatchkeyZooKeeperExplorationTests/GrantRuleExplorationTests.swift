@@ -6,15 +6,8 @@ import Testing
 
 @testable import LatchkeyZooKeeper
 
-/// The rules of a read-write lock and of an election with Curator's names.
+/// The rule of an election with Curator's names.
 extension GrantRule {
-  static let reading = GrantRule("__READ__", behind: ["__WRIT__"], passing: ["__READ__"])
-  // What held or waited with a node may hold or wait with another of the same number: a writer that goes on reading.
-  static let writing = GrantRule(
-    "__WRIT__",
-    behind: ["__WRIT__", "__READ__"],
-    replaceable: ["__WRIT__", "__READ__"]
-  )
   static let election = GrantRule("latch-", behind: ["latch-"])
 }
 

@@ -6,9 +6,19 @@ struct ModelCaller: Hashable {
   /// Whether it waits.
   var isPatient = true
   var want = Want.exclusive
+  /// What it does with its lease before it releases it.
+  var then: [ModelConversion] = []
 
   static let reader = ModelCaller(want: .shared)
   static let writer = ModelCaller()
+
+  static func reader(_ then: ModelConversion...) -> ModelCaller { ModelCaller(want: .shared, then: then) }
+  static func writer(_ then: ModelConversion...) -> ModelCaller { ModelCaller(then: then) }
+}
+
+/// What a holder may do with its lease.
+enum ModelConversion: Int {
+  case downgrade, upgrade
 }
 
 /// One client of the model: its machine, and what is under way between it and the server.
@@ -45,6 +55,19 @@ struct ModelClient {
     var node: NodeQueueNode
     /// Whether the deadline has not passed since: a lease that was lost once is never held again.
     var isHeld = true
+    var then: [ModelConversion] = []
+    /// How many callers share the node.
+    var callers = 1
+    var isConverting = false
+  }
+
+  /// What has been carried out of a flight in which a node is replaced.
+  enum Halfway: Equatable {
+    case replaced(by: String)
+    /// The list came first.
+    case listed(isAlone: Bool)
+    /// The old node was deleted first.
+    case deleted(by: UInt64)
   }
 
   var machine: NodeQueue
@@ -77,7 +100,11 @@ struct ModelClient {
   var newcomers = 0
   /// How many of the tries that wait, the latest, have seen the lock free all the time.
   var undisturbed = 0
-  var hold: Hold?
+  /// Whether tries were left in line that want something else than those which were answered.
+  var sparesTries = false
+  var holds: [Hold] = []
+  /// What has been carried out of the first request.
+  var halfway: Halfway?
   /// Nodes whose release somebody waits for.
   var releasing: [NodeQueueNode] = []
   /// Whether the client was closed: nothing comes any more.
@@ -115,5 +142,5 @@ struct ModelClient {
   }
 
   /// Whether the client has something to do with the lock or its remains.
-  var isBusy: Bool { !self.machine.isIdle || self.hold != nil || !self.waiting.isEmpty }
+  var isBusy: Bool { !self.machine.isIdle || !self.holds.isEmpty || !self.waiting.isEmpty }
 }

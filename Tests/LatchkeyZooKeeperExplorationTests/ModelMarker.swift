@@ -1,3 +1,5 @@
+import Foundation
+
 /// What a node stands for: the marker of its name, of which the model writes one letter.
 enum ModelMarker: Int {
   case lock, reading, writing, latch
@@ -24,6 +26,11 @@ enum ModelMarker: Int {
       return
     }
     self = .lock
+  }
+
+  /// The name of the node that takes the place of another.
+  func name(like node: String) -> String {
+    node.replacingOccurrences(of: ModelMarker(of: node).letter, with: self.letter)
   }
 
   var letter: String {

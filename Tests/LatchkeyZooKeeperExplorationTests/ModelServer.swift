@@ -1,5 +1,5 @@
-/// As much of a ZooKeeper server as the queue of one lock sees: a directory of ephemeral sequential nodes, sessions, and
-/// watches that fire on deletion.
+/// As much of a ZooKeeper server as the queue of one lock sees: a directory of ephemeral sequential nodes, which may be replaced in their
+/// places, sessions, and watches that fire on deletion.
 struct ModelServer {
   struct Node {
     var name: String
@@ -8,6 +8,8 @@ struct ModelServer {
     /// What its name begins with: the attempt that made it.
     var identifier: String
     var marker: ModelMarker
+    /// The number in its name.
+    var number: Int64
     /// Whether it was created after the connection had been lost on which that was asked for.
     var isLate = false
   }
@@ -25,7 +27,7 @@ struct ModelServer {
     var attempt: UInt64?
   }
 
-  /// Oldest first.
+  /// By number.
   private(set) var nodes: [Node] = []
   /// Creates that have been read from connections that are lost, and are still to be carried out.
   var lateCreates: [LateCreate] = []
@@ -39,15 +41,23 @@ struct ModelServer {
 
   mutating func create(_ identifier: String, _ marker: ModelMarker, session: UInt64) -> Node? {
     guard self.isDirectoryMade else { return nil }
+    return self.create(identifier, marker, number: nil, session: session)
+  }
+
+  /// - Parameter number: The number in the node's name; nil for the next one.
+  @discardableResult
+  mutating func create(_ identifier: String, _ marker: ModelMarker, number: Int64?, session: UInt64) -> Node {
     self.zxid += 1
+    let number = number ?? self.zxid
     let node = Node(
-      name: "\(identifier)\(marker.letter)\(self.zxid)",
+      name: "\(identifier)\(marker.letter)\(number)",
       czxid: self.zxid,
       session: session,
       identifier: identifier,
-      marker: marker
+      marker: marker,
+      number: number
     )
-    self.nodes.append(node)
+    self.nodes.insert(node, at: self.nodes.firstIndex { $0.number > number } ?? self.nodes.count)
     return node
   }
 
@@ -81,26 +91,23 @@ struct ModelServer {
 
   /// Puts a node in the place of another, in one transaction.
   ///
-  /// - Returns: The watches that fire.
-  mutating func replace(_ name: String, by marker: ModelMarker) -> [Watch] {
-    guard let place = self.place(of: name) else { return [] }
+  /// - Parameter keepsNumber: Whether the new node has the number of the old one.
+  /// - Returns: The new node, and the watches that fire; nil if there is nothing to replace.
+  mutating func replace(
+    _ name: String,
+    by marker: ModelMarker,
+    keepsNumber: Bool = true
+  ) -> (node: Node, fired: [Watch])? {
+    guard let place = self.place(of: name) else { return nil }
     let old = self.nodes[place]
     let fired = self.delete(name) ?? []
-    let replaced = "\(old.identifier)\(marker.letter)\(self.zxid)"
-    let node = Node(
-      name: replaced,
-      czxid: self.zxid,
-      session: old.session,
-      identifier: old.identifier,
-      marker: marker
-    )
-    self.nodes.insert(node, at: place)
-    return fired
+    let number = keepsNumber ? old.number : nil
+    return (self.create(old.identifier, marker, number: number, session: old.session), fired)
   }
 
   /// Takes the watches of a connection away: it was lost, or the client has no use for them any more.
-  mutating func forgetWatches(of session: UInt64) {
-    self.watches.removeAll { $0.session == session }
+  mutating func forgetWatches(of session: UInt64, where isMeant: (Watch) -> Bool = { _ in true }) {
+    self.watches.removeAll { $0.session == session && isMeant($0) }
   }
 
   /// - Returns: The watches of others that fire, oldest node first.

@@ -254,7 +254,7 @@ struct QueueExplorationTests {
     #expect(machine.want(tries: true, newTries: true) == [])
     let entered = machine.handle(.entered(attempt: 1, create: .success(node), view: .success(behind)), true)
     #expect(entered == [.turnAwayEarlier(place), again])
-    #expect(!machine.isTaken)
+    #expect(!machine.isTaken(for: .exclusive))
 
     // Of newcomers alone, nobody is answered yet.
     #expect(machine.want(newTries: true) == [])
@@ -263,7 +263,7 @@ struct QueueExplorationTests {
 
     // Behind a caller that waits, all are.
     #expect(machine.want(waits: true, tries: true) == [])
-    #expect(machine.isTaken)
+    #expect(machine.isTaken(for: .exclusive))
     #expect(machine.want(waits: true, tries: true, newTries: true) == [])
     let waiting = machine.handle(.listed(attempt: 1, .success(behind)), true)
     #expect(waiting.first == .turnAway(place))
@@ -364,7 +364,12 @@ struct QueueExplorationTests {
 extension NodeQueue {
   /// A machine whose session is connected.
   fileprivate static func modelled() -> NodeQueue {
-    NodeQueue(rule: { _ in .mutex }, session: 1, directoryVanishes: .modelled) { "\($0)" }
+    NodeQueue(
+      rule: { _ in .mutex },
+      session: 1,
+      directoryVanishes: .modelled,
+      directoryIsMixed: .modelled
+    ) { "\($0)" }
   }
 
   fileprivate mutating func want(waits: Bool = false, tries: Bool = false, newTries: Bool = false) -> [NodeQueueAction]

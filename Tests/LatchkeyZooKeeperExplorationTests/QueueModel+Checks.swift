@@ -8,32 +8,48 @@ import LatchkeyTesting
 extension QueueModel {
   func check(_ state: State) throws(BrokenPromise) {
     var holders: [(name: String, marker: ModelMarker)] = []
-    if let outsider = state.outsider { holders.append(("a client of another kind", ModelMarker(of: outsider))) }
+    if let first = state.outsider.first { holders.append(("a client of another kind", ModelMarker(of: first))) }
     for (index, client) in state.clients.enumerated() {
       guard client.releasing.allSatisfy(client.awaitsDelete) else {
         throw BrokenPromise("\(Self.name(index)) waits for its release, though nothing more comes on this connection")
       }
-      guard let hold = client.hold, hold.isHeld else { continue }
-      if state.deletedByHand.contains(hold.node.name) {
-        let isQuiet =
-          client.isConnected && client.requests.isEmpty && client.replies.isEmpty && client.laterWatches.isEmpty
-        guard client.isDenied || !isQuiet else {
-          throw BrokenPromise("\(Self.name(index)) is never told that its node was deleted by hand")
-        }
-        continue
-      }
-      if self.checksHeldNodes, client.isSessionAlive, state.server.place(of: hold.node.name) == nil {
-        throw BrokenPromise("\(Self.name(index)) holds the lock with a node that it has deleted itself")
-      }
-      let marker = ModelMarker(of: hold.node.name)
-      if self.isSharingWrong, marker == .reading, holders.contains(where: { $0.marker == .reading }) {
-        throw BrokenPromise("two clients share the lock")
-      }
-      for holder in holders where !marker.mayBeHeld(beside: holder.marker) {
-        throw BrokenPromise("\(holder.name) and \(Self.name(index)) hold the lock at once")
-      }
-      holders.append((Self.name(index), marker))
+      for hold in client.holds where hold.isHeld { try self.check(hold, of: index, &holders, state) }
     }
+  }
+
+  private func check(
+    _ hold: ModelClient.Hold,
+    of index: Int,
+    _ holders: inout [(name: String, marker: ModelMarker)],
+    _ state: State
+  ) throws(BrokenPromise) {
+    let client = state.clients[index]
+    let forms = hold.isConverting ? hold.forms : [hold.node.name]
+    if forms.contains(where: state.deletedByHand.contains) {
+      let isQuiet =
+        client.isConnected && client.requests.isEmpty && client.replies.isEmpty && client.laterWatches.isEmpty
+        && (!hold.isConverting || client.pauses.isEmpty)
+      guard client.isDenied || !isQuiet else {
+        throw BrokenPromise("\(Self.name(index)) is never told that its node was deleted by hand")
+      }
+      return
+    }
+    // Until it has the answer, a writer that goes on reading has what stands of it.
+    var marker = ModelMarker(of: hold.node.name)
+    if hold.isConverting, marker == .writing, state.server.place(of: hold.node.name) == nil { marker = .reading }
+    guard hold.callers == 1 || marker == .reading else {
+      throw BrokenPromise("\(hold.callers) callers of \(Self.name(index)) hold the lock for writing at once")
+    }
+    if self.checksHeldNodes, client.isSessionAlive, state.server.place(of: hold.node.name) == nil {
+      throw BrokenPromise("\(Self.name(index)) holds the lock with a node that it has deleted itself")
+    }
+    if self.isSharingWrong, marker == .reading, holders.contains(where: { $0.marker == .reading }) {
+      throw BrokenPromise("two clients share the lock")
+    }
+    for holder in holders where !marker.mayBeHeld(beside: holder.marker) {
+      throw BrokenPromise("\(holder.name) and \(Self.name(index)) hold the lock at once")
+    }
+    holders.append((Self.name(index), marker))
   }
 
   func isAtRest(_ state: State) -> Bool {
@@ -48,17 +64,18 @@ extension QueueModel {
   /// Notes which tries have seen the lock in other hands.
   func noteHolders(_ state: inout State) {
     for index in state.clients.indices where state.clients[index].undisturbed > 0 {
-      if self.isInOtherHands(index, state) { state.clients[index].undisturbed = 0 }
+      let want = state.clients[index].waiting.first { !$0.isPatient }?.want ?? .exclusive
+      if self.isInOtherHands(index, state, for: want) { state.clients[index].undisturbed = 0 }
     }
   }
 
   /// Whether the lock is held, or wanted by somebody who comes before a client's tries: by anybody else than the tries of that client.
-  func isInOtherHands(_ index: Int, _ state: State) -> Bool {
+  func isInOtherHands(_ index: Int, _ state: State, for want: Want) -> Bool {
     let client = state.clients[index]
-    if client.hold != nil || client.waiting.contains(where: \.isPatient) { return true }
+    if client.waiting.contains(where: \.isPatient) { return true }
     let own = client.machine.attempt?.identifier
-    let want = client.waiting.first { !$0.isPatient }?.want ?? .exclusive
     let marker = ModelMarker(client.machine.rule(want).ownMarker)
+    if client.holds.contains(where: { !marker.mayBeHeld(beside: ModelMarker(of: $0.node.name)) }) { return true }
     return state.server.nodes.contains { $0.identifier != own && !marker.mayBeHeld(beside: $0.marker) }
   }
 

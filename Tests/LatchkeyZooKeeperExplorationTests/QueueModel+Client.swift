@@ -22,21 +22,25 @@ extension QueueModel {
   ) throws(BrokenPromise) {
     let demand = state.clients[index].demand
     state.clients[index].machine.demand = demand
+    state.clients[index].sparesTries = false
     let actions = step(&state.clients[index].machine, state.clients[index].hasLiveTerm)
     for action in actions { try self.act(action, index, &state) }
     let demandAfter = state.clients[index].demand
     state.clients[index].machine.demand = demandAfter
-    if demandAfter.isAny, demandAfter.want != demand.want { try self.changeDemand(index, &state) }
+    let hasOtherHead = demandAfter.want != demand.want || state.clients[index].sparesTries
+    state.clients[index].sparesTries = false
+    if demandAfter.isAny, hasOtherHead { try self.changeDemand(index, &state) }
   }
 
   private func act(_ action: NodeQueueAction, _ index: Int, _ state: inout State) throws(BrokenPromise) {
     switch action {
     case .send(let request): try self.send(request, index, &state)
     case .grant(let node): try self.grant(node, index, &state)
-    case .lose: state.clients[index].hold = nil
-    case .turnAway: try self.answerTries(state.clients[index].tries, index, &state)
-    case .turnAwayEarlier:
-      try self.answerTries(state.clients[index].tries - state.clients[index].newcomers, index, &state)
+    case .lose(let node): try self.lose(node, index, &state)
+    case .converted(let old, let new): try self.convert(old, into: new, index, &state)
+    case .unconverted(let node, let failure): try self.keep(node, failure, index, &state)
+    case .turnAway: try self.answerTries(sparingNew: false, index, &state)
+    case .turnAwayEarlier: try self.answerTries(sparingNew: true, index, &state)
     case .fail:
       guard state.clients[index].isDenied || state.clients[index].isClosed else {
         throw BrokenPromise("\(Self.name(index)) is told of an error, though asking again would help")
@@ -44,8 +48,6 @@ extension QueueModel {
       state.clients[index].waiting = []
       (state.clients[index].newcomers, state.clients[index].undisturbed) = (0, 0)
     case .failTries: throw BrokenPromise("\(Self.name(index)) has tries fail alone")
-    case .converted, .unconverted:
-      throw BrokenPromise("\(Self.name(index)) exchanges a node that nobody wants exchanged")
     case .releaseSettled(let node, _): state.clients[index].releasing.removeAll { $0 == node }
     }
   }
@@ -57,11 +59,10 @@ extension QueueModel {
       guard self.shell.watchesOwnNode else { return }
       state.clients[index].laterWatches.append(ModelClient.LaterWatch(node: node, number: number))
     case .forgetWatches:
-      state.clients[index].laterWatches = []
-      state.clients[index].watches = []
-      state.clients[index].requests.removeAll(where: \.isWatch)
-      state.clients[index].replies.removeAll(where: \.message.isFired)
-      state.server.forgetWatches(of: state.clients[index].session)
+      let held = state.clients[index].machine.holds.map(\.node.name)
+      self.forgetWatches(index, &state) { name, attempt in attempt != nil || !held.contains(name) }
+    case .forgetOwnWatch(let node):
+      self.forgetWatches(index, &state) { name, attempt in attempt == nil && name == node.name }
     case .awaitLiveTerm(let session): state.clients[index].awaitsTerm = session
     case .pause(let pause): state.clients[index].pauses.append(pause)
     case .behind, .warnAboutWrap: break
@@ -76,9 +77,25 @@ extension QueueModel {
       guard self.shell.watchesOwnNode else { return }
       state.clients[index].watches.append(ModelClient.Watch(name: node.name))
       state.clients[index].requests.append(request)
-    case .enter, .list, .makeDirectory, .inspect, .order, .delete, .search, .lookAtStranger:
+    case .enter, .list, .makeDirectory, .inspect, .order, .delete, .search, .lookAtStranger, .convert, .findForm:
       state.clients[index].requests.append(request)
     }
+  }
+
+  private func forgetWatches(_ index: Int, _ state: inout State, where isMeant: (String, UInt64?) -> Bool) {
+    state.clients[index].laterWatches.removeAll { isMeant($0.node.name, nil) }
+    state.clients[index].watches.removeAll { isMeant($0.name, $0.attempt) }
+    state.clients[index].requests.removeAll { request in
+      switch request {
+      case .watchBlocker(let attempt, let name, _): isMeant(name, attempt)
+      case .watchOwn(let node, _): isMeant(node.name, nil)
+      default: false
+      }
+    }
+    state.clients[index].replies.removeAll { posted in
+      if case .fired(let name, let attempt) = posted.message { isMeant(name, attempt) } else { false }
+    }
+    state.server.forgetWatches(of: state.clients[index].session) { isMeant($0.name, $0.attempt) }
   }
 
   private func grant(_ node: NodeQueueNode, _ index: Int, _ state: inout State) throws(BrokenPromise) {
@@ -97,33 +114,45 @@ extension QueueModel {
       throw BrokenPromise("\(name) is granted what the first in line does not want")
     }
     if self.checksOrder, let place = state.server.place(of: node.name),
-      let other = state.server.nodes[..<place].first(where: { !marker.mayBeHeld(beside: $0.marker) })
+      let other = state.server.nodes[..<place].first(where: {
+        !marker.mayBeHeld(beside: $0.marker) && !self.isTried($0, state)
+      })
     {
       throw BrokenPromise("\(name) is granted the lock before \(other.name), which came first")
     }
-    guard node.czxid > state.lastToken(against: marker) || state.deletedByHand.contains(node.name) else {
-      throw BrokenPromise("\(name) is granted the lock with a token that is not greater than the last")
-    }
-    state.lastTokens[marker.rawValue] = max(state.lastTokens[marker.rawValue], node.czxid)
-    state.clients[index].hold = ModelClient.Hold(node: node)
+    try self.noteToken(of: node, index, &state)
     let served = head.want == .exclusive ? 1 : client.waiting.prefix { $0.want == .shared }.count
+    state.clients[index].holds.append(ModelClient.Hold(node: node, then: head.then, callers: served))
     state.clients[index].waiting.removeFirst(served)
     self.noteHolders(&state)
     state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
     // Another caller of the client holds the lock.
-    try self.answerTries(state.clients[index].tries, index, &state)
+    try self.answerTries(sparingNew: false, index, &state)
   }
 
-  /// The first of the tries are told that the lock is busy.
-  private func answerTries(_ count: Int, _ index: Int, _ state: inout State) throws(BrokenPromise) {
-    guard count <= state.clients[index].tries - state.clients[index].undisturbed else {
-      throw self.toldBusy(index)
+  /// Tries are told that the lock is busy: those that want what the head of the line wants, or stand behind a caller that waits.
+  private func answerTries(sparingNew: Bool, _ index: Int, _ state: inout State) throws(BrokenPromise) {
+    let client = state.clients[index]
+    var answered: [Int] = []
+    var (number, isBehindWaiter) = (0, false)
+    for (place, caller) in client.waiting.enumerated() {
+      guard !caller.isPatient else {
+        isBehindWaiter = true
+        continue
+      }
+      defer { number += 1 }
+      guard isBehindWaiter || caller.want == client.waiting[0].want else {
+        state.clients[index].sparesTries = true
+        continue
+      }
+      guard !sparingNew || number < client.tries - client.newcomers else { continue }
+      guard number < client.tries - client.undisturbed else { throw self.toldBusy(index) }
+      answered.append(place)
     }
-    for _ in 0..<count {
-      guard let first = state.clients[index].waiting.firstIndex(where: { !$0.isPatient }) else { return }
-      state.clients[index].waiting.remove(at: first)
-    }
-    state.clients[index].newcomers = min(state.clients[index].newcomers, state.clients[index].tries)
+    for place in answered.reversed() { state.clients[index].waiting.remove(at: place) }
+    let tries = state.clients[index].tries
+    state.clients[index].newcomers = min(state.clients[index].newcomers, tries)
+    state.clients[index].undisturbed = min(state.clients[index].undisturbed, tries)
   }
 
   private func toldBusy(_ index: Int) -> BrokenPromise {
@@ -133,13 +162,14 @@ extension QueueModel {
   /// A try looks before it stands in line: if somebody of this process holds the lock or waits for it, it is busy.
   func joinTry(_ index: Int, _ caller: ModelCaller, _ state: inout State) throws(BrokenPromise) {
     let machine = state.clients[index].machine
-    guard self.shell.asksBehindTries ? machine.isTaken : machine.isAnswered else {
+    guard self.shell.asksBehindTries ? machine.isTaken(for: caller.want) : machine.isAnswered else {
       return try self.join(index, caller, &state)
     }
-    guard self.isInOtherHands(index, state) else { throw self.toldBusy(index) }
+    guard self.isInOtherHands(index, state, for: caller.want) else { throw self.toldBusy(index) }
   }
 
   func join(_ index: Int, _ caller: ModelCaller, _ state: inout State) throws(BrokenPromise) {
+    if !self.shell.closesBatches, try self.joinBatch(index, caller, &state) { return }
     state.clients[index].waiting.append(caller)
     if !caller.isPatient {
       state.clients[index].undisturbed += 1
@@ -196,14 +226,14 @@ extension QueueModel {
     if let attempt { return try self.feed(.blockerGone(attempt: attempt, name: name), index, &state) }
     // The machine knows its node by name and token; the watch only by name.
     state.clients[index].toldGone.append(name)
-    guard let node = state.clients[index].machine.node, node.name == name else { return }
+    guard let node = state.clients[index].machine.node(named: name) else { return }
     try self.feed(.ownGone(node), index, &state)
   }
 
   /// The deadline passes: whatever is held is lost, as the clock alone says.
   func lapse(_ index: Int, _ state: inout State) {
     state.clients[index].hasLiveTerm = false
-    state.clients[index].hold?.isHeld = false
+    for hold in state.clients[index].holds.indices { state.clients[index].holds[hold].isHeld = false }
   }
 
   func prove(_ index: Int, _ state: inout State) throws(BrokenPromise) {
@@ -217,7 +247,11 @@ extension QueueModel {
 
   /// The client hears of nothing that was under way, whether or not it was carried out.
   func cut(_ index: Int, carriedOut: Int, _ state: inout State) throws(BrokenPromise) {
-    for position in 0..<carriedOut { _ = self.carryOut(state.clients[index].requests[position], index, &state) }
+    for position in 0..<carriedOut {
+      repeat {
+        _ = self.carryOut(state.clients[index].requests[position], index, &state)
+      } while state.clients[index].halfway != nil
+    }
     try self.disconnect(index, &state)
   }
 
@@ -226,6 +260,7 @@ extension QueueModel {
     let lost = client.replies.compactMap(\.message.lost) + client.requests.compactMap { $0.reply(.inDoubt) }
     state.clients[index].watches.removeAll { !$0.isActive }
     state.clients[index].requests = []
+    state.clients[index].halfway = nil
     state.clients[index].replies = []
     state.clients[index].isConnected = false
     state.clients[index].laggingNodes = nil
@@ -261,7 +296,7 @@ extension QueueModel {
       try self.feed(reply, index, &state)
     }
     state.clients[index].kept = []
-    state.clients[index].hold = nil
+    state.clients[index].holds = []
     state.clients[index].session = state.nextSession
     state.nextSession += 1
     state.clients[index].isSessionAlive = true
@@ -281,7 +316,7 @@ extension QueueModel {
     state.clients[index].awaitsTerm = nil
     try self.feed(.ended(session: state.clients[index].session), index, &state)
     try self.feed(.closed(.modelled), index, &state)
-    state.clients[index].hold = nil
+    state.clients[index].holds = []
   }
 }
 
@@ -299,10 +334,6 @@ extension Result where Success == Void {
 }
 
 extension ModelClient.Message {
-  fileprivate var isFired: Bool {
-    if case .fired = self { true } else { false }
-  }
-
   /// What the client hears instead when the connection is lost before the message arrives.
   fileprivate var lost: NodeQueueEvent? {
     switch self {
@@ -313,10 +344,15 @@ extension ModelClient.Message {
 }
 
 extension NodeQueue {
-  /// The node that the machine waits with or holds.
+  /// A node that the machine waits with, or by which it holds the lock.
+  func node(named name: String) -> NodeQueueNode? {
+    (self.holds.map(\.node) + [self.node].compactMap { $0 }).first { $0.name == name }
+  }
+
+  /// The node that the machine waits with.
   var node: NodeQueueNode? {
     switch self.phase {
-    case .held(let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
+    case .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
       .ripe(_, let node), .throttled(_, .list(let node)):
       node
     default: nil
@@ -328,7 +364,7 @@ extension NodeQueueEvent {
   /// Whether it answers a request, and does so for good.
   var canBeLost: Bool {
     switch self {
-    case .entered, .listed, .inspected, .deleted, .searched, .directoryMade, .strangerSeen: true
+    case .entered, .listed, .inspected, .deleted, .searched, .directoryMade, .strangerSeen, .formed: true
     default: false
     }
   }
@@ -347,6 +383,7 @@ extension NodeQueueEvent {
     case .deleted(let node, _): .deleted(node, .failure(.inDoubt))
     case .searched(let identifier, let session, _):
       .searched(identifier: identifier, session: session, .failure(.inDoubt))
+    case .formed(let node, _): .formed(node, .failure(.inDoubt))
     default: self
     }
   }

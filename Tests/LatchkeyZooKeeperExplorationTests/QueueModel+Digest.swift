@@ -12,7 +12,8 @@ extension QueueModel {
     digest.add(state.server.isDirectoryMade)
     digest.add(state.server.nodes.count)
     digest.add(state.server.lateCreates.count)
-    digest.add(state.outsider.map { ModelMarker(of: $0).rawValue } ?? -1)
+    digest.add(state.outsider.count)
+    for node in state.outsider { digest.add(ModelMarker(of: node).rawValue) }
     for value in state.clients.map({ Self.digest(of: $0, state) }).sorted() { digest.add(value) }
   }
 
@@ -55,10 +56,14 @@ struct ClientDigest {
     self.words.add(client.newcomers)
     self.words.add(client.undisturbed)
     self.add(client.machine)
-    self.words.add(client.hold != nil)
-    if let hold = client.hold {
+    self.words.add(client.holds.count)
+    for hold in client.holds {
       self.add(hold.node)
       self.words.add(hold.isHeld)
+      self.words.add(hold.callers)
+      self.words.add(hold.isConverting)
+      self.words.add(hold.then.count)
+      for conversion in hold.then { self.words.add(conversion.rawValue) }
     }
     self.words.add(client.isClosed)
     self.words.add(client.isDenied)
@@ -66,6 +71,14 @@ struct ClientDigest {
     for node in client.releasing { self.add(mention: node) }
     self.words.add(client.requests.count)
     for request in client.requests { self.add(request) }
+    switch client.halfway {
+    case nil: self.words.add(0)
+    case .replaced(let name):
+      self.words.add(1)
+      self.node(name)
+    case .listed(let isAlone): self.words.add(isAlone ? 2 : 3)
+    case .deleted: self.words.add(4)
+    }
     self.words.add(client.kept.count)
     for request in client.kept { self.add(request) }
     self.words.add(client.laggingNodes?.count ?? -1)
@@ -74,14 +87,16 @@ struct ClientDigest {
       self.identifier(create.identifier)
       self.words.add(create.marker.rawValue)
     }
-    let own = client.machine.node?.name
-    let isToldGone = own.map(client.toldGone.contains) ?? false
-    self.words.add(isToldGone)
+    // Of nodes that are gone, only those count by which the client may be granted the lock: those of its attempt.
+    let toldGone = client.toldGone.filter { self.isOfAttempt($0) }
+    self.words.add(toldGone.count)
+    for name in toldGone { self.node(name) }
     self.words.add(client.replies.count)
     for reply in client.replies {
       self.add(reply.message)
-      // Of those that are gone, only the node counts by which the client may be granted the lock.
-      self.words.add(!isToldGone && own.map(reply.gone.contains) ?? false)
+      let gone = reply.gone.filter { self.isOfAttempt($0) && !toldGone.contains($0) }
+      self.words.add(gone.count)
+      for name in gone { self.node(name) }
     }
     self.words.add(client.watches.count)
     for watch in client.watches {
@@ -107,6 +122,10 @@ struct ClientDigest {
     }
   }
 
+  private func isOfAttempt(_ name: String) -> Bool {
+    self.client.machine.attempt.map { name.hasPrefix($0.identifier) } ?? false
+  }
+
   // MARK: Names
 
   mutating func session(_ session: UInt64) { self.words.add(name: session, of: 1) }
@@ -127,6 +146,8 @@ struct ClientDigest {
   private mutating func add(_ caller: ModelCaller) {
     self.words.add(caller.isPatient)
     self.words.add(caller.want == .shared)
+    self.words.add(caller.then.count)
+    for conversion in caller.then { self.words.add(conversion.rawValue) }
   }
 
   mutating func node(_ name: String) {
@@ -138,7 +159,7 @@ struct ClientDigest {
       return self.words.add(name: Self.word(name), of: 4)
     }
     self.words.add(place)
-    self.words.add(self.state.server.nodes[place].czxid > self.state.lastToken(against: marker))
+    self.words.add(self.state.server.nodes[place].czxid << 8 > self.state.lastToken(against: marker))
   }
 
   /// A node by which the lock may be granted, or is held: its token matters.
@@ -147,7 +168,7 @@ struct ClientDigest {
     // Nothing is granted once the session is over.
     guard self.client.isSessionAlive else { return }
     self.words.add(
-      node.czxid > self.state.lastToken(against: ModelMarker(of: node.name))
+      node.token > self.state.lastToken(against: ModelMarker(of: node.name))
         || self.state.deletedByHand.contains(node.name)
     )
   }

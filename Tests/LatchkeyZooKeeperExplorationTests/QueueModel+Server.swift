@@ -37,6 +37,9 @@ extension QueueModel {
       guard let fired = state.server.delete(node.name) else { return .reply(.deleted(node, .failure(.noNode))) }
       self.fire(fired, &state)
       return .reply(.deleted(node, .success(())))
+    case .convert(let node, let standing, let rule): return self.replace(node, standing, by: rule, index, &state)
+    case .findForm(let node, let standing, let identifier, let rule):
+      return .reply(.formed(node, .success(self.findForm(standing, of: identifier, rule, state))))
     case .search(let identifier, let session):
       let view = self.view(own: nil, identifier: identifier, nil, index, state)
       return .reply(.searched(identifier: identifier, session: session, view))
@@ -141,6 +144,7 @@ extension NodeQueueRequest {
     case .delete(let node): .deleted(node, .failure(failure))
     case .search(let identifier, let session): .searched(identifier: identifier, session: session, .failure(failure))
     case .lookAtStranger(let name, let session): .strangerSeen(name, session: session, .failure(failure))
+    case .convert(let node, _, _), .findForm(let node, _, _, _): .formed(node, .failure(failure))
     default: nil
     }
   }
@@ -148,7 +152,7 @@ extension NodeQueueRequest {
   /// What the client hears of a request that it may not make; nil if servers never say that of it, or if a node would be left.
   var denial: NodeQueueEvent? {
     switch self {
-    case .enter, .makeDirectory, .list, .watchBlocker, .watchOwn: self.reply(.permanent(.modelled))
+    case .enter, .makeDirectory, .list, .watchBlocker, .watchOwn, .convert, .findForm: self.reply(.permanent(.modelled))
     default: nil
     }
   }

@@ -11,8 +11,11 @@ extension QueueModel {
       let caller = state.clients[index].callers.first ?? ModelCaller()
       let what = caller.want == .shared ? "a share of the lock" : "the lock"
       return "\(Self.name(index)) \(caller.isPatient ? "asks for" : "tries") \(what)"
-    case .release(let index):
-      let isHeld = state.clients[index].hold?.isHeld ?? false
+    case .convert(let index, let number):
+      let isWriting = state.clients[index].holds[number].then.first == .upgrade
+      return "\(Self.name(index)) \(isWriting ? "would write" : "goes on reading")"
+    case .release(let index, let number):
+      let isHeld = state.clients[index].holds[number].isHeld
       return isHeld ? "\(Self.name(index)) releases the lock" : "\(Self.name(index)) gives up the lock that it has lost"
     case .serve(let index):
       let request = state.clients[index].requests.first.map(self.describe) ?? ""
@@ -30,7 +33,9 @@ extension QueueModel {
     case .renew(let index): return "\(Self.name(index)) learns that its session is over, and gets another"
     case .cancel(let index): return "FAULT: \(Self.name(index)) is cancelled"
     case .cancelFirst(let index): return "FAULT: \(Self.name(index))'s first in line is cancelled"
-    case .downgradeOutsider: return "the client of another kind goes on reading in the same place"
+    case .downgradeOutsider:
+      let what = state.outsider.count == 1 ? "gets a reader's node in the same place" : "deletes its writer's node"
+      return "the client of another kind \(what)"
     case .releaseOutsider: return "the client of another kind releases the lock"
     case .cut(let index, let carriedOut):
       let all = state.clients[index].requests.count
@@ -62,7 +67,8 @@ extension QueueModel {
       let request = onlyList ? "list, but not its create" : state.clients[index].requests.first.map(self.describe) ?? ""
       return "FAULT: the server refuses \(Self.name(index))'s \(request), because of its load"
     case .pause(let index): return "FAULT: \(Self.name(index)) is paused until its deadline is past"
-    case .deleteByHand(let index): return "FAULT: somebody deletes \(Self.name(index))'s node by hand"
+    case .deleteByHand(let index, let node):
+      return "FAULT: somebody deletes \(Self.name(index))'s node \(node) by hand"
     case .restart: return "FAULT: the server is started again; all connections break"
     }
   }
@@ -89,6 +95,8 @@ extension QueueModel {
     case .watchBlocker(_, let name, _): "watch on its blocker \(name)"
     case .watchOwn(let node, _): "watch on its own node \(node.name)"
     case .delete(let node): "delete of \(node.name)"
+    case .convert(_, let standing, let rule): "replacement of \(standing) by \(ModelMarker(rule.ownMarker))"
+    case .findForm(let node, _, _, _): "search for what has become of \(node.name)"
     case .lookAtStranger(let name, _): "look at node \(name), of which nobody knows"
     case .search: "search for what an abandoned create has left"
     default: "\(request)"
@@ -117,6 +125,8 @@ extension QueueModel {
     case .ownWatched(_, _, .failure(.noNode)): "that its own node is gone already"
     case .strangerSeen(_, _, .success(let node)):
       node == nil ? "that the node is not its own" : "that the node is its own"
+    case .formed(_, .success(let form?)): "that \(form.name) stands\(form.isAlone ? ", alone" : "")"
+    case .formed(_, .success(nil)): "that no node of its own stands"
     case .deleted(let node, _): "that \(node.name) is deleted"
     case .searched(_, _, .success(let view)): "what was left: \(view.matches)"
     default: "an error"

@@ -21,6 +21,20 @@ struct QueueModel: ExplorationModel {
     var nearestOneBlocks = true
     /// A try asks the servers, though tries before it in this process have had an answer.
     var asksBehindTries = true
+    /// A node that takes another's place has its number.
+    var keepsNumber = true
+    /// A node is replaced in one transaction.
+    var replacesAtOnce = true
+    /// Who would write after reading lists behind the transaction.
+    var listsBehindReplacement = true
+    /// Who would write after reading gives way to every other contender.
+    var givesWayToAll = true
+    /// What became of a replacement is looked for by the node's whole name.
+    var findsByName = true
+    /// Callers that come after the grant do not share it.
+    var closesBatches = true
+    /// Who shares a node with others of its process does not write.
+    var sparesBatches = true
     /// The deadline passes before the server can end the session.
     var deadlineComesFirst = true
   }
@@ -46,7 +60,8 @@ struct QueueModel: ExplorationModel {
 
   enum Step: Hashable {
     case join(Int)
-    case release(Int)
+    case release(Int, hold: Int)
+    case convert(Int, hold: Int)
     case serve(Int)
     case hear(Int)
     case reconnect(Int)
@@ -79,7 +94,7 @@ struct QueueModel: ExplorationModel {
     /// Of create and list, the list alone can be refused.
     case refuse(Int, onlyList: Bool)
     case pause(Int)
-    case deleteByHand(Int)
+    case deleteByHand(Int, String)
     case restart
     /// A client of another kind, which holds the lock for writing, goes on reading in the same place.
     case downgradeOutsider
@@ -93,8 +108,8 @@ struct QueueModel: ExplorationModel {
     var nextSession: UInt64
     /// The greatest token that was granted to a node of each marker.
     var lastTokens = SIMD4<Int64>(repeating: 0)
-    /// The node of a client of another kind.
-    var outsider: String?
+    /// The nodes of a client of another kind.
+    var outsider: [String] = []
     /// Nodes that somebody deleted by hand: their holders are not protected.
     var deletedByHand: [String] = []
   }
@@ -147,6 +162,7 @@ struct QueueModel: ExplorationModel {
         session: UInt64(number) + 1,
         rules: self.rules,
         directoryVanishes: .modelled,
+        directoryIsMixed: .modelled,
         makeIdentifier: { "\(number).\($0)" }
       )
       return ModelClient(session: UInt64(number) + 1, callers: callers, machine: machine)
@@ -157,7 +173,9 @@ struct QueueModel: ExplorationModel {
       faults: self.budget,
       nextSession: UInt64(clients.count) + 1
     )
-    if self.startsWithOutsider { state.outsider = state.server.create("9.", .writing, session: 0)?.name }
+    if self.startsWithOutsider, let node = state.server.create("9.", .writing, session: 0) {
+      state.outsider = [node.name]
+    }
     return state
   }
 
@@ -171,9 +189,9 @@ struct QueueModel: ExplorationModel {
       if state.clients.count(where: { $0.isConnected && $0.isBusy }) > 1 { steps.append(.restart) }
     }
     for number in state.server.lateCreates.indices { steps.append(.arrive(number)) }
-    if let outsider = state.outsider {
-      steps.append(.releaseOutsider)
-      if ModelMarker(of: outsider) == .writing { steps.append(.downgradeOutsider) }
+    if let first = state.outsider.first {
+      if ModelMarker(of: first) == .writing { steps.append(.downgradeOutsider) }
+      if state.outsider.count == 1 { steps.append(.releaseOutsider) }
     }
     return steps
   }
@@ -183,7 +201,13 @@ struct QueueModel: ExplorationModel {
     guard !client.isClosed else { return }
     if client.leavesUnknownNode(in: state.server) { steps.append(.askAgain(index)) }
     if !client.callers.isEmpty { steps.append(.join(index)) }
-    if client.hold != nil { steps.append(.release(index)) }
+    for (number, hold) in client.holds.enumerated() {
+      if hold.isConverting ? !hold.isHeld : hold.then.isEmpty || !hold.isHeld {
+        steps.append(.release(index, hold: number))
+      } else if !hold.isConverting {
+        steps.append(.convert(index, hold: number))
+      }
+    }
     if !client.isSessionAlive { steps.append(.renew(index)) }
     if client.isConnected {
       if client.isSessionAlive {
@@ -211,14 +235,16 @@ struct QueueModel: ExplorationModel {
       if self.faults.contains(.cut) {
         for carriedOut in 0...client.requests.count { steps.append(.cut(index, carriedOut: carriedOut)) }
       }
-      if self.faults.contains(.keep), let last = client.requests.last, !last.isWatch {
+      if self.faults.contains(.keep), client.halfway == nil, let last = client.requests.last, !last.isWatch {
         steps.append(.cutKeeping(index))
       }
       if client.requests.contains(where: \.isCreate) {
         if self.faults.contains(.delay) { steps.append(.cutDelaying(index)) }
         if self.faults.contains(.lag) { steps.append(.cutLagging(index)) }
       }
-      if self.faults.contains(.deny), client.requests.first?.denial != nil { steps.append(.deny(index)) }
+      if self.faults.contains(.deny), client.halfway == nil, client.requests.first?.denial != nil {
+        steps.append(.deny(index))
+      }
       if self.faults.contains(.refuse), let request = client.requests.first {
         steps.append(.refuse(index, onlyList: false))
         if case .enter = request { steps.append(.refuse(index, onlyList: true)) }
@@ -226,8 +252,10 @@ struct QueueModel: ExplorationModel {
       if self.faults.contains(.loseReply), case .reply(let reply)? = client.replies.first?.message, reply.canBeLost {
         steps.append(.loseReply(index))
       }
-      if self.faults.contains(.deleteByHand), state.server.nodes.contains(where: { $0.session == client.session }) {
-        steps.append(.deleteByHand(index))
+      if self.faults.contains(.deleteByHand) {
+        for node in state.server.nodes where node.session == client.session {
+          steps.append(.deleteByHand(index, node.name))
+        }
       }
     }
     if self.faults.contains(.loseWatches), !client.isConnected, client.isSessionAlive, !client.watches.isEmpty {
@@ -263,23 +291,19 @@ struct QueueModel: ExplorationModel {
     case .cancelFirst(let index):
       state.clients[index].waiting.removeFirst()
       try self.changeDemand(index, &state)
-    case .downgradeOutsider:
-      guard let outsider = state.outsider else { return }
-      let fired = state.server.replace(outsider, by: .reading)
-      state.outsider = state.server.nodes.first?.name
-      self.fire(fired, &state)
-    case .releaseOutsider:
-      guard let outsider = state.outsider else { return }
-      state.outsider = nil
-      self.fire(state.server.delete(outsider) ?? [], &state)
-    case .release(let index):
-      guard let hold = state.clients[index].hold else { return }
-      state.clients[index].hold = nil
-      state.clients[index].releasing.append(hold.node)
+    case .downgradeOutsider: self.downgradeOutsider(&state)
+    case .releaseOutsider: self.fire(state.server.delete(state.outsider.removeFirst()) ?? [], &state)
+    case .release(let index, let number):
+      let hold = state.clients[index].holds.remove(at: number)
+      // What becomes of a node that is being replaced, nobody waits for.
+      if !hold.isConverting { state.clients[index].releasing.append(hold.node) }
       try self.step(index, &state) { $0.released(hold.node, $1) }
+    case .convert(let index, let number): try self.convert(index, number, &state)
     case .serve(let index):
-      let request = state.clients[index].requests.removeFirst()
-      if let reply = self.carryOut(request, index, &state) { self.post(reply, to: index, &state) }
+      let request = state.clients[index].requests[0]
+      let reply = self.carryOut(request, index, &state)
+      if state.clients[index].halfway == nil { state.clients[index].requests.removeFirst() }
+      if let reply { self.post(reply, to: index, &state) }
     case .hear(let index): try self.hear(index, &state)
     case .reconnect(let index): try self.reconnect(index, areWatchesSet: true, &state)
     case .reconnectUnwatched(let index): try self.reconnect(index, areWatchesSet: false, &state)
@@ -328,13 +352,12 @@ struct QueueModel: ExplorationModel {
       try self.feed(reply.inDoubt, index, &state)
     case .refuse(let index, let onlyList):
       let request = state.clients[index].requests.removeFirst()
+      state.clients[index].halfway = nil
       self.post(self.refuse(request, onlyList: onlyList, index, &state), to: index, &state)
     case .pause(let index): self.lapse(index, &state)
-    case .deleteByHand(let index):
-      let session = state.clients[index].session
-      guard let node = state.server.nodes.first(where: { $0.session == session }) else { return }
-      state.deletedByHand.append(node.name)
-      self.fire(state.server.delete(node.name) ?? [], &state)
+    case .deleteByHand(_, let name):
+      state.deletedByHand.append(name)
+      self.fire(state.server.delete(name) ?? [], &state)
     case .restart:
       for index in state.clients.indices where state.clients[index].isConnected && state.clients[index].isSessionAlive {
         try self.cut(index, carriedOut: 0, &state)

@@ -22,8 +22,8 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 /// A lock, both halves of a read-write lock, and an election: with blockers only, and with contenders that are passed.
 private let rules: [GrantRule] = [
   .mutex,
-  GrantRule("__READ__", behind: ["__WRIT__", "lock-", "__lock__"], passing: ["__READ__", "__rlock__"]),
-  GrantRule("__WRIT__", behind: ["__READ__", "__WRIT__", "__rlock__", "lock-", "__lock__"]),
+  .reading,
+  .writing,
   GrantRule("latch-", behind: ["latch-"]),
 ]
 

@@ -48,6 +48,7 @@ extension SequenceScan {
       nearest: blockers.last.map { text($0.name) },
       nearestMarker: blockers.last?.marker,
       first: sorted.first.map { text($0.name) },
+      foreign: sorted.first { rule.foreign.contains($0.marker) }.map { text($0.name) },
       matches: prefix.map { prefix in names.filter { $0.starts(with: prefix) }.map(text) } ?? [],
       wraps: wraps,
       nodes: wraps ? contenders.map { text($0.name) } : []

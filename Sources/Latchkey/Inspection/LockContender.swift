@@ -9,6 +9,17 @@ public struct LockContender: Hashable, Sendable {
   /// key at Redis.
   public var identity: String
 
+  /// How a contender holds a read-write lock, or would hold it.
+  public enum Access: String, Hashable, Sendable {
+    /// Together with other readers.
+    case reading
+    /// Alone.
+    case writing
+  }
+
+  /// What the contender has of a read-write lock, or wants of it; nil for other locks.
+  public var access: Access?
+
   /// The machine, if the contender has left its name or address. Curator leaves an address, Latchkey a name.
   public var host: String?
 

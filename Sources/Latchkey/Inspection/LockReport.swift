@@ -28,6 +28,8 @@ public struct LockReport: Hashable, Sendable {
   public var backend: LockBackend
   /// Who holds it; nil if nobody does.
   public var holder: LockContender?
+  /// Who holds it together with the holder: the other readers of a read-write lock, in their order.
+  public var sharing: [LockContender] = []
   /// Who waits, the next one first; empty where the backend keeps no queue.
   public var queue: [LockContender] = []
   /// How many processes wait, as far as the backend can tell: at Redis, how many listen for the lock's release. Nil if it cannot.
@@ -40,12 +42,15 @@ public struct LockReport: Hashable, Sendable {
   /// - Parameters:
   ///   - name: The lock.
   ///   - backend: Where it lives.
-  ///   - contenders: All contenders in their order, the holder first.
+  ///   - contenders: All contenders in their order, the holder first. Readers before the first writer hold a read-write lock
+  ///     together.
   public init(name: LockName, backend: LockBackend, contenders: [LockContender] = []) {
     self.name = name
     self.backend = backend
+    let readers = contenders.prefix { $0.access == .reading }
     self.holder = contenders.first
-    self.queue = Array(contenders.dropFirst())
+    self.sharing = Array(readers.dropFirst())
+    self.queue = Array(contenders.dropFirst(max(1, readers.count)))
   }
 
   /// Whether nobody holds the lock.

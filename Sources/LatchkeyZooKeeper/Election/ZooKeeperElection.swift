@@ -80,7 +80,7 @@ public struct ZooKeeperElection: LeaderElection {
       client: self.client,
       configuration: self.configuration,
       data: Array(value.utf8),
-      rule: .candidate(self.layout)
+      recipe: .election(self.layout)
     )
     var granted: ZooKeeperLease?
     let lease = try await locks.observer.acquire(self.name, within: timeout) { () async throws(LockError) in

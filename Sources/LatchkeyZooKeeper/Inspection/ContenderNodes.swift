@@ -9,6 +9,8 @@ struct ContenderNodes: Sendable {
     var data: [UInt8]
     var stat: Stat
 
+    var marker: String? { ContenderIdentity.marker(of: self.name, among: ContenderIdentity.markers) }
+
     func contender(place: Int, now: Duration) -> LockContender {
       var contender = LockContender(place: place, identity: self.name, handle: Array("\(self.stat.createdBy)".utf8))
       contender.read(note: self.data)
@@ -25,7 +27,7 @@ struct ContenderNodes: Sendable {
   /// Who stands in the queue.
   let rule: GrantRule
 
-  /// All contenders' nodes, oldest first. One that goes away meanwhile is left out.
+  /// All contenders' nodes in their order. One that goes away meanwhile is left out.
   func read(in directory: String) async throws(ZooKeeperError) -> [Node] {
     let names: [String]
     do throws(ZooKeeperError) {
@@ -52,7 +54,16 @@ struct ContenderNodes: Sendable {
         if let node = try result.get() { nodes.append(node) }
       }
     }
-    return nodes.sorted { $0.stat.createdBy < $1.stat.createdBy }
+    return Self.inOrder(nodes)
+  }
+
+  /// By number, unless numbers have wrapped or are about to.
+  private static func inOrder(_ nodes: [Node]) -> [Node] {
+    let numbered = nodes.map { node in (node: node, number: ContenderIdentity.number(of: node.name)) }
+    guard numbered.allSatisfy({ (0..<(1 << 31 - 1 << 20)).contains($0.number) }) else {
+      return nodes.sorted { $0.stat.createdBy < $1.stat.createdBy }
+    }
+    return numbered.sorted { ($0.number, $0.node.name) < ($1.number, $1.node.name) }.map(\.node)
   }
 
   /// Reads a node; nil if it is gone.

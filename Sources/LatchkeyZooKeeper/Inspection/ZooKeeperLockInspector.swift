@@ -19,7 +19,10 @@ public struct ZooKeeperLockInspector: LockInspector {
     self.root = root
   }
 
-  /// The lock's contenders in the order in which they will have the lock: that in which their nodes were created.
+  /// The lock's contenders in the order in which they will have the lock: that of their nodes' numbers.
+  ///
+  /// Readers and writers of a read-write lock are told apart. A contender for a plain lock among them has a caveat. A node that has
+  /// taken another's place, as when a writer goes on reading, is shown without a token: it has that of the node before.
   ///
   /// - Parameter name: The lock.
   /// - Returns: What the servers show; ages are the difference between the servers' clocks and this machine's.
@@ -31,9 +34,9 @@ public struct ZooKeeperLockInspector: LockInspector {
       instance: self.client.connectString + (self.root == "/" ? "" : self.root)
     )
     do throws(ZooKeeperError) {
-      let nodes = try await ContenderNodes(client: self.client, rule: .mutex).read(in: directory)
+      let nodes = try await ContenderNodes(client: self.client, rule: .writing).read(in: directory)
       let now = WallClock.now
-      let contenders = nodes.enumerated().map { place, node in node.contender(place: place, now: now) }
+      let contenders = Self.contenders(nodes, now: now)
       return LockReport(name: name, backend: backend, contenders: contenders)
     } catch {
       throw LockError(name, error)
@@ -74,5 +77,28 @@ public struct ZooKeeperLockInspector: LockInspector {
       }
     }
     return false
+  }
+
+  /// The contenders with all that is known of them.
+  private static func contenders(_ nodes: [ContenderNodes.Node], now: Duration) -> [LockContender] {
+    let isReadWrite = nodes.contains { node in node.marker.map { GrantRule.mutex.foreign.contains($0) } ?? false }
+    let shared =
+      isReadWrite ? nodes.prefix { node in node.marker.map { GrantRule.reading.isPassed($0) } ?? false }.count : 0
+    var oldestBehind = Int64.max
+    var contenders: [LockContender] = []
+    for (index, node) in nodes.enumerated().reversed() {
+      var contender = node.contender(place: max(0, index - max(1, shared) + 1), now: now)
+      // A node that is younger than one behind it has taken the place of an older one.
+      if node.stat.createdBy > oldestBehind { contender.token = nil }
+      oldestBehind = min(oldestBehind, node.stat.createdBy)
+      if isReadWrite, let marker = node.marker {
+        contender.access = GrantRule.reading.isPassed(marker) ? .reading : .writing
+        if GrantRule.writing.foreign.contains(marker) {
+          contender.caveat = "a contender for a plain lock among readers and writers, who do not exclude it reliably"
+        }
+      }
+      contenders.append(contender)
+    }
+    return contenders.reversed()
   }
 }

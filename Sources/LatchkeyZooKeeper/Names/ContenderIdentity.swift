@@ -56,6 +56,29 @@ enum ContenderIdentity {
     return String(decoding: text, as: UTF8.self)
   }
 
+  /// The name of the node that takes the place of another: the same identifier and number, with another marker.
+  static func name(like name: String, marker: String) -> String {
+    let bytes = Array(name.utf8)
+    let start = (bytes.lastIndex { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? -1) + 1
+    let before = bytes[..<start].dropLast(Self.marker(of: name, among: Self.markers)?.utf8.count ?? 0)
+    return String(decoding: before + Array(marker.utf8) + bytes[start...], as: UTF8.self)
+  }
+
+  /// Whether the number at the end of a name is negative, or so near the end of the range that contenders may be ordered by their
+  /// creation while the node stands: a node that has taken another's place would lose that place. Sixteen million contenders may come
+  /// and go during one hold.
+  static func isNearWrap(_ name: String) -> Bool { !(0..<(1 << 31 - 1 << 24)).contains(Self.number(of: name)) }
+
+  /// The number at the end of a contender's name.
+  static func number(of name: String) -> Int64 {
+    let digits = name.utf8.reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.reversed()
+    let value = Int64(String(decoding: digits, as: UTF8.self)) ?? .max
+    // A marker may end with a minus itself.
+    let text = String(name.utf8.dropLast(digits.count)) ?? ""
+    let isSigned = text.hasSuffix("-") && !Self.markers.contains { text.hasSuffix($0) }
+    return isSigned ? -value : value
+  }
+
   static func prefix(_ identifier: String, marker: String) -> String { Self.searchPrefix(identifier) + marker }
 
   /// How recovery recognises a node of an attempt.

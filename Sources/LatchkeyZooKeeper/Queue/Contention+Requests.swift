@@ -75,7 +75,7 @@ extension Contention where Backend == NodeQueueBackend {
       }
       let isStale = self.withLocal { machine, local -> Bool in
         guard machine.owns(node) else { return true }
-        local.heartbeatHook = NodeQueueBackend.Registration(id: hook, session: session)
+        local.heartbeatHooks[node] = NodeQueueBackend.Registration(id: hook, session: session)
         return false
       }
       if isStale { session.cancelHeartbeatHook(hook) }
@@ -128,7 +128,17 @@ extension Contention where Backend == NodeQueueBackend {
         "sequence numbers in the lock's directory have wrapped: contenders are ordered by creation, which costs a read each",
         metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.shell.directory)"])
       )
-    case .forgetWatches: preconditionFailure("done under the lock")
+    case .convert(let node, let standing, let rule):
+      guard let session = self.session(node.session, current) else {
+        return self.handle(.formed(node, .failure(.sessionOver)))
+      }
+      self.replace(node, standing, rule, session)
+    case .findForm(let node, let standing, let identifier, let rule):
+      guard let session = self.session(node.session, current) else {
+        return self.handle(.formed(node, .failure(.sessionOver)))
+      }
+      self.findForm(of: node, standing, identifier, rule, session)
+    case .forgetWatches, .forgetOwnWatch: preconditionFailure("done under the lock")
     }
   }
 
@@ -210,7 +220,8 @@ extension Contention where Backend == NodeQueueBackend {
     }
     let isStale = self.withLocal { machine, local -> Bool in
       guard machine.owns(node) else { return true }
-      local.ownWatch = NodeQueueBackend.Registration(id: watch, session: session)
+      local.heartbeatHooks[node] = nil
+      local.ownWatches[node] = NodeQueueBackend.Registration(id: watch, session: session)
       return false
     }
     if isStale { session.removeWatch(watch) }
@@ -265,7 +276,7 @@ extension Contention where Backend == NodeQueueBackend {
 
   // MARK: Results
 
-  private func reduced<T>(_ result: Result<T, ZooKeeperError>) -> Result<T, NodeQueueFailure> {
+  func reduced<T>(_ result: Result<T, ZooKeeperError>) -> Result<T, NodeQueueFailure> {
     result.mapError { NodeQueueFailure(self.name, $0) }
   }
 
@@ -300,6 +311,7 @@ extension Contention where Backend == NodeQueueBackend {
         blocker: scan.nearest,
         marker: scan.nearestMarker,
         first: scan.first,
+        foreign: scan.foreign,
         count: scan.count,
         // One identifier, so the names differ by their numbers alone, and those have one length.
         matches: scan.matches.filter { $0.hasPrefix(attempt) }.sorted(),

@@ -43,6 +43,16 @@ extension NodeQueue {
     package var asksForNewcomers = true
     /// A node stands for what the head of the line wants: it is left when that changes.
     package var followsWant = true
+    /// While a node that holds the lock is being replaced, its end means nothing: the answer tells what stands.
+    package var silencesReplacedNodes = true
+    /// What became of a replacement without an answer is looked for.
+    package var looksForForms = true
+    /// Who goes on reading keeps the token of the write, so that a writer that came before that has a greater one.
+    package var keepsTokenOfDowngraded = true
+    /// Who writes after reading has the token of its new node: others may have read meanwhile.
+    package var renewsTokenOfUpgraded = true
+    /// Who may not write takes its node back to that of a reader.
+    package var takesBackUpgrades = true
     /// Callers that wait for a delete return when the connection is lost.
     package var settlesOnSuspension = true
 

@@ -3,7 +3,7 @@ internal import Latchkey
 extension NodeQueue {
   var attempt: Attempt? {
     switch self.phase {
-    case .idle, .needSession, .held: nil
+    case .idle, .needSession: nil
     case .entering(let attempt), .makingDirectory(let attempt), .inDoubt(let attempt), .recovering(let attempt),
       .inspecting(let attempt, _), .listing(let attempt, _), .ordering(let attempt, _), .watching(let attempt, _, _),
       .ripe(let attempt, _), .throttled(let attempt, _):
@@ -17,9 +17,16 @@ extension NodeQueue {
   }
 
   mutating func start() -> [NodeQueueAction] {
+    // Another caller of this process holds the lock. If alone, the next one needs no node before that is over; behind those who share
+    // it, a caller that waits takes its place in the queue now.
+    var actions: [NodeQueueAction] = []
+    if let hold = self.hold(inTheWayOf: self.demand.want) {
+      actions = self.turnAway(NodeQueuePlace(ahead: 1, first: hold.node.name))
+      guard hold.rule.isShared, self.demand.isAny else { return actions }
+    }
     guard let session = self.connectedSession else {
       self.phase = .needSession
-      return []
+      return actions
     }
     let attempt = Attempt(
       number: self.nextAttempt,
@@ -28,7 +35,7 @@ extension NodeQueue {
       session: session
     )
     self.nextAttempt += 1
-    return self.enter(attempt)
+    return actions + self.enter(attempt)
   }
 
   mutating func enter(_ attempt: Attempt) -> [NodeQueueAction] {
@@ -127,6 +134,7 @@ extension NodeQueue {
     _ view: NodeQueueView,
     termIsLive: Bool
   ) -> [NodeQueueAction] {
+    guard view.foreign == nil else { return self.giveUp(node, self.directoryIsMixed) }
     if let names = view.unordered {
       self.phase = .ordering(attempt, node)
       return [.send(.warnAboutWrap), .send(.order(attempt: attempt.number, names: names, session: attempt.session))]
@@ -159,8 +167,13 @@ extension NodeQueue {
       self.phase = .ripe(attempt, node)
       return [.send(.awaitLiveTerm(session: attempt.session))]
     }
-    self.phase = .held(node)
-    return [.grant(node)] + (self.ownWatch?.node == node ? [] : [self.watchOwnLater(node)])
+    self.phase = .idle
+    var hold = Hold(node: node, rule: attempt.rule, identifier: attempt.identifier)
+    // The watch on the node that waited is now that on the node that holds.
+    if self.ownWatch?.node == node { hold.ownWatch = self.ownWatch }
+    self.ownWatch = nil
+    self.holds.append(hold)
+    return [.grant(node)] + (hold.ownWatch == nil ? self.watchHoldsLater([node]) : [])
   }
 
   /// Answers the tries, and gives the node up if no other caller is left.
@@ -184,10 +197,9 @@ extension NodeQueue {
   /// No caller is left: whatever there is of our node goes.
   mutating func abandon() -> [NodeQueueAction] {
     let phase = self.phase
-    if case .held = phase { return [] }
     self.phase = .idle
     switch phase {
-    case .idle, .needSession, .makingDirectory, .held, .throttled(_, .enter), .throttled(_, .makeDirectory): return []
+    case .idle, .needSession, .makingDirectory, .throttled(_, .enter), .throttled(_, .makeDirectory): return []
     case .entering(let attempt):
       if self.rules.cleansUpAfterAbandonedCreates { self.litter.expectCreate(attempt) }
       return []

@@ -75,8 +75,9 @@ extension NodeQueue {
   /// Whether a node is one that we hold or wait with, or that is being deleted.
   private func knows(_ name: String) -> Bool {
     guard self.rules.sweepsOnlyUnknown else { return false }
+    if self.holds.contains(where: { $0.isKnown(as: name) }) { return true }
     switch self.phase {
-    case .held(let node), .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
+    case .watching(_, let node, _), .listing(_, let node), .ordering(_, let node),
       .ripe(_, let node),
       .throttled(_, .list(let node)):
       if node.name == name { return true }

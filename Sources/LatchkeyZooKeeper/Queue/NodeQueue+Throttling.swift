@@ -17,6 +17,7 @@ extension NodeQueue {
       return self.again(attempt, refused)
     case .delete(let node): return self.litter.deleteAgain(node, connected: self.connectedSession)
     case .search(let identifier, _): return self.litter.searchAgain(identifier, connected: self.connectedSession)
+    case .conversion(let node): return self.conversionPauseOver(node)
     case .stranger(let name, _):
       self.strangers[name]?.isLookedAt = false
       return []

@@ -6,10 +6,6 @@ extension NodeQueue {
     self.watchNumbered(node) { .send(.watchOwn(node, watch: $0)) }
   }
 
-  mutating func watchOwnLater(_ node: NodeQueueNode) -> NodeQueueAction {
-    self.watchNumbered(node) { .send(.watchOwnLater(node, watch: $0)) }
-  }
-
   private mutating func watchNumbered(_ node: NodeQueueNode, _ action: (UInt64) -> NodeQueueAction) -> NodeQueueAction {
     defer { self.nextWatch += 1 }
     var watch = OwnWatch(number: self.nextWatch, node: node)
@@ -31,8 +27,6 @@ extension NodeQueue {
   mutating func watchAgain(_ session: UInt64) -> [NodeQueueAction] {
     guard self.rules.watchesAgain else { return [] }
     switch self.phase {
-    case .held(let node) where node.session == session:
-      return [self.forgetWatches(), self.watchOwnLater(node)]
     case .watching(let attempt, let node, let place) where attempt.session == session:
       guard let blocker = place.blocker else { return [] }
       return [
@@ -93,13 +87,15 @@ extension NodeQueue {
     _ watch: UInt64,
     _ result: Result<Void, NodeQueueFailure>
   ) -> [NodeQueueAction] {
+    if let index = self.holdIndex(of: node) { return self.holdWatched(index, watch, result) }
     if case .failure(.noNode) = result { return self.ownGone(node) }
     guard self.ownWatch?.number == watch, self.owns(node) else { return [] }
     switch result {
     case .success:
       self.ownWatch?.isAnswered = true
       return []
-    case .failure(.inDoubt), .failure(.throttled): return [self.watchOwnLater(node)]
+    case .failure(.inDoubt), .failure(.throttled):
+      return [self.watchNumbered(node) { .send(.watchOwnLater(node, watch: $0)) }]
     // A session that is over is told of by itself; what is not allowed now will not be later.
     case .failure(.noNode), .failure(.sessionOver), .failure(.permanent): return []
     }
@@ -107,10 +103,11 @@ extension NodeQueue {
 
   mutating func ownGone(_ node: NodeQueueNode) -> [NodeQueueAction] {
     guard self.rules.heedsOwnDeletion else { return [] }
+    if let index = self.holdIndex(of: node) {
+      let isReplaced = self.holds[index].conversion != nil && self.rules.silencesReplacedNodes
+      return isReplaced ? [] : self.loseHold(index)
+    }
     switch self.phase {
-    case .held(node):
-      self.phase = .idle
-      return [self.forgetWatches(), .lose(node)] + self.startIfWanted()
     case .watching(_, node, _), .ripe(_, node), .listing(_, node), .ordering(_, node), .throttled(_, .list(node)):
       return self.restart()
     default:

@@ -2,9 +2,10 @@ package import Latchkey
 
 /// How one client stands in the queue of one ZooKeeper lock.
 ///
-/// Pure: events in, actions out, no I/O, no clock. At most one node of the client is in the queue at a time, for what the head of its
-/// local line wants; a caller that gives up leaves the node to the next one that wants the same. What has been abandoned (a node to
-/// delete, a create whose fate is unknown) is kept apart in ``NodeQueueLitter`` and seen to in the background.
+/// Pure: events in, actions out, no I/O, no clock. At most one node of the client waits in the queue at a time, for what the head of
+/// its local line wants; a caller that gives up leaves the node to the next one that wants the same. Nodes that hold the lock are
+/// ``Hold``s: one if it holds it alone, any number if it shares it, and beside those the one that waits. What has been abandoned (a
+/// node to delete, a create whose fate is unknown) is kept apart in ``NodeQueueLitter`` and seen to in the background.
 ///
 /// The algorithm is the ZooKeeper lock recipe (Hunt et al., *ZooKeeper: Wait-free coordination for Internet-scale systems*,
 /// 2010, section 2.4, "simple locks without herd effect"), with create and list in one flight: requests of one session are
@@ -55,15 +56,18 @@ package struct NodeQueue: ContentionMachine {
     case throttled(Attempt, Refused)
     /// First in the queue, but the session is not proven to live.
     case ripe(Attempt, NodeQueueNode)
-    case held(NodeQueueNode)
   }
 
   /// How often the directory is made anew for one attempt: the server may reap it between two requests.
   static let maximumDirectories = 8
 
+  /// What becomes of the node that waits, or is to wait.
   var phase = Phase.idle
+  /// The nodes that hold the lock, in the order of their grants.
+  var holds: [Hold] = []
   var litter = NodeQueueLitter()
   var strangers = OrderedTable<String, Stranger>()
+  /// The watch on the node that waits.
   var ownWatch: OwnWatch?
   var nextWatch: UInt64 = 1
   package var demand = Demand()
@@ -71,6 +75,8 @@ package struct NodeQueue: ContentionMachine {
   var nextAttempt: UInt64 = 1
   /// The failure of an attempt whose directory is deleted as fast as it is made.
   let directoryVanishes: LockFailure
+  /// The failure of an attempt whose directory is another kind of lock's as well.
+  let directoryIsMixed: LockFailure
   let makeIdentifier: @Sendable (_ attempt: UInt64) -> String
   /// The grant rule for what callers want.
   package let rule: @Sendable (Want) -> GrantRule
@@ -81,12 +87,14 @@ package struct NodeQueue: ContentionMachine {
     session: UInt64?,
     rules: Rules = Rules(),
     directoryVanishes: LockFailure,
+    directoryIsMixed: LockFailure,
     makeIdentifier: @escaping @Sendable (_ attempt: UInt64) -> String
   ) {
     self.rule = rule
     self.connectedSession = session
     self.rules = rules
     self.directoryVanishes = directoryVanishes
+    self.directoryIsMixed = directoryIsMixed
     self.makeIdentifier = makeIdentifier
     self.litter.retriesDeletes = rules.retriesDeletes
     self.litter.repeatsRefused = rules.repeatsRefused
@@ -96,19 +104,20 @@ package struct NodeQueue: ContentionMachine {
   /// Whether nothing is wanted, held or left to clean up.
   package var isIdle: Bool {
     if case .idle = self.phase {
-      return self.litter.isEmpty && self.strangers.isEmpty && !self.demand.isAny
+      return self.holds.isEmpty && self.litter.isEmpty && self.strangers.isEmpty && !self.demand.isAny
     }
     return false
   }
 
+  /// Beside those who share the lock, a caller that would share it too asks anew.
   package var isFree: Bool {
-    if case .idle = self.phase { true } else { false }
+    if case .idle = self.phase { self.exclusiveHold == nil } else { false }
   }
 
   /// Whether the session must be kept proven: a node of ours is, or may be, in the queue.
   package var needsProof: Bool {
     switch self.phase {
-    case .idle, .needSession: false
+    case .idle, .needSession: !self.holds.isEmpty
     default: true
     }
   }
@@ -130,16 +139,16 @@ package struct NodeQueue: ContentionMachine {
   /// Whether the server has answered since our contender came to be: it has a node in the queue, or was told why not yet.
   package var isAnswered: Bool {
     switch self.phase {
-    case .idle, .needSession, .entering, .inDoubt, .recovering, .inspecting: false
-    case .makingDirectory, .listing, .ordering, .watching, .throttled, .ripe, .held: true
+    case .idle: self.exclusiveHold != nil
+    case .needSession, .entering, .inDoubt, .recovering, .inspecting: false
+    case .makingDirectory, .listing, .ordering, .watching, .throttled, .ripe: true
     }
   }
 
-  /// Whether a try is answered "busy" without a request: somebody in this process holds it, or waits with an answer. Behind
-  /// tries alone nothing is known of the present.
-  package var isTaken: Bool {
-    if case .held = self.phase { return true }
-    return self.isAnswered && self.demand.waits
+  /// Whether a try is answered "busy" without a request: another caller of this process holds the lock in its way, or waits with
+  /// an answer. Behind tries alone nothing is known of the present.
+  package func isTaken(for want: Want) -> Bool {
+    self.hold(inTheWayOf: want) != nil || self.isAnswered && self.demand.waits
   }
 
   /// Whether our node is first, and only the proof is missing that the session lives.
@@ -149,11 +158,12 @@ package struct NodeQueue: ContentionMachine {
 
   /// Whether the node is the one that we hold or wait with.
   package func owns(_ node: NodeQueueNode) -> Bool {
+    if let hold = self.hold(of: node) { return hold.conversion == nil }
     switch self.phase {
-    case .held(node), .watching(_, node, _), .listing(_, node), .ordering(_, node), .ripe(_, node),
+    case .watching(_, node, _), .listing(_, node), .ordering(_, node), .ripe(_, node),
       .throttled(_, .list(node)):
-      true
-    default: false
+      return true
+    default: return false
     }
   }
 
@@ -171,7 +181,7 @@ package struct NodeQueue: ContentionMachine {
   }
 
   package mutating func released(_ node: NodeQueueNode, _ termIsLive: Bool) -> [NodeQueueAction] {
-    let actions = self.released(node)
+    let actions = self.giveBack(node)
     return actions + self.lookAtStrangers()
   }
 
@@ -201,6 +211,7 @@ package struct NodeQueue: ContentionMachine {
     case .blockerGone(let number, let name): return self.blockerGone(number, name, termIsLive: termIsLive)
     case .ownGone(let node): return self.ownGone(node)
     case .ownWatched(let node, let watch, let result): return self.ownWatched(node, watch, result)
+    case .formed(let node, let result): return self.formed(node, result)
     case .strangerSeen(let name, let session, let result): return self.strangerSeen(name, session, result)
     case .termLive(let session): return self.termLive(session, termIsLive: termIsLive)
     case .unprovable(let session, let failure): return self.unprovable(session, failure)
@@ -222,22 +233,14 @@ package struct NodeQueue: ContentionMachine {
     case .idle: return self.start()
     // A node that already waits for others cannot serve a caller that would not wait.
     case .watching(_, let node, let place): return self.dismissTries(place, node)
-    // Another caller of this process holds the lock.
-    case .held(let node): return self.turnAway(NodeQueuePlace(ahead: 1, first: node.name))
     default: return []
     }
-  }
-
-  private mutating func released(_ node: NodeQueueNode) -> [NodeQueueAction] {
-    guard case .held(node) = self.phase else { return [] }
-    self.phase = .idle
-    return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession) + self.startIfWanted()
   }
 
   private mutating func connected(_ session: UInt64) -> [NodeQueueAction] {
     self.connectedSession = session
     if self.rules.ownWatchEndsWithConnection { self.ownWatch = nil }
-    var actions = self.litter.connected(session)
+    var actions = self.litter.connected(session) + self.holdsConnected(session)
     switch self.phase {
     case .needSession:
       actions += self.startIfWanted()
@@ -252,14 +255,10 @@ package struct NodeQueue: ContentionMachine {
   private mutating func ended(_ session: UInt64) -> [NodeQueueAction] {
     if self.connectedSession == session { self.connectedSession = nil }
     self.strangers.removeAll { $0.value.session == session }
-    var actions = self.litter.ended(session)
+    var actions = self.litter.ended(session) + self.loseHolds { $0.session == session }
     switch self.phase {
-    case .idle, .needSession:
-      break
-    case .held(let node):
-      guard node.session == session else { break }
-      self.phase = .idle
-      actions += [self.forgetWatches(), .lose(node)] + self.startIfWanted()
+    case .needSession: break
+    case .idle: actions += self.startIfWanted()
     default:
       guard self.attempt?.session == session else { break }
       self.phase = .idle
@@ -271,8 +270,7 @@ package struct NodeQueue: ContentionMachine {
   private mutating func closed(_ failure: LockFailure) -> [NodeQueueAction] {
     self.connectedSession = nil
     self.strangers = OrderedTable()
-    var actions = self.litter.clear()
-    if case .held(let node) = self.phase { actions.append(.lose(node)) }
+    let actions = self.litter.clear() + self.loseHolds { _ in true }
     self.phase = .idle
     return actions + [self.forgetWatches()] + self.failAll(failure)
   }

@@ -9,7 +9,12 @@ typealias ZooKeeperLease = TermLease<Contention<NodeQueueBackend>>
 /// How a lock is contended for in ZooKeeper: the requests of one ``NodeQueue``, and the watches that it has set.
 final class NodeQueueBackend: ContentionBackend {
   typealias Machine = NodeQueue
-  typealias Shared = ZKSession?
+  /// What is common to the queues of one recipe.
+  struct Shared: Sendable {
+    let recipe: QueueRecipe
+    var session: ZKSession?
+  }
+
   typealias Timer = Task<Void, Never>
 
   /// A watch or hook, and the session it was registered with.
@@ -25,14 +30,26 @@ final class NodeQueueBackend: ContentionBackend {
     /// How often in a row the servers have refused a request because of their load.
     var refusals = 0
     var blockerWatch: Registration?
-    var ownWatch: Registration?
-    var heartbeatHook: Registration?
+    /// The watches on our own nodes.
+    var ownWatches = OrderedTable<NodeQueueNode, Registration>()
+    /// Those that go out with the next heartbeat.
+    var heartbeatHooks = OrderedTable<NodeQueueNode, Registration>()
     var holder: (node: String, description: String)?
     /// The session whose heartbeats are asked to be quorum writes.
     var provenSession: ZKSession?
     /// Questions whether a node still stands.
     var questions: [UInt64: NodeQuestion] = [:]
     var nextQuestion: UInt64 = 1
+
+    init(session: ZKSession?) { self.session = session }
+
+    /// Forgets the watch on a node of ours.
+    mutating func forgetOwnWatch(_ node: NodeQueueNode) -> [Job] {
+      let watch = self.ownWatches[node].map { Job.removeWatch($0) }
+      let hook = self.heartbeatHooks[node].map { Job.cancelHook($0) }
+      (self.ownWatches[node], self.heartbeatHooks[node]) = (nil, nil)
+      return [watch, hook].compactMap { $0 }
+    }
   }
 
   /// The question whether a node still stands.
@@ -63,11 +80,12 @@ final class NodeQueueBackend: ContentionBackend {
   let tryTimeout: Duration?
   /// How the names of all our nodes begin.
   let markPrefix: String
+  let recipe: QueueRecipe
   /// Why no locks can be here; nil if they can.
   private let placeProblem: String?
   let lossOfClaim = "its node is gone: deleted by hand, or with its session"
 
-  init(name: LockName, locks: ZooKeeperLocks) {
+  init(name: LockName, locks: ZooKeeperLocks, _ recipe: QueueRecipe) {
     self.name = name
     self.backend = locks.backend
     self.directory = LockPath.directory(of: name, under: locks.configuration.root)
@@ -76,7 +94,8 @@ final class NodeQueueBackend: ContentionBackend {
     self.data = locks.data
     self.ownDescription = locks.ownDescription
     self.tryTimeout = locks.configuration.answerTimeout
-    self.markPrefix = ContenderIdentity.prefix(mark: locks.mark)
+    self.recipe = recipe
+    self.markPrefix = ContenderIdentity.prefix(mark: recipe.mark)
     self.placeProblem = locks.placeProblem
   }
 
@@ -86,17 +105,22 @@ final class NodeQueueBackend: ContentionBackend {
   static func contention(
     for name: LockName,
     of locks: ZooKeeperLocks,
-    _ session: ZKSession?
+    _ shared: Shared
   ) -> Contention<NodeQueueBackend> {
-    let shell = NodeQueueBackend(name: name, locks: locks)
+    let recipe = shared.recipe
+    let shell = NodeQueueBackend(name: name, locks: locks, recipe)
     let machine = NodeQueue(
-      rule: { [rule = locks.rule] _ in rule },
-      session: session?.generation,
+      rule: recipe.rule,
+      session: shared.session?.generation,
       directoryVanishes: shell.directoryVanishes,
-      makeIdentifier: { [mark = locks.mark] _ in ContenderIdentity.newIdentifier(mark: mark) }
+      directoryIsMixed: LockFailure(shell.directoryIsMixed),
+      makeIdentifier: { [mark = recipe.mark] _ in ContenderIdentity.newIdentifier(mark: mark) }
     )
-    return Contention(shell, machine: machine, local: Local(session: session))
+    return Contention(shell, machine: machine, local: Local(session: shared.session))
   }
+
+  /// The error about a directory in which contenders for a lock of another kind stand.
+  var directoryIsMixed: LockError { self.recipe.mixed(self.name, self.directory) }
 
   private var directoryVanishes: LockFailure {
     LockFailure(
@@ -120,7 +144,8 @@ final class NodeQueueBackend: ContentionBackend {
   func terms(of node: NodeQueueNode, _ local: inout Local) -> ClaimTerms<ClaimLease> {
     guard let session = local.session else { preconditionFailure("a grant without a session") }
     // The czxid grows with every grant, over deletion of the directory and change of leader.
-    return ClaimTerms(token: FencingToken(major: UInt64(bitPattern: node.czxid)), term: session.term)
+    let token = FencingToken(major: UInt64(bitPattern: node.czxid), minor: node.minor)
+    return ClaimTerms(token: token, term: session.term)
   }
 
   func jobs(
@@ -137,9 +162,13 @@ final class NodeQueueBackend: ContentionBackend {
     for request in requests {
       switch request {
       case .forgetWatches:
-        jobs += [local.blockerWatch, local.ownWatch].compactMap { $0 }.map { .removeWatch($0) }
-        if let hook = local.heartbeatHook { jobs.append(.cancelHook(hook)) }
-        (local.blockerWatch, local.ownWatch, local.heartbeatHook) = (nil, nil, nil)
+        if let watch = local.blockerWatch { jobs.append(.removeWatch(watch)) }
+        local.blockerWatch = nil
+        for node in (local.ownWatches.entries + local.heartbeatHooks.entries).map(\.key)
+        where machine.hold(of: node) == nil {
+          jobs += local.forgetOwnWatch(node)
+        }
+      case .forgetOwnWatch(let node): jobs += local.forgetOwnWatch(node)
       case .behind(let place):
         local.sawContenderAhead = true
         if hasDeadline, place.first != nil, place.first != local.holder?.node {
@@ -151,11 +180,8 @@ final class NodeQueueBackend: ContentionBackend {
     if let proven, wanted !== proven { jobs.append(.stopProving(proven)) }
     local.provenSession = wanted
     switch machine.phase {
-    case .held:
-      local.holder = nil
-      local.refusals = 0
-      local.sawContenderAhead = false
     case .idle:
+      if !machine.holds.isEmpty { local.holder = nil }
       local.refusals = 0
       local.sawContenderAhead = false
     case .ripe: local.sawContenderAhead = false
@@ -215,13 +241,14 @@ final class NodeQueueBackend: ContentionBackend {
     until deadline: ContinuousClock.Instant?
   ) async throws(LockError) -> LockError.Wait? {
     let (isFree, isTaken, rule) = contention.withLocal { machine, _ in
-      (machine.isFree, machine.isTaken, machine.rule(want))
+      (machine.isFree, machine.isTaken(for: want), machine.rule(want))
     }
+    if isTaken { return contention.knownWait }
     // Once what is on its way is answered, the queue asks again for this try.
-    guard isFree else { return isTaken ? contention.knownWait : nil }
+    guard isFree else { return nil }
     let patience = deadline.map { ContinuousClock.now.duration(to: $0) }
     let session = try await self.connectedSession(within: patience)
-    let (count, first) = try await QueueQuestion.blockers(
+    let (count, first, isMixed) = try await QueueQuestion.blockers(
       of: self.name,
       by: rule,
       in: self.directory,
@@ -229,6 +256,7 @@ final class NodeQueueBackend: ContentionBackend {
       session: session,
       until: deadline ?? .now
     )
+    guard !isMixed else { throw self.directoryIsMixed }
     return count == 0 ? nil : LockError.Wait(holder: first, place: count)
   }
 

@@ -78,9 +78,13 @@ struct NodeQueueLitter: Sendable {
 
   /// Looks for what a create has left: now if the session is connected, else on reconnect.
   mutating func search(_ attempt: NodeQueue.Attempt, connected: UInt64?) -> [NodeQueueAction] {
-    let isConnected = connected == attempt.session
-    self.searches[attempt.identifier] = Search(session: attempt.session, isInFlight: isConnected)
-    return isConnected ? [.send(.search(identifier: attempt.identifier, session: attempt.session))] : []
+    self.search(attempt.identifier, session: attempt.session, connected: connected)
+  }
+
+  mutating func search(_ identifier: String, session: UInt64, connected: UInt64?) -> [NodeQueueAction] {
+    let isConnected = connected == session
+    self.searches[identifier] = Search(session: session, isInFlight: isConnected)
+    return isConnected ? [.send(.search(identifier: identifier, session: session))] : []
   }
 
   mutating func searched(

@@ -4,15 +4,36 @@ package import Latchkey
 package struct NodeQueueNode: Hashable, Sendable {
   /// The last part of its path.
   package var name: String
-  /// The transaction that created it: the fencing token.
+  /// The transaction that created it, or the node whose place it has taken: the fencing token.
   package var czxid: Int64
+  /// How often the place was granted again.
+  package var minor: UInt64
   /// The session that owns it, by the client's own numbering.
   package var session: UInt64
 
-  package init(name: String, czxid: Int64, session: UInt64) {
+  package init(name: String, czxid: Int64, minor: UInt64 = 0, session: UInt64) {
     self.name = name
     self.czxid = czxid
+    self.minor = minor
     self.session = session
+  }
+}
+
+/// What stands in the queue for a lease whose node is being replaced.
+package struct NodeQueueForm: Hashable, Sendable {
+  package var name: String
+  /// What its name has before its number.
+  package var marker: String
+  /// The transaction that created it; 0 where nobody asked.
+  package var czxid: Int64
+  /// Whether a list that is newer than the node shows no other contender.
+  package var isAlone: Bool
+
+  package init(name: String, marker: String, czxid: Int64 = 0, isAlone: Bool = false) {
+    self.name = name
+    self.marker = marker
+    self.czxid = czxid
+    self.isAlone = isAlone
   }
 }
 
@@ -28,6 +49,8 @@ package struct NodeQueueView: Hashable, Sendable {
   package var marker: String?
   /// The contender that holds the lock.
   package var first: String?
+  /// A contender for a lock of another kind.
+  package var foreign: String?
   /// How many contenders there are.
   package var count: Int
   /// Names that carry the identifier of our attempt, lowest first: for recovery.
@@ -43,6 +66,7 @@ package struct NodeQueueView: Hashable, Sendable {
     blocker: String? = nil,
     marker: String? = nil,
     first: String? = nil,
+    foreign: String? = nil,
     count: Int = 0,
     matches: [String] = [],
     ours: [String] = [],
@@ -53,6 +77,7 @@ package struct NodeQueueView: Hashable, Sendable {
     self.blocker = blocker
     self.marker = marker
     self.first = first
+    self.foreign = foreign
     self.count = count
     self.matches = matches
     self.ours = ours
@@ -93,6 +118,8 @@ package enum NodeQueuePause: Hashable, Sendable {
   case search(identifier: String, session: UInt64)
   /// The look at a node that no attempt knows.
   case stranger(String, session: UInt64)
+  /// The replacement of a node by which we hold the lock.
+  case conversion(NodeQueueNode)
 }
 
 /// What happens to the queue of one lock within one client.
@@ -127,6 +154,8 @@ package enum NodeQueueEvent: Sendable {
   case ownGone(NodeQueueNode)
   /// The watch of that number on our own node was set, or not.
   case ownWatched(NodeQueueNode, watch: UInt64, Result<Void, NodeQueueFailure>)
+  /// A node by which we hold the lock was to be replaced, or was looked for after that: what stands now; nil if nothing of ours does.
+  case formed(NodeQueueNode, Result<NodeQueueForm?, NodeQueueFailure>)
   /// A node that no attempt knows was looked at: nil if it is another session's.
   case strangerSeen(String, session: UInt64, Result<NodeQueueNode?, NodeQueueFailure>)
   /// The session is proven again to live for a while.
@@ -158,7 +187,15 @@ package enum NodeQueueRequest: Hashable, Sendable {
   case watchOwn(NodeQueueNode, watch: UInt64)
   /// Watch our own node from the next heartbeat on: a short hold ends before, and then costs no read.
   case watchOwnLater(NodeQueueNode, watch: UInt64)
+  /// Forget the watches of what waits: on the blocker, and on our own node.
   case forgetWatches
+  /// Forget the watch on a node by which we hold the lock, or have held it.
+  case forgetOwnWatch(NodeQueueNode)
+  /// Replace what stands for a node that we hold by a node of another rule and the same number, in one transaction; where that
+  /// one holds the lock alone, list the directory and read the new node in the same flight.
+  case convert(NodeQueueNode, standing: String, to: GrantRule)
+  /// Find out in which form a node stands that was to be replaced, after a `sync`.
+  case findForm(NodeQueueNode, standing: String, identifier: String, to: GrantRule)
   case awaitLiveTerm(session: UInt64)
   /// The lock is not ours yet; for those whose wait may run out.
   case behind(NodeQueuePlace)

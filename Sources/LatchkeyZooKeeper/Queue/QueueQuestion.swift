@@ -15,7 +15,8 @@ enum QueueQuestion {
   ///   - rule: Who would block it.
   ///   - mark: What the names of this client's nodes begin with.
   ///   - deadline: Until when there must be an answer.
-  /// - Returns: How many there are, 0 also if the directory does not exist, and the first of them.
+  /// - Returns: How many there are, 0 also if the directory does not exist, the first of them, and whether contenders for a lock of
+  ///   another kind stand there.
   static func blockers(
     of name: LockName,
     by rule: GrantRule,
@@ -23,12 +24,12 @@ enum QueueQuestion {
     besides mark: String,
     session: ZKSession,
     until deadline: ContinuousClock.Instant
-  ) async throws(LockError) -> (count: Int, first: String?) {
+  ) async throws(LockError) -> (count: Int, first: String?, isMixed: Bool) {
     switch await askDespiteLoad(until: deadline, { await self.ask(directory, rule, mark, session, until: deadline) }) {
     case .success(let scan):
       let own = scan.matches.count { rule.blockingMarker(of: $0) != nil }
-      return (scan.blockers - own, scan.first.flatMap { scan.matches.contains($0) ? nil : $0 })
-    case .failure(let error) where error.code == .noNode: return (0, nil)
+      return (scan.blockers - own, scan.first.flatMap { scan.matches.contains($0) ? nil : $0 }, scan.foreign != nil)
+    case .failure(let error) where error.code == .noNode: return (0, nil, false)
     case .failure(let error): throw LockError(name, error)
     }
   }

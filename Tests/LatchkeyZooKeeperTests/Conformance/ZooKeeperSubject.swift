@@ -7,6 +7,32 @@ import LatchkeyZooKeeper
 extension LockSubject {
   /// The ZooKeeper lock on given servers, with every fault that the suite knows.
   static func zooKeeper(_ label: String, _ servers: TestServers) async throws -> LockSubject {
+    var subject = LockSubject(
+      label: label,
+      traits: [.fenced, .fair, .deadline, .namesHolder],
+      faults: try await Self.faults(servers),
+      makeClient: { try await TestClient.open(servers) },
+      close: { await $0.close() }
+    )
+    subject.patience = .seconds(60)
+    return subject
+  }
+
+  /// The ZooKeeper read-write lock on given servers, with every fault that the suite knows.
+  static func zooKeeperReadWriteLock(_ label: String, _ servers: TestServers) async throws -> LockSubject {
+    var subject = LockSubject(
+      label: label,
+      traits: [.fenced, .fair, .deadline, .namesHolder],
+      faults: try await Self.faults(servers),
+      makeClient: { try await TestClient.open(servers) },
+      readWriteLock: { $0.locks.readWriteLock($1) },
+      close: { await $0.close() }
+    )
+    subject.patience = .seconds(60)
+    return subject
+  }
+
+  private static func faults(_ servers: TestServers) async throws -> LockFaults<TestClient> {
     // An observer with a session of its own sees what is left at the servers.
     let observer = try await TestClient.open(servers, sessionTimeout: .seconds(10))
     var faults = LockFaults<TestClient>()
@@ -28,14 +54,6 @@ extension LockSubject {
     faults.breakLock = { name in
       if let first = try await observer.scan("/\(name)")?.first { try await observer.delete("/\(name)/\(first)") }
     }
-    var subject = LockSubject(
-      label: label,
-      traits: [.fenced, .fair, .deadline, .namesHolder],
-      faults: faults,
-      makeClient: { try await TestClient.open(servers) },
-      close: { await $0.close() }
-    )
-    subject.patience = .seconds(60)
-    return subject
+    return faults
   }
 }

@@ -11,6 +11,7 @@ struct InteroperationServerTests {
   enum Contender: String, CaseIterable, CustomTestStringConvertible {
     case curator, kazoo, go
     case besideCurator
+    case curatorReadWrite, kazooWriting
 
     var testDescription: String {
       switch self {
@@ -18,6 +19,8 @@ struct InteroperationServerTests {
       case .kazoo: "kazoo's Lock"
       case .go: "go-zookeeper's Lock"
       case .besideCurator: "kazoo's Lock with Curator's node names"
+      case .curatorReadWrite: "Apache Curator's InterProcessReadWriteLock"
+      case .kazooWriting: "kazoo's WriteLock, told our node names"
       }
     }
   }
@@ -88,21 +91,25 @@ struct InteroperationServerTests {
     ].map { "/usr/share/java/\($0).jar" }.joined(separator: ":")
 
   /// Builds a contender's program in a folder, and says how to run it.
-  private static func program(
+  static func program(
     _ contender: Contender,
     folder: String
   ) async throws -> (command: String, arguments: [String]) {
     switch contender {
-    case .kazoo, .besideCurator:
+    case .kazoo, .besideCurator, .kazooWriting:
       // Debian's Python, which is the one that Debian's kazoo is installed for.
-      return (
-        "/usr/bin/python3",
-        ["\(Self.contenders)/\(contender == .kazoo ? "kazoo" : "kazoo_beside_curator")_contender.py"]
-      )
-    case .curator:
+      let name =
+        switch contender {
+        case .besideCurator: "kazoo_beside_curator_contender"
+        case .kazooWriting: "kazoo_write_contender"
+        default: "kazoo_contender"
+        }
+      return ("/usr/bin/python3", ["\(Self.contenders)/\(name).py"])
+    case .curator, .curatorReadWrite:
       let path = "\(folder):\(Self.curator)"
-      _ = try await Self.run("javac", ["-cp", path, "-d", folder, "\(Self.contenders)/CuratorContender.java"])
-      return ("java", ["-Xmx128m", "-cp", path, "CuratorContender"])
+      let name = contender == .curator ? "CuratorContender" : "CuratorReadWriteContender"
+      _ = try await Self.run("javac", ["-cp", path, "-d", folder, "\(Self.contenders)/\(name).java"])
+      return ("java", ["-Xmx128m", "-cp", path, name])
     case .go:
       let program = "\(folder)/go_contender"
       _ = try await Self.run(

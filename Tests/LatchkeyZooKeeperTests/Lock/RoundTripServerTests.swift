@@ -15,9 +15,9 @@ struct RoundTripServerTests {
     try await TestClient.with(servers, sessionTimeout: .seconds(60)) { client in
       let lock = client.lock(try uniqueName())
       try await lock.acquire().release()
-      let before = try await Self.numbers(servers)
+      let before = try await servers.numbers()
       for _ in 0..<500 { try await lock.acquire().release() }
-      let after = try await Self.numbers(servers)
+      let after = try await servers.numbers()
       // The question itself is one packet; heartbeats and pings are few.
       let packets = after.packets - before.packets - 1
       #expect(packets >= 1500 && packets < 1510, "\(packets) packets for 500 pairs")
@@ -35,12 +35,12 @@ struct RoundTripServerTests {
         let name = try uniqueName()
         let lease = try await holder.lock(name).acquire()
         let lock = client.lock(name)
-        let before = try await Self.numbers(servers)
+        let before = try await servers.numbers()
         for _ in 0..<200 {
           let granted = try await lock.tryAcquire() != nil
           #expect(!granted)
         }
-        let after = try await Self.numbers(servers)
+        let after = try await servers.numbers()
         let packets = after.packets - before.packets - 1
         #expect(packets >= 400 && packets < 415, "\(packets) packets for 200 tries")
         #expect(after.transactions - before.transactions < 10)
@@ -73,15 +73,5 @@ struct RoundTripServerTests {
       }
       #expect(served.value == Array(0..<10_000))
     }
-  }
-
-  private static func numbers(_ servers: TestServers) async throws -> (packets: Int, transactions: Int) {
-    let report = try await servers.members[0].mntr()
-    let status = try await servers.members[0].fourLetterWord("srvr")
-    let zxid = status.split(separator: "\n").first { $0.hasPrefix("Zxid: 0x") }?.dropFirst("Zxid: 0x".count)
-    return (
-      try #require(report["zk_packets_received"].flatMap(Int.init)),
-      try #require(zxid.flatMap { Int($0, radix: 16) })
-    )
   }
 }

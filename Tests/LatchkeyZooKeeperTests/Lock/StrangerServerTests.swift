@@ -104,6 +104,7 @@ struct StrangerServerTests {
   }
 
   private static func prefix(_ locks: ZooKeeperLocks) -> String {
-    ContenderIdentity.prefix(ContenderIdentity.newIdentifier(mark: locks.mark), marker: GrantRule.mutex.ownMarker)
+    let identifier = locks.contention(for: "any").withLocal { machine, _ in machine.makeIdentifier(0) }
+    return ContenderIdentity.prefix(identifier, marker: GrantRule.mutex.ownMarker)
   }
 }

@@ -46,10 +46,30 @@ struct ContenderNameTests {
 
   @Test("says whom it blocks")
   func blocks() {
-    let reading = GrantRule("__READ__", behind: ["__WRIT__"], passing: ["__READ__"])
-    #expect(reading.blockingMarker(of: "_c_1-__WRIT__0000000001") == "__WRIT__")
-    for name in ["_c_1-__READ__0000000001", "_c_1-lock-0000000001", "_c_1-__WRIT__1"] {
-      #expect(reading.blockingMarker(of: name) == nil)
+    #expect(GrantRule.reading.blockingMarker(of: "_c_1-__WRIT__0000000001") == "__WRIT__")
+    for name in ["_c_1-__READ__0000000001", "_c_1-latch-0000000001", "_c_1-__WRIT__1", "1__rlock__0000000001"] {
+      #expect(GrantRule.reading.blockingMarker(of: name) == nil)
     }
+    for marker in ["__READ__", "__WRIT__", "__rlock__", "__lock__", "lock-"] {
+      #expect(GrantRule.writing.blockingMarker(of: "1\(marker)0000000001") == marker)
+    }
+  }
+
+  @Test("keeps identifier and number when its node is replaced")
+  func replaced() {
+    let (reading, writing) = ("_c_5f3b-__READ__0000000017", "_c_5f3b-__WRIT__0000000017")
+    #expect(ContenderIdentity.name(like: writing, marker: "__READ__") == reading)
+    #expect(ContenderIdentity.name(like: reading, marker: "__WRIT__") == writing)
+  }
+
+  @Test("tells when numbers are about to wrap")
+  func wraps() {
+    for number in ["2147483647", "-000000001", "2130706432"] {
+      #expect(ContenderIdentity.isNearWrap("_c_1-__WRIT__\(number)"))
+    }
+    #expect(!ContenderIdentity.isNearWrap("_c_1-__WRIT__0000000000"))
+    #expect(!ContenderIdentity.isNearWrap("_c_1-__READ__2130706431"))
+    #expect(ContenderIdentity.number(of: "_c_1-lock-0000000007") == 7)
+    #expect(ContenderIdentity.number(of: "_c_1-lock--000000007") == -7)
   }
 }

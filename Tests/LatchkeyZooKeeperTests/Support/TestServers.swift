@@ -1,4 +1,5 @@
 import LatchkeyTesting
+import Testing
 
 /// The servers that a suite shares: started once, and ended with the test process.
 struct TestServers: Sendable {
@@ -21,6 +22,17 @@ struct TestServers: Sendable {
   static func startThree() async throws -> TestServers {
     let ensemble = try await ZooKeeperEnsemble.start(ZooKeeperConfiguration { $0.tick = Self.tick })
     return TestServers(members: ensemble.members)
+  }
+
+  /// How many packets the first server has received, and how many transactions there have been.
+  func numbers() async throws -> (packets: Int, transactions: Int) {
+    let report = try await self.members[0].mntr()
+    let status = try await self.members[0].fourLetterWord("srvr")
+    let zxid = status.split(separator: "\n").first { $0.hasPrefix("Zxid: 0x") }?.dropFirst("Zxid: 0x".count)
+    return (
+      try #require(report["zk_packets_received"].flatMap(Int.init)),
+      try #require(zxid.flatMap { Int($0, radix: 16) })
+    )
   }
 
   /// Any server that answers.

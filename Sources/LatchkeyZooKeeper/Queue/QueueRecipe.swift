@@ -1,0 +1,45 @@
+internal import Latchkey
+
+/// What a set of queues is for: who stands in them, and by which rules.
+struct QueueRecipe: Sendable {
+  let rule: @Sendable (Want) -> GrantRule
+  /// Tells the nodes of these queues from those of other queues of the same client.
+  let mark = ContenderIdentity.newMark()
+  /// What is wrong with a directory in which contenders stand whom a rule calls foreign; nil if the rules name none.
+  let mixedDirectory: String?
+
+  init(_ rule: @escaping @Sendable (Want) -> GrantRule, mixedDirectory: String? = nil) {
+    self.rule = rule
+    self.mixedDirectory = mixedDirectory
+  }
+
+  static func lock() -> QueueRecipe {
+    QueueRecipe(
+      { _ in .mutex },
+      mixedDirectory:
+        "nodes of a read-write lock are in it, which a plain lock does not exclude reliably; give the two different names"
+    )
+  }
+
+  static func readWriteLock() -> QueueRecipe {
+    QueueRecipe(
+      { $0 == .shared ? .reading : .writing },
+      mixedDirectory:
+        "nodes of a plain lock are in it, which a read-write lock does not exclude reliably; give the two different names"
+    )
+  }
+
+  static func election(_ layout: ZooKeeperElection.Layout) -> QueueRecipe {
+    QueueRecipe { _ in .candidate(layout) }
+  }
+
+  /// The error about a directory in which contenders of another recipe stand.
+  func mixed(_ name: LockName, _ directory: String) -> LockError {
+    let message = "the directory \(directory) is used by two kinds of lock"
+    return LockError(
+      .invalidConfiguration,
+      name: name,
+      message: self.mixedDirectory.map { "\(message): \($0)" } ?? message
+    )
+  }
+}
