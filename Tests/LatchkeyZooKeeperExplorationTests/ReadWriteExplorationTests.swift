@@ -208,6 +208,13 @@ struct ReadWriteExplorationTests {
       $0.rules.looksForForms = false
     },
     mistake(
+      "a holder that gives up while its node is being replaced deletes the node that it had",
+      in: model([downgrader], faults: 1, of: [.pause]),
+      leadsTo: "nothing more happens"
+    ) {
+      $0.rules.deletesReplacements = false
+    },
+    mistake(
       "who would write gives way to readers alone",
       in: model([upgrader], [upgrader], faults: 0),
       leadsTo: "at once"

@@ -3,13 +3,16 @@ package import Latchkey
 /// A lease that can be handed to another task.
 package actor LeaseBox {
   private var lease: Lease?
+  /// A view of the lease that the box was made with.
+  package nonisolated let held: HeldLock
 
   package init(_ lease: consuming Lease) {
+    self.held = lease.held
     self.lease = consume lease
   }
 
   /// Takes the lease out of the box.
-  func take() -> Lease? { self.lease.take() }
+  package func take() -> Lease? { self.lease.take() }
 
   /// Puts a lease into the empty box.
   func put(_ lease: consuming Lease) { self.lease = consume lease }

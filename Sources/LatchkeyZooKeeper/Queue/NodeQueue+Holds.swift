@@ -36,7 +36,7 @@ extension NodeQueue {
   /// The holder gives a node back.
   mutating func giveBack(_ node: NodeQueueNode) -> [NodeQueueAction] {
     guard let index = self.holdIndex(of: node) else { return [] }
-    guard self.holds[index].conversion == nil else {
+    if self.holds[index].conversion != nil, self.rules.deletesReplacements {
       // Once it is known in which form it stands, that one is deleted.
       self.holds[index].conversion?.isAbandoned = true
       return []

@@ -47,6 +47,8 @@ extension NodeQueue {
     package var silencesReplacedNodes = true
     /// What became of a replacement without an answer is looked for.
     package var looksForForms = true
+    /// A holder that gives up while its node is being replaced leaves nothing: the node that stands in the end is deleted.
+    package var deletesReplacements = true
     /// Who goes on reading keeps the token of the write, so that a writer that came before that has a greater one.
     package var keepsTokenOfDowngraded = true
     /// Who writes after reading has the token of its new node: others may have read meanwhile.
