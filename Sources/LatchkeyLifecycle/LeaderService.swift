@@ -112,8 +112,7 @@ public final class LeaderService: Service {
   /// A backend that cannot be reached does not end it: it tries on, and says so in the log. Once at a time: the states of two calls
   /// that run at once are mixed.
   ///
-  /// - Throws: The body's error; `LockError` if the backend refuses the campaign for good: ``LockError/Code/notAuthorized``,
-  ///   ``LockError/Code/closed``.
+  /// - Throws: The body's error; `LockError` if the backend refuses the campaign for good: `notAuthorized`, `closed`.
   public func run() async throws {
     let run = LeaderServiceRun(self, self.published)
     // In a task of its own: what has begun is ended in order, also if this one is cancelled.

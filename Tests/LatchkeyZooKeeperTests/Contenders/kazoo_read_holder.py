@@ -6,6 +6,8 @@ from kazoo.client import KazooClient
 
 client = KazooClient(hosts=sys.argv[1], timeout=3)
 client.start()
-client.ReadLock(sys.argv[2], "kazoo", extra_lock_patterns=["__WRIT__"]).acquire()
+path = sys.argv[2]
+reading = client.ReadLock(path, "kazoo", extra_lock_patterns=["__WRIT__"])
+reading.acquire()
 print("held", flush=True)
 os._exit(0)
