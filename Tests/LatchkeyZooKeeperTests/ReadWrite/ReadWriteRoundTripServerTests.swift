@@ -78,36 +78,79 @@ struct ReadWriteRoundTripServerTests {
     }
   }
 
+  /// Readers that stay until they are told to go.
+  private struct Readers: Sendable {
+    let name: LockName
+    let client: TestClient
+    let granted = Shared(0)
+    let isOver = Shared(false)
+
+    /// Queues readers with nodes of their own, behind all who stand in the queue.
+    func join(_ count: Int, _ group: inout ThrowingTaskGroup<Void, any Error>) async throws {
+      let before = try await self.client.count("/\(self.name)")
+      for number in 1...count {
+        // A client has one node for each set of locks.
+        let lock = ZooKeeperLocks(client: self.client.client).readWriteLock(self.name)
+        group.addTask {
+          try await lock.reading.withLock { _ in
+            self.granted.change { $0 += 1 }
+            while !self.isOver.value { try await Task.sleep(for: .milliseconds(5)) }
+          }
+        }
+        try await eventuallyTrue(within: .seconds(10)) {
+          try await self.client.count("/\(self.name)") == before + number
+        }
+      }
+      // Behind all of them, so that the last watches are set.
+      try await self.client.client.sync("/")
+    }
+  }
+
   @Test(
     "fifty readers with nodes of their own behind a writer come in without a request between its release and theirs"
   )
   func readersBehindWriter() async throws {
     try await Self.with { servers, client in
-      let name = try uniqueName()
-      // A client has one node for each set of locks.
-      let sets = (0..<50).map { _ in ZooKeeperLocks(client: client.client) }
-      let granted = Shared(0)
-      let isOver = Shared(false)
+      let readers = Readers(name: try uniqueName(), client: client)
       try await withThrowingTaskGroup(of: Void.self) { group in
-        let write = try await client.locks.readWriteLock(name).writing.acquire()
-        for (number, locks) in sets.enumerated() {
-          group.addTask {
-            try await locks.readWriteLock(name).reading.withLock { _ in
-              granted.change { $0 += 1 }
-              while !isOver.value { try await Task.sleep(for: .milliseconds(5)) }
-            }
-          }
-          try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)") == number + 2 }
-        }
-        // Behind all of them, so that the last watches are set.
-        try await client.client.sync("/")
+        let write = try await client.locks.readWriteLock(readers.name).writing.acquire()
+        try await readers.join(50, &group)
         let before = try await servers.numbers()
         try await write.release()
-        try await eventuallyTrue(within: .seconds(10)) { granted.value == 50 }
-        let after = try await servers.numbers()
-        let packets = after.packets - before.packets - 1
+        try await eventuallyTrue(within: .seconds(10)) { readers.granted.value == 50 }
+        let packets = try await servers.numbers().packets - before.packets - 1
         #expect(packets < 10, "\(packets) packets from the writer's release to the last reader's grant")
-        isOver.change { $0 = true }
+        readers.isOver.change { $0 = true }
+        try await group.waitForAll()
+      }
+    }
+  }
+
+  @Test("readers behind two writers wait for the nearer one, and the end of the other one wakes none of them")
+  func readersBehindTwoWriters() async throws {
+    try await Self.with { servers, client in
+      let readers = Readers(name: try uniqueName(), client: client)
+      let second = ZooKeeperLocks(client: client.client).readWriteLock(readers.name)
+      let (isWriting, mayEnd) = (Shared(false), Shared(false))
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        let write = try await client.locks.readWriteLock(readers.name).writing.acquire()
+        group.addTask {
+          try await second.writing.withLock { _ in
+            isWriting.change { $0 = true }
+            while !mayEnd.value { try await Task.sleep(for: .milliseconds(5)) }
+          }
+        }
+        try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(readers.name)") == 2 }
+        try await readers.join(30, &group)
+        let before = try await servers.numbers()
+        try await write.release()
+        try await eventuallyTrue(within: .seconds(10)) { isWriting.value }
+        let packets = try await servers.numbers().packets - before.packets - 1
+        #expect(packets < 15, "\(packets) packets from the first writer's release to the second one's grant")
+        #expect(readers.granted.value == 0)
+        mayEnd.change { $0 = true }
+        try await eventuallyTrue(within: .seconds(10)) { readers.granted.value == 30 }
+        readers.isOver.change { $0 = true }
         try await group.waitForAll()
       }
     }
