@@ -32,7 +32,7 @@ struct InvoiceServiceTests {
       let b = try Instance("b", in: folder, zooKeeper: zooKeeper, settings: settings)
       for instance in [a, b] { try await instance.wait(for: Self.granted, toBe: 3) }
       let isWaitedFor = try await b.metric(
-        "lock_hold_duration_seconds_count{backend=\"zookeeper\",outcome=\"released\"}"
+        "lock_hold_duration_seconds_count{backend=\"zookeeper\",kind=\"lock\",outcome=\"released\"}"
       )
       #expect(try #require(isWaitedFor) >= 2)
       a.terminate()
