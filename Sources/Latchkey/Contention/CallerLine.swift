@@ -12,9 +12,9 @@ struct CallerLine<Answer: Sendable>: Sendable {
   var line = Line()
   @usableFromInline
   var tries: Set<ID> = []
-  /// Those who would share the lock.
+  /// What those want who want something else than the lock alone. In one contention all want permits, or nobody does.
   @usableFromInline
-  var sharing: Set<ID> = []
+  var wants: [ID: Want] = [:]
   /// The tries that joined after the last question was asked.
   @usableFromInline
   var newTries: Set<ID> = []
@@ -46,8 +46,18 @@ struct CallerLine<Answer: Sendable>: Sendable {
 
   @inlinable
   var want: Want {
-    mutating get { !self.sharing.isEmpty && self.line.head.map(self.sharing.contains) == true ? .shared : .exclusive }
+    mutating get {
+      guard !self.wants.isEmpty, let head = self.line.head else { return .exclusive }
+      return self.want(of: head)
+    }
   }
+
+  @inlinable
+  func want(of id: ID) -> Want { self.wants[id] ?? .exclusive }
+
+  /// Whether callers want permits: what others of this process hold may leave some for them.
+  @inlinable
+  var wantsPermits: Bool { self.wants.first?.value.isPermits == true }
 
   @inlinable
   func isTry(_ id: ID) -> Bool { self.tries.contains(id) }
@@ -61,7 +71,7 @@ struct CallerLine<Answer: Sendable>: Sendable {
   var served: [ID] {
     mutating get {
       guard let head = self.line.head else { return [] }
-      return self.want == .shared ? self.line.prefix(while: self.sharing.contains) : [head]
+      return self.want == .shared ? self.line.prefix { self.wants[$0] == .shared } : [head]
     }
   }
 
@@ -77,7 +87,7 @@ struct CallerLine<Answer: Sendable>: Sendable {
     firstAnswer: ContinuousClock.Instant?
   ) -> ID {
     let id = self.line.join()
-    if want == .shared { self.sharing.insert(id) }
+    if want != .exclusive { self.wants[id] = want }
     if isTry {
       self.tries.insert(id)
       if isNew { self.newTries.insert(id) }
@@ -97,7 +107,7 @@ struct CallerLine<Answer: Sendable>: Sendable {
     let departure = self.line.leave(id, with: answer)
     guard departure.isDelivered else { return departure }
     if self.tries.remove(id) != nil { self.newTries.remove(id) }
-    self.sharing.remove(id)
+    if !self.wants.isEmpty { self.wants[id] = nil }
     self.timed.remove(id)
     self.unanswered[id] = nil
     return departure
@@ -105,7 +115,7 @@ struct CallerLine<Answer: Sendable>: Sendable {
 
   @inlinable
   mutating func leaveAll(with answer: Answer) -> [Line.Continuation] {
-    (self.tries, self.newTries, self.sharing, self.timed, self.unanswered) = ([], [], [], [], [:])
+    (self.tries, self.newTries, self.wants, self.timed, self.unanswered) = ([], [], [:], [], [:])
     return self.line.leaveAll(with: answer)
   }
 
@@ -115,7 +125,7 @@ struct CallerLine<Answer: Sendable>: Sendable {
   /// Whether the head of the line is a try, and a try behind it wants something else, with no caller that waits between them.
   @inlinable
   var sparesTries: Bool {
-    mutating get { !self.sharing.isEmpty && self.tries(sparingNew: false) != self.tries }
+    mutating get { !self.wants.isEmpty && self.tries(sparingNew: false) != self.tries }
   }
 
   /// The tries to be answered with "busy": those that want what the head of the line wants, and those behind a caller that waits. Others
@@ -123,8 +133,8 @@ struct CallerLine<Answer: Sendable>: Sendable {
   @inlinable
   mutating func tries(sparingNew: Bool) -> Set<ID> {
     let tries = sparingNew ? self.tries.subtracting(self.newTries) : self.tries
-    guard !self.sharing.isEmpty, !tries.isEmpty else { return tries }
-    let isSharing = self.want == .shared
+    guard !self.wants.isEmpty, !tries.isEmpty else { return tries }
+    let want = self.want
     var answered: Set<ID> = []
     var isBehindWaiter = false
     for id in self.line.prefix(while: { _ in true }) {
@@ -132,7 +142,7 @@ struct CallerLine<Answer: Sendable>: Sendable {
         isBehindWaiter = true
         continue
       }
-      if isBehindWaiter || self.sharing.contains(id) == isSharing, tries.contains(id) { answered.insert(id) }
+      if isBehindWaiter || self.want(of: id) == want, tries.contains(id) { answered.insert(id) }
     }
     return answered
   }

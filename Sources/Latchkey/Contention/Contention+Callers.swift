@@ -72,7 +72,7 @@ extension Contention {
     let mustExplain = isFirstAnswer || state.callers.isTry(id)
     // Another caller of this process holds it.
     let silence =
-      state.leases.isEmpty || mustExplain
+      !state.isHeldHere || mustExplain
       ? self.shell.silence(state.machine, state.local, waited: waited, mustExplain: mustExplain) : nil
     var wait = self.known(at: state.machine.standing, state)
     if let place = wait.place { wait.place = place + state.callers.countAhead(of: id) }

@@ -44,9 +44,10 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     var conversions: [Machine.Claim: PendingConversion] = [:]
     @usableFromInline
     var isAnswerTimerSet = false
-    /// Whether tries were left in line that want something else than those which were answered.
+    /// Whether a step leaves callers to be served that it says nothing about: tries that want something else than those which were
+    /// answered, or all behind one that got permits.
     @usableFromInline
-    var sparesTries = false
+    var asksAgain = false
     /// Keeps the source of the backend's events alive while there is anything to do.
     @usableFromInline
     var keepAlive: Backend.Source?
@@ -55,6 +56,10 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     var refusal: LockError?
     @usableFromInline
     var isRetired = false
+
+    /// Whether callers wait for other callers of this process.
+    @inlinable
+    var isHeldHere: Bool { !self.leases.isEmpty && !self.callers.wantsPermits }
 
     @inlinable
     init(machine: Machine, local: Backend.Local) {
@@ -217,7 +222,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   ) -> Work {
     let demand = state.callers.demand
     state.machine.demand = demand
-    state.sparesTries = false
+    state.asksAgain = false
     var work = Work()
     var requests: [Machine.Request] = []
     for action in step(&state.machine, self.shell.context(state.local)) {
@@ -233,7 +238,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     state.machine.demand = state.callers.demand
     if state.leases.isEmpty, state.machine.isIdle { state.keepAlive = nil }
     // Those who were answered have left the head of the line to callers that want something else.
-    let hasOtherHead = state.machine.demand.want != demand.want || state.sparesTries
+    let hasOtherHead = state.machine.demand.want != demand.want || state.asksAgain
     guard state.machine.demand.isAny, hasOtherHead else { return work }
     return work + self.run(&state) { $0.demandChanged($1) }
   }
@@ -271,11 +276,17 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   @inlinable
   func grant(_ claim: Machine.Claim, _ state: inout State, _ steps: inout [Step]) {
     let served = state.callers.served
+    let isForPermits = state.callers.wantsPermits
     precondition(!served.isEmpty, "a grant without a caller in line")
     let terms = self.shell.terms(of: claim, &state.local)
     for id in served {
       let lease = self.makeLease(of: claim, terms, &state, &steps)
       self.answer(id, .granted(lease), &state, &steps)
+    }
+    guard !isForPermits else {
+      // There may be permits left.
+      state.asksAgain = true
+      return
     }
     // Another caller of this process holds the lock now.
     self.turnAway(at: nil, sparingNew: false, &state, &steps)
@@ -308,13 +319,13 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
     _ steps: inout [Step]
   ) {
     let tries = state.callers.tries(sparingNew: sparingNew)
-    state.sparesTries = state.callers.sparesTries
+    if state.callers.sparesTries { state.asksAgain = true }
     guard !tries.isEmpty else { return }
     let known = self.known(at: standing, state)
     for id in tries {
       var wait = known
       // Another caller of this process holds it: who is in line before this one comes before it.
-      if !state.leases.isEmpty, let place = wait.place { wait.place = place + state.callers.countAhead(of: id) }
+      if state.isHeldHere, let place = wait.place { wait.place = place + state.callers.countAhead(of: id) }
       self.answer(id, .busy(wait), &state, &steps)
     }
   }
@@ -334,7 +345,7 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
   @inlinable
   func known(at standing: Machine.Standing?, _ state: State) -> LockError.Wait {
     // Another caller of this process holds it.
-    guard state.leases.isEmpty else { return LockError.Wait(holder: self.shell.ownDescription, place: 1) }
+    guard !state.isHeldHere else { return LockError.Wait(holder: self.shell.ownDescription, place: 1) }
     return self.shell.wait(at: standing, state.local)
   }
 

@@ -5,6 +5,11 @@ package enum Want: Hashable, Sendable {
   case exclusive
   /// Together with others that share it.
   case shared
+  /// Some permits of a semaphore, together with others that have the rest.
+  case permits(Int)
+
+  @usableFromInline
+  var isPermits: Bool { if case .permits = self { true } else { false } }
 }
 
 /// What the callers of this process want of a lock at present: all that a backend's machine needs to know of them.
@@ -99,7 +104,7 @@ package protocol ContentionMachine: Sendable {
 @usableFromInline
 package enum ContentionAction<Machine: ContentionMachine>: Sendable {
   /// The lock is ours, as ``Demand/want`` says: the first in line gets it, or all at the head of the line that share it. The tries
-  /// that are left are answered with "busy".
+  /// that are left are answered with "busy". If the first in line got permits, the machine is asked for the next one instead.
   case grant(Machine.Claim)
   /// The grant does not stand any more.
   case lose(Machine.Claim)

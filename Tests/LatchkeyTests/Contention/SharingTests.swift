@@ -60,6 +60,34 @@ struct SharingTests {
     #expect(try await later.value?.node == 2)
   }
 
+  @Test("a grant of permits serves the head of the line alone, and the machine is asked for the next one at once")
+  func permits() async throws {
+    let first = try await self.ask(.permits(2))
+    let second = try await self.ask(.permits(2))
+    let tried = try await self.ask(.permits(1), isTry: true)
+    #expect(self.seen == .permits(2))
+    self.contention.handle(.granted(1))
+    #expect(try await first.value?.node == 1)
+    #expect(self.contention.withLocal { machine, _ in machine.wants.count } == 4, "three came, and one was served")
+    self.contention.handle(.granted(2))
+    #expect(try await second.value?.node == 2)
+    #expect(self.seen == .permits(1))
+    self.contention.handle(.granted(3))
+    #expect(try await tried.value?.node == 3)
+    #expect(self.source.released.withLock { $0 } == [])
+  }
+
+  @Test("a try for permits is not answered by what a try for more of them is told")
+  func otherPermits() async throws {
+    let many = try await self.ask(.permits(3), isTry: true)
+    let few = try await self.ask(.permits(1), isTry: true)
+    self.contention.handle(.busy)
+    #expect(try await many.value == nil)
+    #expect(self.seen == .permits(1))
+    self.contention.handle(.granted(1))
+    #expect(try await few.value?.node == 1)
+  }
+
   @Test("a claim that is lost is lost to all who share it")
   func lost() async throws {
     let readers = try await [self.ask(.shared), self.ask(.shared)]
