@@ -44,7 +44,8 @@ public final class LeaderService: Service {
     /// What follows when the body has returned while it led.
     public var afterReturn = AfterReturn.campaignAgain
 
-    /// What follows when the body has thrown while it led. Errors after a loss, or after the task of `run()` was cancelled, are
+    /// What follows when the body has thrown while it led. Errors after a loss, of which the backend may tell only when the leadership
+    /// is resigned, or after the task of `run()` was cancelled, are
     /// logged: they come of the cancellation.
     public var afterError = AfterError.rethrow
 

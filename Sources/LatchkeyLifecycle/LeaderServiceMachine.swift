@@ -9,6 +9,8 @@ struct LeaderServiceMachine: Hashable, Sendable {
     var afterError = LeaderService.AfterError.rethrow
     /// A loss that is heard before the election ends the term before its body has begun.
     var heedsEarlyLoss = true
+    /// A loss that the backend reports to the resignation counts: nothing that the body did under it ends the service.
+    var heedsLateLoss = true
     /// After a loss, the next campaign begins when the body has ended.
     var awaitsBody = true
     /// Who is elected after the shutdown resigns.
@@ -25,7 +27,8 @@ struct LeaderServiceMachine: Hashable, Sendable {
     case campaignFailed(Int, isPassing: Bool)
     case lost(Int)
     case bodyEnded(Int, isFailure: Bool)
-    case resigned(Int)
+    /// The leadership has been resigned; it may turn out to have been lost before.
+    case resigned(Int, isLost: Bool)
     case shutdown
     /// The task of `run()` was cancelled.
     case cancelled
@@ -85,7 +88,7 @@ struct LeaderServiceMachine: Hashable, Sendable {
     case .campaignFailed(let term, let isPassing): term == self.term ? self.campaignFailed(isPassing) : []
     case .lost(let term): term == self.term ? self.lost() : []
     case .bodyEnded(let term, let isFailure): term == self.term ? self.bodyEnded(isFailure) : []
-    case .resigned(let term): term == self.term ? self.resigned() : []
+    case .resigned(let term, let isLost): term == self.term ? self.resigned(isLost) : []
     case .shutdown: self.shutDown(cancels: false)
     case .cancelled: self.shutDown(cancels: true)
     case .graceOver(let term): term == self.term ? self.graceOver() : []
@@ -149,8 +152,13 @@ struct LeaderServiceMachine: Hashable, Sendable {
     return [.resign(self.term)]
   }
 
-  private mutating func resigned() -> [Action] {
+  private mutating func resigned(_ isLost: Bool) -> [Action] {
     guard self.phase == .resigning else { return [] }
+    if isLost, self.rules.heedsLateLoss {
+      self.isLost = true
+      // What it failed with may come of the loss.
+      self.hasBodyFailed = false
+    }
     if self.hasBodyFailed, self.rules.afterError == .rethrow { return self.finish(.bodyFailed) }
     if self.isShutDown { return self.finish(.returned) }
     if self.hasBodyFailed { return self.pause() }

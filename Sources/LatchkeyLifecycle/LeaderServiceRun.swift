@@ -110,8 +110,8 @@ final class LeaderServiceRun: Sendable {
         }
         self.send(.elected(number))
         await resignation.value
-        await leadership.resignTellingLoss()
-        self.send(.resigned(number))
+        let loss = await leadership.resignTellingLoss()
+        self.send(.resigned(number, isLost: loss != nil), loss)
       } catch {
         self.send(.campaignFailed(number, isPassing: error.mayPass), error)
       }
@@ -125,8 +125,6 @@ final class LeaderServiceRun: Sendable {
         try await view.held.runInPlace { _ in try await self.service.body(view) }
         self.send(.bodyEnded(number, isFailure: false))
       } catch {
-        // The body may find out by arithmetic, before anybody is notified: an error that comes of a loss is no failure.
-        if !view.isHeld { self.send(.lost(number)) }
         self.send(.bodyEnded(number, isFailure: true), error)
       }
     }
@@ -147,6 +145,8 @@ final class LeaderServiceRun: Sendable {
     case .bodyEnded(_, isFailure: true):
       guard let error = signal.error, !(error is CancellationError) else { return }
       logger.warning("the body of a leader service has failed", metadata: self.metadata.and(["error": "\(error)"]))
+    case .resigned(_, isLost: true):
+      logger.warning("the leadership had been lost before it was resigned", metadata: self.metadata)
     case .begin, .lost, .bodyEnded, .resigned, .shutdown, .cancelled, .graceOver, .pauseOver:
       return
     }
@@ -161,16 +161,6 @@ extension LeaderServiceMachine {
     case .campaigning, .pausing: .waiting
     case .leading: .leading
     case .steppingDown, .resigning: .steppingDown
-    }
-  }
-}
-
-extension LockError {
-  /// Whether a campaign that failed like this may succeed later without anybody's help.
-  fileprivate var mayPass: Bool {
-    switch self.code {
-    case .unreachable, .backendFailure, .timedOut, .lockLost: true
-    default: false
     }
   }
 }

@@ -40,6 +40,13 @@ struct LeaderServiceExplorationTests {
     SeededMistake("a loss before the election is forgotten", in: Self.model(), leadsTo: "goes on after its loss") {
       $0.rules.heedsEarlyLoss = false
     },
+    SeededMistake(
+      "a loss that is found by the resignation is forgotten",
+      in: Self.model(afterReturn: .finish),
+      leadsTo: "for what its body did"
+    ) {
+      $0.rules.heedsLateLoss = false
+    },
     SeededMistake("who is elected after the shutdown stays", in: Self.model(), leadsTo: "left a node behind") {
       $0.rules.resignsLateElection = false
     },

@@ -53,6 +53,8 @@ struct LeaderServiceModel: ExplorationModel {
     var graceTerm: Int?
     var isShutDown = false
     var isCancelled = false
+    /// Whether the last resignation was told of a loss.
+    var wasLost = false
     /// How often a body may still end by itself.
     var rounds: Int
     var outcome: Machine.Outcome?
@@ -167,11 +169,13 @@ struct LeaderServiceModel: ExplorationModel {
       try self.handle(.bodyEnded(state.processes[index].bodyTerm, isFailure: isFailure), index, &state)
     case .resign(let index):
       guard let term = state.processes[index].resigningTerm.take() else { return }
-      state.queue.removeAll { $0 == Node(process: index, term: term) }
+      let node = Node(process: index, term: term)
+      state.processes[index].wasLost = !state.queue.contains(node)
+      state.queue.removeAll { $0 == node }
       if state.processes[index].campaign == .leading(term) { state.processes[index].campaign = .none }
       // Whoever resigns hears no more of a loss.
       if state.processes[index].lostTerm == term { state.processes[index].lostTerm = nil }
-      try self.handle(.resigned(term), index, &state)
+      try self.handle(.resigned(term, isLost: state.processes[index].wasLost), index, &state)
     case .endPause(let index):
       guard let term = state.processes[index].pausedTerm.take() else { return }
       try self.handle(.pauseOver(term), index, &state)
@@ -228,6 +232,10 @@ struct LeaderServiceModel: ExplorationModel {
       case .pause(let term):
         state.processes[index].pausedTerm = term
       case .finish(let outcome):
+        let process = state.processes[index]
+        if process.wasLost, !process.isShutDown, outcome != .campaignFailed {
+          throw BrokenPromise("process \(index) has ended for what its body did after a loss")
+        }
         state.processes[index].outcome = outcome
       }
     }

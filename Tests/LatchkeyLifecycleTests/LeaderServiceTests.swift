@@ -189,6 +189,22 @@ struct LeaderServiceTests {
     #expect(held.value == [true] && losing.campaigns == 4)
   }
 
+  @Test("after a loss that only the resignation finds the service stands again", arguments: [false, true])
+  func lostUnheard(_ fails: Bool) async throws {
+    let losing = LosingElection(losesUnheard: 2)
+    let bodies = Shared(0)
+    let service = LeaderService(
+      election: losing,
+      value: "one",
+      configuration: self.configuration { $0.afterReturn = .finish }
+    ) { _ in
+      bodies.change { $0 += 1 }
+      if fails, bodies.value <= 2 { throw Failure() }
+    }
+    try await service.run()
+    #expect(bodies.value == 3)
+  }
+
   @Test("a campaign that fails for a reason that may pass is tried again, and one that is refused is thrown")
   func failingCampaign() async throws {
     let passing = LosingElection(failures: [.unreachable, .backendFailure])

@@ -8,6 +8,7 @@ final class LosingElection: LeaderElection {
     var campaigns = 0
     var failures: [LockError.Code]
     var losesAtOnce: Int
+    var losesUnheard: Int
     var grant: LeaseGrant?
   }
 
@@ -15,8 +16,12 @@ final class LosingElection: LeaderElection {
   let backend = LockBackend(kind: "losing", instance: "test")
   private let state: Locked<State>
 
-  init(losesAtOnce: Int = 0, failures: [LockError.Code] = []) {
-    self.state = Locked(State(failures: failures, losesAtOnce: losesAtOnce))
+  /// - Parameters:
+  ///   - losesAtOnce: How many leaderships are lost before anybody hears of them.
+  ///   - losesUnheard: How many are lost unheard: the resignation finds that.
+  ///   - failures: What the first campaigns fail with.
+  init(losesAtOnce: Int = 0, losesUnheard: Int = 0, failures: [LockError.Code] = []) {
+    self.state = Locked(State(failures: failures, losesAtOnce: losesAtOnce, losesUnheard: losesUnheard))
   }
 
   var campaigns: Int { self.state.withLock { $0.campaigns } }
@@ -24,7 +29,15 @@ final class LosingElection: LeaderElection {
   func lose() { self.state.withLock { $0.grant }?.lose(because: "the test said so") }
 
   func campaign(value: String, within timeout: Duration?) async throws(LockError) -> Leadership {
-    let grant = LeaseGrant(name: self.name, backend: self.backend, loss: .byBackend, logger: .quiet) {}
+    let name = self.name
+    let isUnheard = self.state.withLock { state in
+      state.losesUnheard -= 1
+      return state.losesUnheard >= 0
+    }
+    let grant = LeaseGrant(name: name, backend: self.backend, loss: .byBackend, logger: .quiet) {
+      () throws(LockError) in
+      if isUnheard { throw .lost(name, because: "the test said so") }
+    }
     let (failure, isLost) = self.state.withLock { state in
       state.campaigns += 1
       state.grant = grant

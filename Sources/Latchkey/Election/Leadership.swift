@@ -33,8 +33,10 @@ public struct Leadership: ~Copyable, Sendable {
     try await self.lease.release()
   }
 
-  /// Resigns, for callers that have heard of a loss already.
-  package consuming func resignTellingLoss() async { await self.lease.releaseQuietly() }
+  /// Resigns.
+  ///
+  /// - Returns: The loss, if the leadership had been lost before, or the backend finds so now.
+  package consuming func resignTellingLoss() async -> LockError? { await self.lease.releaseTellingLoss() }
 
   /// Runs a body under the leadership and resigns, whichever way the body ends.
   consuming func run<R>(

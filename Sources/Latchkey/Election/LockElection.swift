@@ -34,14 +34,15 @@ public struct LockElection: LeaderElection {
   /// An election over a lock at a backend.
   ///
   /// - Parameters:
-  ///   - lock: What the candidates agree on. An election and a lock of one name exclude each other.
+  ///   - lock: What the candidates agree on. An election and a lock of one name exclude each other. The reading half of a read-write
+  ///     lock is refused by ``campaign(value:within:)``: several may hold it.
   ///   - inspector: What finds a leader in another process; it must look at the same backend.
-  ///   - pollInterval: How often ``leaders`` asks it.
+  ///   - pollInterval: How often ``leaders`` asks it, at least a millisecond.
   public init(_ lock: any DistributedLock, inspector: any LockInspector, pollInterval: Duration = .seconds(1)) {
     self.lock = lock
     self.inspector = inspector
     self.board = LeaderBoard.of(lock)
-    self.pollInterval = pollInterval
+    self.pollInterval = max(pollInterval, .milliseconds(1))
   }
 
   /// The lock's name.
@@ -56,8 +57,16 @@ public struct LockElection: LeaderElection {
   ///   - value: What the candidate says of itself, for observers in this process.
   ///   - timeout: The budget of the whole call; nil waits for ever, zero tries once.
   /// - Returns: The leadership; resign it when it is over.
-  /// - Throws: ``LockError``, as ``DistributedLock/acquire(within:)`` does.
+  /// - Throws: ``LockError``, as ``DistributedLock/acquire(within:)`` does; ``LockError/Code/invalidConfiguration`` if several may hold
+  ///   the lock.
   public func campaign(value: String, within timeout: Duration?) async throws(LockError) -> Leadership {
+    if self.lock.isShared {
+      throw LockError(
+        .invalidConfiguration,
+        name: self.name,
+        message: "readers hold this lock together, so several candidates would lead; elect over the writing half"
+      )
+    }
     let lease = try await self.lock.acquire(within: timeout)
     let (board, name) = (self.board, self.name)
     let term = board.show(lease.held, value)
@@ -79,8 +88,8 @@ public struct LockElection: LeaderElection {
 
   /// Who leads, from now on: the present leader first, then each change of leader or of its value, and nil when nobody leads.
   ///
-  /// Changes within this process are seen at once, others with the next poll. A backend that cannot be reached is asked again; the
-  /// sequence ends when its client is closed or refused.
+  /// Changes within this process are seen at once, others with the next poll. A backend that cannot be reached, or fails for a reason
+  /// that may pass, is asked again; the sequence ends when its client is closed or refused.
   public var leaders: AsyncStream<Leader?> {
     AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
       let (changes, changed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -94,7 +103,7 @@ public struct LockElection: LeaderElection {
             if last != leader { continuation.yield(leader) }
             last = leader
           } catch {
-            guard error.code == .unreachable else { break }
+            guard error.mayPass else { break }
           }
         }
         continuation.finish()

@@ -97,6 +97,7 @@ public struct LocalSemaphore: DistributedSemaphore {
   ///   negative.
   public func setLimit(_ limit: Int) async throws(LockError) {
     try self.check(limit: limit)
+    if case .fixed = self.limit { throw self.limitIsFixed }
     let isChanged = self.core.serve { state in
       if !state.rule.isFixed { state.rule.limit = limit }
       return !state.rule.isFixed
@@ -105,6 +106,10 @@ public struct LocalSemaphore: DistributedSemaphore {
   }
 
   private func check(_ permits: Int) throws(LockError) {
+    switch self.limit {
+    case .fixed(let count): try self.check(fixedLimit: count)
+    case .shared(let seed): try self.check(limit: seed)
+    }
     let rule = self.core.state.withLock { $0.rule }
     let isSame =
       switch self.limit {

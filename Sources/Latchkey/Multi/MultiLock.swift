@@ -37,7 +37,8 @@ public struct MultiLock: DistributedLock {
   ///
   /// - Parameter locks: The locks, at least one. Equal ones (of one name and one backend) count as one. A multi-lock counts as its
   ///   members. Of a read-write lock, give one half: both are one lock.
-  /// - Throws: ``LockError`` with code ``LockError/Code/invalidConfiguration`` if there are none, or both halves of a read-write lock.
+  /// - Throws: ``LockError`` with code ``LockError/Code/invalidConfiguration`` if there are none, or if two of one name and one backend
+  ///   are different: both halves of a read-write lock, or a half and a plain lock.
   public init(_ locks: [any DistributedLock]) throws(LockError) {
     let locks = locks.flatMap { lock in (lock as? MultiLock)?.locks ?? [lock] }
     guard !locks.isEmpty else {
@@ -46,7 +47,7 @@ public struct MultiLock: DistributedLock {
         message: "a multi-lock of no locks excludes nobody; give it at least one lock"
       )
     }
-    try Self.checkHalves(of: locks)
+    try Self.checkForms(of: locks)
     let identities = locks.map { MemberIdentity($0) }
     let order = Set(identities).sorted()
     self.locks = locks
@@ -58,16 +59,19 @@ public struct MultiLock: DistributedLock {
     self.backend = LockBackend(kind: "multi", instance: backends.joined(separator: "+"))
   }
 
-  /// Refuses both halves of one lock: they count as one, and which of them is meant cannot be told.
-  private static func checkHalves(of locks: [any DistributedLock]) throws(LockError) {
-    var halves: [MemberIdentity: Bool] = [:]
-    for half in locks.compactMap({ $0 as? any ReadWriteHalf }) {
-      let known = halves.updateValue(half.isShared, forKey: MemberIdentity(half))
-      guard let known, known != half.isShared else { continue }
+  /// Refuses different forms of one lock: they would count as one, and which of them is meant cannot be told.
+  private static func checkForms(of locks: [any DistributedLock]) throws(LockError) {
+    var forms: [MemberIdentity: LockForm] = [:]
+    for lock in locks {
+      let form = LockForm(lock)
+      guard let known = forms.updateValue(form, forKey: MemberIdentity(lock)), known != form else { continue }
+      let isPlain = known == .plain || form == .plain
       throw LockError(
         .invalidConfiguration,
-        name: half.name,
-        message: "both halves of a read-write lock are given, which exclude each other; give the writing one alone"
+        name: lock.name,
+        message: isPlain
+          ? "a read-write lock and a plain lock of one name are given; take the lock that protects the resource, alone"
+          : "both halves of a read-write lock are given, which exclude each other; give the writing one alone"
       )
     }
   }
@@ -162,6 +166,15 @@ public struct MultiLock: DistributedLock {
   }
 }
 
+extension DistributedLock {
+  /// Whether several may hold it at once: it is the reading half of a read-write lock, or made of such halves alone.
+  var isShared: Bool {
+    if let half = self as? any ReadWriteHalf { return half.isShared }
+    guard let multi = self as? MultiLock else { return false }
+    return multi.members.allSatisfy { ($0 as? any ReadWriteHalf)?.isShared == true }
+  }
+}
+
 /// What makes two locks the same one, and where a lock stands in the order of acquisition.
 private struct MemberIdentity: Hashable, Comparable {
   let name: LockName
@@ -179,6 +192,20 @@ private struct MemberIdentity: Hashable, Comparable {
       return left.name.rawValue.utf8.lexicographicallyPrecedes(right.name.rawValue.utf8)
     }
     return left.backend.instance < right.backend.instance
+  }
+}
+
+/// What locks of one name and one backend can be.
+private enum LockForm {
+  case plain, reading, writing
+
+  init(_ lock: any DistributedLock) {
+    self =
+      switch (lock as? any ReadWriteHalf)?.isShared {
+      case nil: .plain
+      case true?: .reading
+      case false?: .writing
+      }
   }
 }
 

@@ -91,6 +91,13 @@ extension DistributedSemaphore {
     )
   }
 
+  /// Refuses a limit with which nobody would ever get in.
+  ///
+  /// - Parameter limit: How many permits there are, once and for all.
+  package func check(fixedLimit limit: Int) throws(LockError) {
+    if limit < 1 { throw .invalidPermits(self.name, "a fixed limit of \(limit) lets nobody in; give at least 1") }
+  }
+
   /// Refuses a limit that nobody can mean.
   package func check(limit: Int) throws(LockError) {
     if limit < 0 { throw .invalidPermits(self.name, "a limit of \(limit) was set; set one of at least 0") }

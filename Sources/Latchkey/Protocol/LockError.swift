@@ -158,6 +158,16 @@ extension LockError.Code {
   }
 }
 
+extension LockError {
+  /// Whether a call that failed like this may succeed later without anybody's help.
+  package var mayPass: Bool {
+    switch self.code {
+    case .unreachable, .backendFailure, .timedOut, .lockLost: true
+    default: false
+    }
+  }
+}
+
 extension LockError: CustomStringConvertible {
   /// One line: the lock, the message, what is known of the wait, the underlying error.
   public var description: String {

@@ -52,9 +52,29 @@ struct LockElectionTests {
     await watching.value
   }
 
-  @Test("a backend that cannot be reached is asked again; one that is closed ends the observation")
+  @Test("over what several may hold at once nobody stands")
+  func sharedLock() async throws {
+    let locks = LocalLocks()
+    let table = locks.readWriteLock("table")
+    let shared: [any DistributedLock] = try [
+      table.reading, MultiLock([table.reading]), MultiLock([MultiLock([table.reading])]),
+    ]
+    for lock in shared {
+      let election = LockElection(lock, inspector: SessionInspector(database: self.database))
+      await #expect { try await election.campaign(value: "one").resign() } throws: {
+        LockError.Code.invalidConfiguration ~= $0
+      }
+    }
+    let alone: [any DistributedLock] = try [table.writing, MultiLock([table.reading, locks.lock("a")])]
+    for lock in alone {
+      let election = LockElection(lock, inspector: SessionInspector(database: self.database))
+      try await election.withLeadership(value: "one") { _ in }
+    }
+  }
+
+  @Test("a backend that fails for a reason that may pass is asked again; one that is closed ends the observation")
   func failingInspector() async throws {
-    let inspector = FailingInspector(codes: [.unreachable, .unreachable])
+    let inspector = FailingInspector(codes: [.unreachable, .backendFailure, .timedOut])
     let election = LockElection(self.lock(1), inspector: inspector, pollInterval: .milliseconds(1))
     let seen = Shared<[String?]>([])
     for await leader in election.leaders {

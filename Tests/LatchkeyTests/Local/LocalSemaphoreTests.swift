@@ -37,6 +37,29 @@ struct LocalSemaphoreTests {
     try await locks.semaphore("a", limit: second).acquire(within: .zero).release()
   }
 
+  @Test(
+    "a limit that nobody can mean is refused",
+    arguments: [LocalSemaphore.Limit.fixed(0), .fixed(-1), .shared(seed: -1)]
+  )
+  func senselessLimit(_ limit: LocalSemaphore.Limit) async throws {
+    let error = await #expect(throws: LockError.self) {
+      try await LocalSemaphore("a", limit: limit).acquire(within: .zero).release()
+    }
+    #expect(error?.code == .invalidConfiguration)
+    #expect(error?.message.contains("limit") == true)
+  }
+
+  @Test("the limit of one that is in use is set only by those who made it with a shared limit")
+  func setByOthers() async throws {
+    let locks = LocalLocks()
+    let lease = try await locks.semaphore("a", limit: .shared(seed: 2)).acquire()
+    let other = locks.semaphore("a", limit: .fixed(5))
+    await #expect { try await other.setLimit(9) } throws: { LockError.Code.notSupported ~= $0 }
+    let beyond = try await locks.semaphore("a", limit: .shared(seed: 2)).withPermitsIfAvailable(2) { _ in true }
+    #expect(beyond == nil)
+    try await lease.release()
+  }
+
   @Test("of a shared limit the first seed counts, until it is set, as long as the semaphore is in use")
   func seed() async throws {
     let locks = LocalLocks()

@@ -55,6 +55,18 @@ struct MultiLockTests {
     }
   }
 
+  @Test(
+    "of a plain lock and a half of a read-write lock that are the same at their backend is refused",
+    arguments: [false, true]
+  )
+  func plainAndHalf(_ isShared: Bool) {
+    let plain = self.locks.lock("table")
+    let half = HalfLock(lock: plain, isShared: isShared)
+    #expect { try MultiLock([half, plain]) } throws: { LockError.Code.invalidConfiguration ~= $0 }
+    #expect { try MultiLock([plain, half]) } throws: { LockError.Code.invalidConfiguration ~= $0 }
+    #expect(throws: Never.self) { try MultiLock([half, half]) }
+  }
+
   @Test("takes a lock once that was given twice, and the members of a multi-lock among its locks")
   func duplicates() async throws {
     let (a, b, c) = (self.locks.lock("a"), self.locks.lock("b"), self.locks.lock("c"))
