@@ -42,6 +42,27 @@ struct FlightServerTests {
     }
   }
 
+  @Test("several ephemeral nodes are made at once or not at all, with numbers that follow one another")
+  func createSeveral() async throws {
+    try await withClient { client, directory in
+      let session = try #require(client.currentSession)
+      let prefix = "\(directory)/_c_a-lease-"
+      for (count, first) in [(1, 0), (3, 1)] {
+        let names = try await answer {
+          session.createEphemerals(count, prefix: prefix, data: Array("me".utf8), acl: .open, $0)
+        }.get()
+        #expect(names == (first..<first + count).map { "_c_a-lease-000000000\($0)" })
+      }
+      let stat = try #require(try await client.exists("\(prefix)0000000003"))
+      #expect(stat.ephemeralOwner == session.id && stat.dataLength == 2)
+      let nowhere = await answer {
+        session.createEphemerals(2, prefix: "\(directory)/none/_c_a-lease-", data: [], acl: .open, $0)
+      }
+      #expect(nowhere.code == .noNode)
+      #expect(try await client.children(of: directory).count == 4)
+    }
+  }
+
   @Test("one answer says that a new node is the first")
   func createFirst() async throws {
     try await withClient { client, directory in

@@ -41,6 +41,37 @@ extension ZKSession {
     }
   }
 
+  /// Creates ephemeral sequential nodes that begin alike: all in one transaction, or none.
+  ///
+  /// - Parameters:
+  ///   - count: How many, at least 1.
+  ///   - prefix: The path of each, to which the server appends its number.
+  ///   - data: The data of each.
+  ///   - acl: The access control list of each.
+  ///   - done: Called once, with the names of the nodes without their directory, lowest number first.
+  package func createEphemerals(
+    _ count: Int,
+    prefix: String,
+    data: [UInt8],
+    acl: [ACL],
+    _ done: @escaping @Sendable (Result<[String], ZooKeeperError>) -> Void
+  ) {
+    precondition(count >= 1, "a transaction has at least one operation")
+    if count == 1 {
+      return self.create(prefix, data: data, mode: .ephemeralSequential, acl: acl) { result in
+        done(result.map { [NodePath.lastComponent(of: $0.path)] })
+      }
+    }
+    let create = ZooKeeperClient.Operation.create(prefix, data: data, mode: .ephemeralSequential, acl: acl)
+    self.transaction(Array(repeating: create, count: count), defaultACL: acl) { result in
+      done(
+        result.mapError(\.error).map { results in
+          results.compactMap { if case .created(let path) = $0 { NodePath.lastComponent(of: path) } else { nil } }
+        }
+      )
+    }
+  }
+
   /// Replaces a node's data.
   ///
   /// - Parameter version: The version that the node must have; -1 for any.

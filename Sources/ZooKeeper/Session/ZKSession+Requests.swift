@@ -86,6 +86,12 @@ extension ZKSession {
     self.get(path, watch: nil, done)
   }
 
+  /// Lists a node's children.
+  package func children(_ path: String, _ done: @escaping @Sendable (Result<([String], Stat), ZooKeeperError>) -> Void)
+  {
+    self.children(path, watch: nil, done)
+  }
+
   func exists(
     _ path: String,
     watch: UInt64?,
