@@ -371,6 +371,9 @@ package final class Contention<Backend: ContentionBackend>: TermLeaseOwner, Swee
 
   // MARK: TermLeaseOwner
 
+  @inlinable
+  package func permits(of claim: Machine.Claim) -> Int { self.shell.permits(of: claim) }
+
   /// A release that continues in the background.
   @inlinable
   static var unconfirmed: PendingRelease { PendingRelease(reason: "the servers have not confirmed it") }

@@ -67,6 +67,9 @@ package protocol ContentionBackend: AnyObject, Sendable {
   /// What a granted claim proves.
   func terms(of claim: Machine.Claim, _ local: inout Local) -> ClaimTerms<ClaimLease>
 
+  /// How many of a semaphore's permits a claim stands for; 0 for that of a lock.
+  func permits(of claim: Machine.Claim) -> Int
+
   /// Turns requests of one step into what is to be done for them after the lock, and brings the backend's own state in line with
   /// the machine's.
   ///
@@ -166,6 +169,7 @@ extension ContentionBackend {
   @inlinable
   package func giveBack(_ lease: ClaimLease, by contention: Contention<Self>) { contention.giveBack(lease) }
 
+  package func permits(of claim: Machine.Claim) -> Int { 0 }
   package func willRelease(_ lease: ClaimLease, _ local: inout Local) {}
   package func mayRetire(_ local: Local) -> Bool { true }
   package func checkName() throws(LockError) {}
