@@ -8,7 +8,8 @@ extension LockConformance {
       try await trial.crowd(clients: 3, tasksEach: 4, rounds: 8) { client, _ in
         try await client.semaphore(trial.name, .fixed(3)).withPermit { _ in
           inside.enter(with: 1)
-          try await Task.sleep(for: .milliseconds(2))
+          // Until the limit has been reached once, much longer than a grant takes: those who wait may be let in one after the other.
+          try await Task.sleep(for: .milliseconds(inside.mostPermits < 3 ? 50 : 2))
           inside.leave(with: 1)
         }
       }
