@@ -17,7 +17,11 @@ extension ClientDigest {
       self.words.add(isInFlight)
     }
     self.words.add(litter.creates.count)
-    for (_, attempt) in litter.creates.sorted(by: { $0.key < $1.key }) { self.add(attempt) }
+    for (number, create) in litter.creates.sorted(by: { $0.key < $1.key }) {
+      self.attempt(number)
+      self.identifier(create.identifier)
+      self.session(create.session)
+    }
     self.words.add(litter.searches.entries.count)
     for (identifier, search) in litter.searches.entries {
       self.identifier(identifier)

@@ -6,6 +6,9 @@ enum ContenderIdentity {
   /// What stands before the sequence number in the node of a contender, ours and other libraries'.
   static let markers = ["lock-", "__lock__", "__READ__", "__WRIT__", "__rlock__", "latch-"]
 
+  /// What stands before the sequence number in the node of a semaphore's permit.
+  static let leaseMarker = "lease-"
+
   /// The marker of a child that contends: its name ends with the marker and a number as the server writes it, at least ten
   /// characters, negative after the counter has wrapped. Nil if it is no contender.
   ///
@@ -67,15 +70,17 @@ enum ContenderIdentity {
   /// Whether the number at the end of a name is negative, or so near the end of the range that contenders may be ordered by their
   /// creation while the node stands: a node that has taken another's place would lose that place. Sixteen million contenders may come
   /// and go during one hold.
-  static func isNearWrap(_ name: String) -> Bool { !(0..<(1 << 31 - 1 << 24)).contains(Self.number(of: name)) }
+  static func isNearWrap(_ name: String) -> Bool { Self.isNearWrap(Self.number(of: name)) }
+
+  static func isNearWrap(_ number: Int64) -> Bool { !(0..<(1 << 31 - 1 << 24)).contains(number) }
 
   /// The number at the end of a contender's name.
-  static func number(of name: String) -> Int64 {
+  static func number(of name: String, markers: [String] = Self.markers) -> Int64 {
     let digits = name.utf8.reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.reversed()
     let value = Int64(String(decoding: digits, as: UTF8.self)) ?? .max
     // A marker may end with a minus itself.
     let text = String(name.utf8.dropLast(digits.count)) ?? ""
-    let isSigned = text.hasSuffix("-") && !Self.markers.contains { text.hasSuffix($0) }
+    let isSigned = text.hasSuffix("-") && !markers.contains { text.hasSuffix($0) }
     return isSigned ? -value : value
   }
 

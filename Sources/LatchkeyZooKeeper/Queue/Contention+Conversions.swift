@@ -1,5 +1,4 @@
 internal import Latchkey
-internal import LatchkeyPrimitives
 internal import ZooKeeper
 
 // Nodes that are replaced in their place: one transaction creates a node with another marker and the same number, and deletes the old
@@ -37,7 +36,7 @@ extension Contention where Backend == NodeQueueBackend {
       }
     }
     // Sent behind the transaction in the same flight, so the list is newer than the node.
-    let flight = FormFlight(parts: 3) { answers in
+    let flight = FormFlight(FormAnswers(), of: 3) { answers in
       switch answers.change {
       case .success?:
         // What is refused now was carried out all the same: only a look says what stands.
@@ -65,7 +64,7 @@ extension Contention where Backend == NodeQueueBackend {
       name: ContenderIdentity.name(like: standing, marker: rule.ownMarker),
       marker: rule.ownMarker
     )
-    let flight = FormFlight(parts: 2) { answers in
+    let flight = FormFlight(FormAnswers(), of: 2) { answers in
       let found = answers.matches.flatMap { matches -> Result<NodeQueueForm?, NodeQueueFailure> in
         if matches.contains(target.name) { return answers.judged(target) }
         // By its whole name: another node of the same attempt may have been created late.
@@ -114,50 +113,31 @@ extension Contention where Backend == NodeQueueBackend {
   }
 }
 
+private typealias FormFlight = Flight<FormAnswers>
+
 /// The answers to the parts of a flight that finds out in which form a node stands.
-private final class FormFlight: Sendable {
-  struct Answers: Sendable {
-    var outstanding: Int
-    /// The transaction's, where there is one.
-    var change: Result<NodeQueueForm?, NodeQueueFailure>?
-    var scan: Result<SequenceScan, NodeQueueFailure> = .failure(.inDoubt)
-    var stat: Result<Stat?, NodeQueueFailure> = .failure(.inDoubt)
+private struct FormAnswers: Sendable {
+  /// The transaction's, where there is one.
+  var change: Result<NodeQueueForm?, NodeQueueFailure>?
+  var scan: Result<SequenceScan, NodeQueueFailure> = .failure(.inDoubt)
+  var stat: Result<Stat?, NodeQueueFailure> = .failure(.inDoubt)
 
-    var matches: Result<[String], NodeQueueFailure> { self.scan.map(\.matches) }
+  var matches: Result<[String], NodeQueueFailure> { self.scan.map(\.matches) }
 
-    /// The node as list and look show it; nil if it is gone.
-    func judged(_ form: NodeQueueForm) -> Result<NodeQueueForm?, NodeQueueFailure> {
-      self.scan.flatMap { scan in
-        self.stat.map { stat in
-          stat.map { stat in
-            NodeQueueForm(
-              name: form.name,
-              marker: form.marker,
-              czxid: stat.createdBy,
-              isAlone: scan.ownIndex != nil && scan.count == 1
-            )
-          }
+  /// The node as list and look show it; nil if it is gone.
+  func judged(_ form: NodeQueueForm) -> Result<NodeQueueForm?, NodeQueueFailure> {
+    self.scan.flatMap { scan in
+      self.stat.map { stat in
+        stat.map { stat in
+          NodeQueueForm(
+            name: form.name,
+            marker: form.marker,
+            czxid: stat.createdBy,
+            isAlone: scan.ownIndex != nil && scan.count == 1
+          )
         }
       }
     }
-  }
-
-  private let answers: Locked<Answers>
-  private let done: @Sendable (Answers) -> Void
-
-  /// - Parameter done: Called with all answers, once the last one is there.
-  init(parts: Int, _ done: @escaping @Sendable (Answers) -> Void) {
-    self.answers = Locked(Answers(outstanding: parts))
-    self.done = done
-  }
-
-  func answered(_ note: (inout Answers) -> Void) {
-    let all = self.answers.withLock { answers -> Answers? in
-      note(&answers)
-      answers.outstanding -= 1
-      return answers.outstanding == 0 ? answers : nil
-    }
-    if let all { self.done(all) }
   }
 }
 

@@ -18,7 +18,7 @@ extension Contention where Backend == NodeQueueBackend {
         return self.handle(.directoryMade(attempt: attempt, .failure(.sessionOver)))
       }
       session.createContainers(self.shell.directory, acl: self.shell.acl) { code in
-        self.handle(.directoryMade(attempt: attempt, self.directoryResult(code)))
+        self.handle(.directoryMade(attempt: attempt, self.shell.made(self.shell.directory, code)))
       }
     case .list(let attempt, let own, let identifier, let rule, let sync, let session):
       guard let session = self.session(session, current) else {
@@ -41,7 +41,7 @@ extension Contention where Backend == NodeQueueBackend {
     case .lookAtStranger(let name, let session):
       guard let session = self.session(session, current) else { return }
       self.inspect(name, session) { result in
-        if case .success(_?) = result { self.logStranger(name) }
+        if case .success(_?) = result { self.shell.logStranger(self.shell.path(name)) }
         self.handle(.strangerSeen(name, session: session.generation, result))
       }
     case .order(let attempt, let names, let session):
@@ -60,7 +60,7 @@ extension Contention where Backend == NodeQueueBackend {
       }
       let isStale = self.withLocal { machine, local -> Bool in
         guard machine.watchesBlocker(attempt, name) else { return true }
-        local.blockerWatch = NodeQueueBackend.Registration(id: watch, session: session)
+        local.blockerWatch = WatchRegistration(id: watch, session: session)
         return false
       }
       if isStale { session.removeWatch(watch) }
@@ -75,7 +75,7 @@ extension Contention where Backend == NodeQueueBackend {
       }
       let isStale = self.withLocal { machine, local -> Bool in
         guard machine.owns(node) else { return true }
-        local.heartbeatHooks[node] = NodeQueueBackend.Registration(id: hook, session: session)
+        local.heartbeatHooks[node] = WatchRegistration(id: hook, session: session)
         return false
       }
       if isStale { session.cancelHeartbeatHook(hook) }
@@ -84,7 +84,7 @@ extension Contention where Backend == NodeQueueBackend {
       session.onLiveTerm { term in
         if term != nil { return self.handle(.termLive(session: session.generation)) }
         // If it is not too short it is over, which the client reports by itself.
-        guard let error = self.tooShort(session) else { return }
+        guard let error = self.shell.tooShort(session) else { return }
         self.handle(.unprovable(session: session.generation, LockFailure(error)))
       }
     case .behind(let place):
@@ -95,19 +95,7 @@ extension Contention where Backend == NodeQueueBackend {
         return self.handle(.deleted(node, .failure(.sessionOver)))
       }
       session.delete(self.shell.path(node.name)) { code in
-        var outcome: ReleaseOutcome?
-        switch code {
-        case .ok, .sessionExpired, .closed, .invalidState, .throttled: break
-        case .noNode: outcome = self.goneBeforeRelease
-        case _ where code.isInDoubt: break
-        default:
-          outcome = .success(PendingRelease(reason: "\(code)"))
-          self.logger.warning(
-            "a lock's node could not be deleted; it stands in the way until the session ends",
-            metadata: .lock(self.name, self.backend)
-              .and(["zookeeper.path": "\(self.shell.path(node.name))", "error": "\(code)"])
-          )
-        }
+        let outcome = self.shell.releaseOutcome(of: code, self.shell.path(node.name))
         self.handle(.deleted(node, self.result(code)), settling: node, as: outcome)
       }
     case .search(let identifier, let session):
@@ -142,17 +130,8 @@ extension Contention where Backend == NodeQueueBackend {
     }
   }
 
-  /// What the first answer to a delete means that finds nothing to delete.
-  private var goneBeforeRelease: ReleaseOutcome {
-    .failure(.lost(self.name, because: "its node was gone when it was released: deleted by hand, or with its session"))
-  }
-
-  private func session(_ generation: UInt64, _ current: ZKSession?) -> ZKSession? {
-    current?.generation == generation ? current : nil
-  }
-
   private func enter(_ attempt: UInt64, _ identifier: String, _ rule: GrantRule, _ session: ZKSession) {
-    if let error = self.tooShort(session) {
+    if let error = self.shell.tooShort(session) {
       let failure = NodeQueueFailure.permanent(LockFailure(error))
       return self.handle(.entered(attempt: attempt, create: .failure(failure), view: .failure(failure)))
     }
@@ -174,20 +153,6 @@ extension Contention where Backend == NodeQueueBackend {
     }
   }
 
-  /// The deadline is proven by what a follower relays each half tick; a session shorter than four ticks could be over before.
-  private func tooShort(_ session: ZKSession) -> LockError? {
-    let tick = self.shell.client.configuration.tick
-    guard session.timeout < tick * 4 else { return nil }
-    return LockError(
-      .invalidConfiguration,
-      name: self.name,
-      message: """
-        the session timeout of \(session.timeout) is less than four ticks of \(tick): no deadline can be proven; \
-        ask for a longer session, or set the client's tick to the servers' tickTime
-        """
-    )
-  }
-
   private func inspect(
     _ name: String,
     _ session: ZKSession,
@@ -205,13 +170,6 @@ extension Contention where Backend == NodeQueueBackend {
     }
   }
 
-  private func logStranger(_ name: String) {
-    self.logger.notice(
-      "a node of this client that no attempt knows stands in the lock's queue: a create was carried out late; it is deleted",
-      metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.shell.path(name))"])
-    )
-  }
-
   private func watchOwn(_ node: NodeQueueNode, _ number: UInt64, _ session: ZKSession) {
     let watch = session.watchDeletion(of: self.shell.path(node.name)) {
       self.handle(.ownGone(node))
@@ -221,22 +179,18 @@ extension Contention where Backend == NodeQueueBackend {
     let isStale = self.withLocal { machine, local -> Bool in
       guard machine.owns(node) else { return true }
       local.heartbeatHooks[node] = nil
-      local.ownWatches[node] = NodeQueueBackend.Registration(id: watch, session: session)
+      local.ownWatches[node] = WatchRegistration(id: watch, session: session)
       return false
     }
     if isStale { session.removeWatch(watch) }
   }
 
   private func wait(before pause: NodeQueuePause) {
-    let time = self.withLocal { _, local -> Duration in
+    let refusals = self.withLocal { _, local -> Int in
       local.refusals += 1
-      return .pause(afterRefusals: local.refusals)
+      return local.refusals
     }
-    Task.detached {
-      // Never cancelled: nobody holds the task.
-      try? await Task.sleep(for: time)
-      self.handle(.pauseOver(pause))
-    }
+    self.wait(refusals, then: .pauseOver(pause))
   }
 
   /// Reads the creation transactions of all contenders in one flight; names no longer tell their order.
@@ -264,39 +218,17 @@ extension Contention where Backend == NodeQueueBackend {
 
   /// Reads who holds the lock, for those whose wait may run out.
   private func describeHolder(_ node: String, _ session: ZKSession) {
-    session.get(self.shell.path(node)) { result in
-      guard case .success((let data, let stat)) = result else { return }
-      let description = ContenderDescription.name(
-        note: String(decoding: data.prefix(2048), as: UTF8.self),
-        identity: "\(node), session 0x\(String(UInt64(bitPattern: stat.ephemeralOwner), radix: 16))"
-      )
+    self.shell.describe(self.shell.path(node), session) { description in
       self.withLocal { _, local in local.holder = (node, description) }
     }
   }
 
   // MARK: Results
 
-  func reduced<T>(_ result: Result<T, ZooKeeperError>) -> Result<T, NodeQueueFailure> {
-    result.mapError { NodeQueueFailure(self.name, $0) }
-  }
+  func reduced<T>(_ result: Result<T, ZooKeeperError>) -> Result<T, NodeQueueFailure> { self.shell.reduced(result) }
 
   private func result(_ code: ZooKeeperCode) -> Result<Void, NodeQueueFailure> {
-    if code == .ok { return .success(()) }
-    return self.reduced(.failure(ZooKeeperError(code, operation: "lock", path: self.shell.directory)))
-  }
-
-  private func directoryResult(_ code: ZooKeeperCode) -> Result<Void, NodeQueueFailure> {
-    // Parents are made first, so what is missing here is the chroot.
-    guard code == .noNode else { return self.result(code) }
-    let error = LockError(
-      .invalidConfiguration,
-      name: self.name,
-      message: """
-        the directory \(self.shell.directory) cannot be made under \(self.backend.instance): \
-        the chroot does not exist; create it, or correct the connect string
-        """
-    )
-    return .failure(.permanent(LockFailure(error)))
+    self.shell.result(code, about: self.shell.directory)
   }
 
   private func view(

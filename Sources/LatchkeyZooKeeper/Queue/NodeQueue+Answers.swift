@@ -81,7 +81,7 @@ extension NodeQueue {
       case .failure(.sessionOver): return self.sessionOver()
       case .failure(.permanent(let error)):
         self.phase = .idle
-        return self.litter.search(attempt, connected: self.connectedSession) + self.failAll(error)
+        return self.search(attempt) + self.failAll(error)
       }
     default:
       return []
@@ -99,7 +99,7 @@ extension NodeQueue {
     case .failure(.sessionOver): return self.sessionOver()
     case .failure(.permanent(let error)):
       self.phase = .idle
-      return self.litter.search(attempt, connected: self.connectedSession) + self.failAll(error)
+      return self.search(attempt) + self.failAll(error)
     }
   }
 

@@ -201,15 +201,22 @@ extension NodeQueue {
     switch phase {
     case .idle, .needSession, .makingDirectory, .throttled(_, .enter), .throttled(_, .makeDirectory): return []
     case .entering(let attempt):
-      if self.rules.cleansUpAfterAbandonedCreates { self.litter.expectCreate(attempt) }
+      if self.rules.cleansUpAfterAbandonedCreates {
+        self.litter.expectCreate(attempt.number, attempt.identifier, session: attempt.session)
+      }
       return []
     case .inDoubt(let attempt), .recovering(let attempt), .inspecting(let attempt, _),
       .throttled(let attempt, .recover):
-      return [self.forgetWatches()] + self.litter.search(attempt, connected: self.connectedSession)
+      return [self.forgetWatches()] + self.search(attempt)
     case .listing(_, let node), .ordering(_, let node), .watching(_, let node, _), .ripe(_, let node),
       .throttled(_, .list(let node)):
       return [self.forgetWatches()] + self.litter.delete(node, connected: self.connectedSession)
     }
+  }
+
+  /// Looks for what the create of an attempt has left, and deletes it.
+  mutating func search(_ attempt: Attempt) -> [NodeQueueAction] {
+    self.litter.search(attempt.identifier, session: attempt.session, connected: self.connectedSession)
   }
 
   mutating func giveUp(_ node: NodeQueueNode, _ failure: LockFailure) -> [NodeQueueAction] {

@@ -5,7 +5,7 @@ package import Latchkey
 /// Pure: events in, actions out, no I/O, no clock. At most one node of the client waits in the queue at a time, for what the head of
 /// its local line wants; a caller that gives up leaves the node to the next one that wants the same. Nodes that hold the lock are
 /// ``Hold``s: one if it holds it alone, any number if it shares it, and beside those the one that waits. What has been abandoned (a
-/// node to delete, a create whose fate is unknown) is kept apart in ``NodeQueueLitter`` and seen to in the background.
+/// node to delete, a create whose fate is unknown) is kept apart in ``NodeLitter`` and seen to in the background.
 ///
 /// The algorithm is the ZooKeeper lock recipe (Hunt et al., *ZooKeeper: Wait-free coordination for Internet-scale systems*,
 /// 2010, section 2.4, "simple locks without herd effect"), with create and list in one flight: requests of one session are
@@ -65,7 +65,7 @@ package struct NodeQueue: ContentionMachine {
   var phase = Phase.idle
   /// The nodes that hold the lock, in the order of their grants.
   var holds: [Hold] = []
-  var litter = NodeQueueLitter()
+  var litter = NodeLitter<NodeQueue>()
   var strangers = OrderedTable<String, Stranger>()
   /// The watch on the node that waits.
   var ownWatch: OwnWatch?
@@ -218,7 +218,12 @@ package struct NodeQueue: ContentionMachine {
     case .deleted(let node, let result): return self.litter.deleted(node, result, connected: self.connectedSession)
     case .searched(let identifier, let session, let result):
       self.noteStrangers(in: result)
-      return self.litter.searched(identifier, session: session, result, connected: self.connectedSession)
+      return self.litter.searched(
+        identifier,
+        session: session,
+        result.map(\.matches),
+        connected: self.connectedSession
+      )
     case .pauseOver(let pause): return self.pauseOver(pause)
     }
   }

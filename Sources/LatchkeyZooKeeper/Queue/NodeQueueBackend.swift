@@ -7,20 +7,12 @@ internal import ZooKeeper
 typealias ZooKeeperLease = TermLease<Contention<NodeQueueBackend>>
 
 /// How a lock is contended for in ZooKeeper: the requests of one ``NodeQueue``, and the watches that it has set.
-final class NodeQueueBackend: ContentionBackend {
+final class NodeQueueBackend: ZooKeeperBackend {
   typealias Machine = NodeQueue
   /// What is common to the queues of one recipe.
   struct Shared: Sendable {
     let recipe: QueueRecipe
     var session: ZKSession?
-  }
-
-  typealias Timer = Task<Void, Never>
-
-  /// A watch or hook, and the session it was registered with.
-  struct Registration: Sendable {
-    let id: UInt64
-    let session: ZKSession
   }
 
   struct Local: Sendable {
@@ -29,17 +21,14 @@ final class NodeQueueBackend: ContentionBackend {
     var sawContenderAhead = false
     /// How often in a row the servers have refused a request because of their load.
     var refusals = 0
-    var blockerWatch: Registration?
+    var blockerWatch: WatchRegistration?
     /// The watches on our own nodes.
-    var ownWatches = OrderedTable<NodeQueueNode, Registration>()
+    var ownWatches = OrderedTable<NodeQueueNode, WatchRegistration>()
     /// Those that go out with the next heartbeat.
-    var heartbeatHooks = OrderedTable<NodeQueueNode, Registration>()
+    var heartbeatHooks = OrderedTable<NodeQueueNode, WatchRegistration>()
     var holder: (node: String, description: String)?
     /// The session whose heartbeats are asked to be quorum writes.
     var provenSession: ZKSession?
-    /// Questions whether a node still stands.
-    var questions: [UInt64: NodeQuestion] = [:]
-    var nextQuestion: UInt64 = 1
 
     init(session: ZKSession?) { self.session = session }
 
@@ -52,55 +41,32 @@ final class NodeQueueBackend: ContentionBackend {
     }
   }
 
-  /// The question whether a node still stands.
-  typealias NodeQuestion = OneShot<Result<Stat?, ZooKeeperError>>
-
   enum Job: Sendable {
     case send(NodeQueueRequest, ZKSession?)
-    case removeWatch(Registration)
-    case cancelHook(Registration)
+    case removeWatch(WatchRegistration)
+    case cancelHook(WatchRegistration)
     case prove(ZKSession)
     case stopProving(ZKSession)
+    case tellBehind(Int)
   }
 
-  /// What there was instead of an answer.
-  enum Silence: Sendable {
-    case servers
-    /// Our node is first, but the session was not proven to live.
-    case proof
-  }
-
-  let name: LockName
-  let backend: LockBackend
+  let site: ContenderSite
   let directory: String
-  let client: ZooKeeperClient
-  let acl: [ACL]
-  let data: [UInt8]
-  let ownDescription: String
-  let tryTimeout: Duration?
   /// How the names of all our nodes begin.
   let markPrefix: String
   let recipe: QueueRecipe
-  /// Why no locks can be here; nil if they can.
-  private let placeProblem: String?
   let lossOfClaim = "its node is gone: deleted by hand, or with its session"
 
   init(name: LockName, locks: ZooKeeperLocks, _ recipe: QueueRecipe) {
-    self.name = name
-    self.backend = locks.backend
-    self.directory = LockPath.directory(of: name, under: locks.configuration.root)
-    self.client = locks.client
-    self.acl = locks.acl
-    self.data = locks.data
-    self.ownDescription = locks.ownDescription
-    self.tryTimeout = locks.configuration.answerTimeout
+    self.site = ContenderSite(name: name, locks: locks)
+    let directory = LockPath.directory(of: name, under: locks.configuration.root)
+    self.directory = recipe.subdirectory.map { "\(directory)/\($0)" } ?? directory
     self.recipe = recipe
     self.markPrefix = ContenderIdentity.prefix(mark: recipe.mark)
-    self.placeProblem = locks.placeProblem
   }
 
-  var logger: Logger { self.client.configuration.logger }
-  var firstAnswerTimeout: Duration? { self.tryTimeout }
+  /// Whoever stands in a queue for something else has been answered, or waits for an answer to that.
+  var firstAnswerTimeout: Duration? { self.recipe.subdirectory == nil ? self.site.answerTimeout : nil }
 
   static func contention(
     for name: LockName,
@@ -133,6 +99,18 @@ final class NodeQueueBackend: ContentionBackend {
   }
 
   func path(_ node: String) -> String { "\(self.directory)/\(node)" }
+
+  func paths(of node: NodeQueueNode) -> [String] { [self.path(node.name)] }
+
+  // MARK: Sessions
+
+  static func session(in local: Local) -> ZKSession? { local.session }
+  static func adopt(_ session: ZKSession, in local: inout Local) { local.session = session }
+  static func connected(_ session: UInt64) -> NodeQueueEvent { .connected(session: session) }
+  static var suspended: NodeQueueEvent { .suspended }
+  static func ended(_ session: UInt64) -> NodeQueueEvent { .ended(session: session) }
+  static func closed(_ failure: LockFailure) -> NodeQueueEvent { .closed(failure) }
+  static func ownGone(_ node: NodeQueueNode) -> NodeQueueEvent { .ownGone(node) }
 
   // MARK: Under the lock
 
@@ -171,6 +149,7 @@ final class NodeQueueBackend: ContentionBackend {
       case .forgetOwnWatch(let node): jobs += local.forgetOwnWatch(node)
       case .behind(let place):
         local.sawContenderAhead = true
+        if self.recipe.whenBehind != nil { jobs.append(.tellBehind(place.ahead)) }
         if hasDeadline, place.first != nil, place.first != local.holder?.node {
           jobs.append(.send(request, local.session))
         }
@@ -195,44 +174,17 @@ final class NodeQueueBackend: ContentionBackend {
     return LockError.Wait(holder: holder ?? place?.first, place: place?.ahead)
   }
 
-  func silence(_ machine: NodeQueue, _ local: Local, waited: Duration, mustExplain: Bool) -> Silence? {
+  func silence(
+    _ machine: NodeQueue,
+    _ local: Local,
+    waited: Duration,
+    mustExplain: Bool
+  ) -> ZooKeeperSilence? {
     guard mustExplain || !local.sawContenderAhead else { return nil }
     return machine.awaitsProof ? .proof : .servers
   }
 
   // MARK: Outside the lock
-
-  /// Refuses a place at which no locks can be.
-  func checkName() throws(LockError) {
-    guard let problem = self.placeProblem else { return }
-    throw LockError(.invalidConfiguration, name: self.name, message: problem)
-  }
-
-  /// A wait without end must not hang on servers that were never there.
-  func awaitConnection(
-    from start: ContinuousClock.Instant,
-    within budget: Duration?,
-    isTry: Bool
-  ) async throws(LockError) -> ContinuousClock.Instant {
-    if isTry {
-      _ = try await self.connectedSession(within: budget)
-      return start
-    }
-    let connection = self.client.connection
-    if let error = connection.closed { throw LockError(self.name, error) }
-    guard !connection.hasBeenConnected, let patience = self.firstAnswerTimeout else { return start }
-    _ = try await self.connectedSession(within: budget.map { min($0, patience) } ?? patience)
-    return start
-  }
-
-  private func connectedSession(within timeout: Duration?) async throws(LockError) -> ZKSession {
-    if let session = self.client.currentSession, session.isConnected { return session }
-    do throws(ZooKeeperError) {
-      return try await self.client.waitForSession(within: timeout)
-    } catch {
-      throw LockError(self.name, error)
-    }
-  }
 
   /// A question first, and a node only if the answer is that nobody holds the lock.
   func askFirst(
@@ -260,34 +212,6 @@ final class NodeQueueBackend: ContentionBackend {
     return count == 0 ? nil : LockError.Wait(holder: first, place: count)
   }
 
-  func joined(_ contention: Contention<NodeQueueBackend>) {
-    guard let error = self.client.connection.closed else { return }
-    contention.handle(.closed(LockFailure(LockError(self.name, error))))
-  }
-
-  func unreachable(_ silence: Silence?, waited: Duration) -> LockError? {
-    let message: String
-    switch silence {
-    case _ where !self.client.connection.isConnected:
-      message = """
-        the connection to \(self.backend.instance) was lost and did not come back within the wait; \
-        check the servers, or wait longer
-        """
-    case .servers?:
-      message = """
-        \(self.backend.instance) did not get round to the request: the servers are slow, or refuse requests because of \
-        their load; try again later, or wait longer
-        """
-    case .proof?:
-      message = """
-        the lock is free, but the session was not proven to live within the wait: after an outage the proof takes a quarter of \
-        the session timeout; wait longer, or ask for a shorter session
-        """
-    case nil: return nil
-    }
-    return LockError(.unreachable, name: self.name, message: message, wait: LockError.Wait(waited: waited))
-  }
-
   func perform(_ jobs: [Job], for contention: Contention<NodeQueueBackend>) {
     for job in jobs {
       switch job {
@@ -296,28 +220,8 @@ final class NodeQueueBackend: ContentionBackend {
       case .cancelHook(let hook): hook.session.cancelHeartbeatHook(hook.id)
       case .prove(let session): session.retainInterest()
       case .stopProving(let session): session.releaseInterest()
+      case .tellBehind(let ahead): self.recipe.whenBehind?(self.name, ahead)
       }
-    }
-  }
-}
-
-extension Contention where Backend == NodeQueueBackend {
-  func observe(_ event: ZKSessionEvent) {
-    switch event {
-    case .connected(let session):
-      self.handle { _, local in
-        local.session = session
-        return .connected(session: session.generation)
-      }
-    case .suspended:
-      let questions = self.withLocal { _, local in
-        defer { local.questions = [:] }
-        return Array(local.questions.values)
-      }
-      for question in questions { question.resolve(.failure(ZooKeeperError(.connectionLoss, operation: "exists"))) }
-      self.handle(.suspended)
-    case .ended(let session, _): self.handle(.ended(session: session.generation))
-    case .closed(let error): self.handle(.closed(LockFailure(LockError(self.name, error))))
     }
   }
 }

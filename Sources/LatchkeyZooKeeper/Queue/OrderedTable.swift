@@ -23,6 +23,11 @@ struct OrderedTable<Key: Equatable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
+  subscript(_ key: Key, default value: @autoclosure () -> Value) -> Value {
+    get { self[key] ?? value() }
+    set { self[key] = newValue }
+  }
+
   mutating func removeAll(where isMeant: (Element) -> Bool) { self.entries.removeAll(where: isMeant) }
 
   private func index(of key: Key) -> Int? { self.entries.firstIndex { $0.key == key } }

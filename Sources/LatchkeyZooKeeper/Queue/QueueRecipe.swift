@@ -7,10 +7,21 @@ struct QueueRecipe: Sendable {
   let mark = ContenderIdentity.newMark()
   /// What is wrong with a directory in which contenders stand whom a rule calls foreign; nil if the rules name none.
   let mixedDirectory: String?
+  /// Where the queues stand below the directory of their name; nil if in that itself.
+  let subdirectory: String?
+  /// Called when a queue's contender has to wait: with the name, and with the number of those before it.
+  let whenBehind: (@Sendable (LockName, Int) -> Void)?
 
-  init(_ rule: @escaping @Sendable (Want) -> GrantRule, mixedDirectory: String? = nil) {
+  init(
+    _ rule: @escaping @Sendable (Want) -> GrantRule,
+    mixedDirectory: String? = nil,
+    subdirectory: String? = nil,
+    whenBehind: (@Sendable (LockName, Int) -> Void)? = nil
+  ) {
     self.rule = rule
     self.mixedDirectory = mixedDirectory
+    self.subdirectory = subdirectory
+    self.whenBehind = whenBehind
   }
 
   static func lock() -> QueueRecipe {
