@@ -56,6 +56,8 @@ public final class ZooKeeperLocks: LockProvider {
   /// Those of the read-write locks.
   let readWriteContentions: ContentionTable<NodeQueueBackend>
   let readWriteRecipe = QueueRecipe.readWriteLock()
+  /// Those of the semaphores, by their limits.
+  private let semaphores = Locked<[ZooKeeperSemaphore.Limit: SemaphoreSet]>([:])
   private let registration = Locked<UInt64?>(nil)
 
   /// Makes the locks of a client.
@@ -112,6 +114,31 @@ public final class ZooKeeperLocks: LockProvider {
     ZooKeeperReadWriteLock(name: name, locks: self)
   }
 
+  /// The semaphore of a name; its directories are `<root>/<name>/leases` and `<root>/<name>/locks`.
+  ///
+  /// It has nothing to do with the lock of that name. A lock must not have the name of one of the two directories, such as
+  /// `pool/locks` beside the semaphore `pool`: it would stand in the semaphore's queue.
+  ///
+  /// - Parameters:
+  ///   - name: The name that contenders agree on.
+  ///   - limit: How many permits there are; the same for all who use the semaphore.
+  /// - Returns: The semaphore.
+  public func semaphore(_ name: LockName, limit: ZooKeeperSemaphore.Limit) -> ZooKeeperSemaphore {
+    ZooKeeperSemaphore(name: name, locks: self, limit: limit)
+  }
+
+  /// The contenders for the permits of all semaphores with a limit.
+  func semaphores(limit: ZooKeeperSemaphore.Limit) -> SemaphoreSet {
+    let (set, isNew) = self.semaphores.withLock { sets -> (SemaphoreSet, Bool) in
+      if let set = sets[limit] { return (set, false) }
+      let set = SemaphoreSet(limit, of: self)
+      sets[limit] = set
+      return (set, true)
+    }
+    if isNew { set.begin(with: self.client) }
+    return set
+  }
+
   private static func placeProblem(_ root: String, chroot: String) -> String? {
     if let invalid = NodePath.problem(with: root) {
       return "the root \"\(root)\" is not valid: \(invalid); write it as /app/locks"
@@ -128,6 +155,7 @@ public final class ZooKeeperLocks: LockProvider {
       }
       for contention in contentions { contention.observe(event) }
     }
+    for set in self.semaphores.withLock({ Array($0.values) }) { set.observe(event) }
   }
 }
 

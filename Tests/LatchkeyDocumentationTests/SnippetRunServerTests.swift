@@ -61,6 +61,9 @@ struct SnippetRunServerTests {
         async let counts = OnZooKeeper.watch(client)
         try await client.delete("/workers/first")
         #expect(try await counts.last == 0)
+        let locks = ZooKeeperLocks(client: client)
+        try await OnZooKeeper.permits(locks)
+        try await OnZooKeeper.sharedLimit(locks).acquire(2, within: .seconds(5)).release()
       }
       let client = try ZooKeeperClient(configuration)
       let run = Task { try await client.run() }

@@ -40,6 +40,11 @@ struct QueueRecipe: Sendable {
     )
   }
 
+  /// The queue of those who want permits of a semaphore: a lock.
+  static func semaphore(whenBehind: @escaping @Sendable (LockName, Int) -> Void) -> QueueRecipe {
+    QueueRecipe({ _ in .mutex }, subdirectory: SemaphorePath.queue, whenBehind: whenBehind)
+  }
+
   static func election(_ layout: ZooKeeperElection.Layout) -> QueueRecipe {
     QueueRecipe { _ in .candidate(layout) }
   }

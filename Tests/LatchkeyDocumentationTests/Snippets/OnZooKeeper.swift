@@ -29,6 +29,24 @@ enum OnZooKeeper {
     // end
   }
 
+  static func permits(_ locks: ZooKeeperLocks) async throws {
+    // snippet: zookeeper permits
+    let reports = locks.semaphore("reports", limit: .fixed(5))
+    try await reports.withPermits(2, within: .seconds(30)) { held in
+      try held.ensureHeld()
+    }
+    // end
+  }
+
+  static func sharedLimit(_ locks: ZooKeeperLocks) async throws -> ZooKeeperSemaphore {
+    // snippet: zookeeper shared limit
+    let exports = locks.semaphore("exports", limit: .shared(seed: 2))
+    try await exports.setLimit(4)
+    let imports = locks.semaphore("imports", limit: .shared(seed: 2, path: "/limits/imports"))
+    // end
+    return imports
+  }
+
   static func service(_ configuration: ZooKeeperClient.Configuration) throws -> ServiceGroup {
     // snippet: zookeeper service
     let client = try ZooKeeperClient(configuration)

@@ -43,3 +43,24 @@ struct ReadWriteConformanceServerTests {
     try await expectPassed(check, on: try await Self.three.value, without: Self.inapplicable)
   }
 }
+
+@Suite("The ZooKeeper semaphore keeps the promises of the protocol", .serialized, .timeLimit(.minutes(30)))
+struct SemaphoreConformanceServerTests {
+  private static let inapplicable: Set<LockSubject.Need> = [.fencingTokens, .refusesOwner]
+  private static let one = Task {
+    try await LockSubject.zooKeeperSemaphore("one server", TestServers.conformance.value)
+  }
+  private static let three = Task {
+    try await LockSubject.zooKeeperSemaphore("three servers", TestServers.conformanceEnsemble.value)
+  }
+
+  @Test("on one server", arguments: LockConformance.checks + LockConformance.semaphoreChecks)
+  func oneServer(check: LockConformance.Check) async throws {
+    try await expectPassed(check, on: try await Self.one.value, without: Self.inapplicable)
+  }
+
+  @Test("on three servers", arguments: LockConformance.semaphoreChecks)
+  func threeServers(check: LockConformance.Check) async throws {
+    try await expectPassed(check, on: try await Self.three.value, without: Self.inapplicable)
+  }
+}

@@ -12,6 +12,7 @@ struct InteroperationServerTests {
     case curator, kazoo, go
     case besideCurator
     case curatorReadWrite, kazooWriting
+    case curatorSemaphore
 
     var testDescription: String {
       switch self {
@@ -21,6 +22,7 @@ struct InteroperationServerTests {
       case .besideCurator: "kazoo's Lock with Curator's node names"
       case .curatorReadWrite: "Apache Curator's InterProcessReadWriteLock"
       case .kazooWriting: "kazoo's WriteLock, told our node names"
+      case .curatorSemaphore: "Apache Curator's InterProcessSemaphoreV2"
       }
     }
   }
@@ -105,9 +107,14 @@ struct InteroperationServerTests {
         default: "kazoo_contender"
         }
       return ("/usr/bin/python3", ["\(Self.contenders)/\(name).py"])
-    case .curator, .curatorReadWrite:
+    case .curator, .curatorReadWrite, .curatorSemaphore:
       let path = "\(folder):\(Self.curator)"
-      let name = contender == .curator ? "CuratorContender" : "CuratorReadWriteContender"
+      let name =
+        switch contender {
+        case .curatorSemaphore: "CuratorSemaphoreContender"
+        case .curatorReadWrite: "CuratorReadWriteContender"
+        default: "CuratorContender"
+        }
       _ = try await Self.run("javac", ["-cp", path, "-d", folder, "\(Self.contenders)/\(name).java"])
       return ("java", ["-Xmx128m", "-cp", path, name])
     case .go:

@@ -120,6 +120,20 @@ final class TestClient: LockProvider {
     }
   }
 
+  /// The nodes by which permits of a semaphore are held or wanted, lowest number first.
+  func leases(of name: LockName) async throws -> [String] {
+    let directory = "/\(name)/leases"
+    do throws(ZooKeeperError) {
+      try await self.client.sync(directory)
+      return try await self.client.children(of: directory).sorted { $0.suffix(10) < $1.suffix(10) }
+    } catch {
+      guard error.code == .noNode else { throw error }
+      return []
+    }
+  }
+
+  func permits(of name: LockName) async throws -> Int { try await self.leases(of: name).count }
+
   /// Deletes a node by hand.
   func delete(_ path: String) async throws {
     let session = try await self.client.waitForSession(within: .seconds(10))
