@@ -44,6 +44,12 @@ private func description(_ text: String) {
     parsed?.label?.isIdentical(to: String(line)) == true,
     "the label \(text.debugDescription) is read as \(parsed as Any)"
   )
+  let told = ContenderDescription.text(ContenderDescription.text(label: text), limit: 7)
+  property(
+    ContenderDescription.limit(in: told) == 7
+      && ContenderDescription.parse(told)?.label?.isIdentical(to: String(line)) == true,
+    "the label \(text.debugDescription) with a limit is read as \(told.debugDescription)"
+  )
   property(
     parsed?.host == ThisProcess.host && parsed?.pid == ThisProcess.id,
     "\(text.debugDescription): \(parsed as Any)"

@@ -5,13 +5,14 @@ import Latchkey
 @testable import LatchkeyZooKeeper
 @testable import ZooKeeper
 
-/// The names of nodes: who contends, in which order, and which directory is whose. Input: a byte for what to do, then names on
+/// The names of nodes: who contends, in which order, and which directory is whose; and the limit of a semaphore. Input: a byte for what to do, then names on
 /// lines.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   var input = FuzzInput(start, count)
   switch input.byte() {
   case UInt8(ascii: "d"): directory(&input)
+  case UInt8(ascii: "l"): limit(input.bytes())
   case UInt8(ascii: "o"): ours(&input)
   case UInt8(ascii: "p"): path(input.text())
   default: list(&input)
@@ -95,6 +96,13 @@ private func ours(_ input: inout FuzzInput) {
     property(seen.wraps == (sequence < 0 || sequence >= Int32.max - (1 << 20) + 1), "\(text(name)): \(seen)")
     property(GrantRule.mutex.blockingMarker(of: text(name)) != nil, "\(text(name)) does not contend")
   }
+}
+
+/// A limit that can be read is written alike, and only four bytes can be read.
+private func limit(_ bytes: [UInt8]) {
+  let limit = SharedLimit.decode(bytes)
+  property((limit != nil) == (bytes.count == 4), "\(bytes) is read as \(limit as Any)")
+  if let limit { property(SharedLimit.encode(limit) == bytes, "\(bytes) is read as \(limit)") }
 }
 
 /// A valid path is its directory and its last part, put together.

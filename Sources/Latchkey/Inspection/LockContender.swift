@@ -9,15 +9,17 @@ public struct LockContender: Hashable, Sendable {
   /// key at Redis.
   public var identity: String
 
-  /// How a contender holds a read-write lock, or would hold it.
+  /// How a contender holds a read-write lock or a semaphore, or would hold it.
   public enum Access: String, Hashable, Sendable {
     /// Together with other readers.
     case reading
     /// Alone.
     case writing
+    /// With permits of a semaphore, beside others that have the rest.
+    case permits
   }
 
-  /// What the contender has of a read-write lock, or wants of it; nil for other locks.
+  /// What the contender has of a read-write lock or a semaphore, or wants of it; nil for other locks.
   public var access: Access?
 
   /// The machine, if the contender has left its name or address. Curator leaves an address, Latchkey a name.

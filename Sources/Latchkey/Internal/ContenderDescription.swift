@@ -68,15 +68,29 @@ package enum ContenderDescription {
     return quoted + "\""
   }
 
-  /// Reads what ``text(label:)`` writes; nil if it is anything else.
+  /// Reads what ``text(label:)`` writes, and ``text(_:limit:)``; nil if it is anything else.
   package static func parse(_ text: String) -> (host: String, pid: Int32, label: String?)? {
+    self.parts(of: text).map { ($0.host, $0.pid, $0.label) }
+  }
+
+  /// What a contender for permits of a semaphore has left.
+  ///
+  /// - Parameters:
+  ///   - text: What any contender leaves.
+  ///   - limit: How many permits there are, as it was told.
+  package static func text(_ text: String, limit: Int) -> String { "\(text) limit=\(limit)" }
+
+  /// How many permits a contender was told there are; nil if it has not left that.
+  package static func limit(in text: String) -> Int? { self.parts(of: text)?.limit.flatMap { Int($0) } }
+
+  private static func parts(of text: String) -> (host: String, pid: Int32, label: String?, limit: String?)? {
     var rest = text.unicodeScalars[...]
     guard
       let host = self.part("host=", of: &rest), let pid = self.part(" pid=", of: &rest).flatMap({ Int32($0) })
     else { return nil }
-    if rest.isEmpty { return (host, pid, nil) }
-    guard let label = self.part(" label=", of: &rest), rest.isEmpty else { return nil }
-    return (host, pid, label)
+    let label = self.part(" label=", of: &rest)
+    let limit = self.part(" limit=", of: &rest)
+    return rest.isEmpty ? (host, pid, label, limit) : nil
   }
 
   /// Takes one part off the front of a description.

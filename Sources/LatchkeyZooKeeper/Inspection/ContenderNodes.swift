@@ -24,8 +24,18 @@ struct ContenderNodes: Sendable {
   }
 
   let client: ZooKeeperClient
-  /// Who stands in the queue.
-  let rule: GrantRule
+  /// Whether a name is that of a contender's node.
+  let isContender: @Sendable (String) -> Bool
+
+  init(client: ZooKeeperClient, isContender: @escaping @Sendable (String) -> Bool) {
+    self.client = client
+    self.isContender = isContender
+  }
+
+  /// - Parameter rule: Who stands in the queue.
+  init(client: ZooKeeperClient, rule: GrantRule) {
+    self.init(client: client) { rule.blockingMarker(of: $0) != nil }
+  }
 
   /// All contenders' nodes in their order. One that goes away meanwhile is left out.
   func read(in directory: String) async throws(ZooKeeperError) -> [Node] {
@@ -34,7 +44,7 @@ struct ContenderNodes: Sendable {
       // A server that lags behind must not answer for the others.
       try await self.client.sync(directory)
       names = try await self.client.children(of: directory)
-        .filter { self.rule.blockingMarker(of: $0) != nil }
+        .filter(self.isContender)
     } catch {
       guard error.code == .noNode else { throw error }
       return []
@@ -59,7 +69,8 @@ struct ContenderNodes: Sendable {
 
   /// By number, unless numbers have wrapped or are about to.
   private static func inOrder(_ nodes: [Node]) -> [Node] {
-    let numbered = nodes.map { node in (node: node, number: ContenderIdentity.number(of: node.name)) }
+    let markers = ContenderIdentity.markers + [ContenderIdentity.leaseMarker]
+    let numbered = nodes.map { node in (node: node, number: ContenderIdentity.number(of: node.name, markers: markers)) }
     guard numbered.allSatisfy({ (0..<(1 << 31 - 1 << 20)).contains($0.number) }) else {
       return nodes.sorted { $0.stat.createdBy < $1.stat.createdBy }
     }

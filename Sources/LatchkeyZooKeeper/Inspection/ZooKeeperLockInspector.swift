@@ -24,6 +24,10 @@ public struct ZooKeeperLockInspector: LockInspector {
   /// Readers and writers of a read-write lock are told apart. A contender for a plain lock among them has a caveat. A node that has
   /// taken another's place, as when a writer goes on reading, is shown without a token: it has that of the node before.
   ///
+  /// Where nobody contends for a lock of that name, those who have permits of the semaphore of that name are shown, each as often as it
+  /// has permits, and those who wait for some. The limit is that of the semaphore's own node, or the one that our clients say they were
+  /// told; who was told another one has a caveat. Of a limit at a path of its own nothing is known.
+  ///
   /// - Parameter name: The lock.
   /// - Returns: What the servers show; ages are the difference between the servers' clocks and this machine's.
   /// - Throws: `LockError`: `unreachable`, `notAuthorized`, `cancelled`, `closed`, `backendFailure`.
@@ -35,9 +39,13 @@ public struct ZooKeeperLockInspector: LockInspector {
     )
     do throws(ZooKeeperError) {
       let nodes = try await ContenderNodes(client: self.client, rule: .writing).read(in: directory)
-      let now = WallClock.now
-      let contenders = Self.contenders(nodes, now: now)
-      return LockReport(name: name, backend: backend, contenders: contenders)
+      guard nodes.isEmpty else {
+        return LockReport(name: name, backend: backend, contenders: Self.contenders(nodes, now: WallClock.now))
+      }
+      let permits = try await PermitNodes(client: self.client).read(in: directory, now: WallClock.now)
+      var report = LockReport(name: name, backend: backend, contenders: permits.contenders)
+      report.limit = permits.limit
+      return report
     } catch {
       throw LockError(name, error)
     }

@@ -13,12 +13,16 @@ struct SemaphorePath: Sendable {
   let limit: String?
 
   init(_ name: LockName, root: String, _ limit: ZooKeeperSemaphore.Limit) {
-    let directory = LockPath.directory(of: name, under: root)
+    self.init(in: LockPath.directory(of: name, under: root), limit: limit)
+  }
+
+  /// - Parameter limit: Where the limit is from; nil if nobody needs to know.
+  init(in directory: String, limit: ZooKeeperSemaphore.Limit?) {
     self.leases = "\(directory)/leases"
     self.queue = "\(directory)/\(Self.queue)"
     self.limit =
       switch limit {
-      case .fixed: nil
+      case .fixed, nil: nil
       // No part of a name is written like this, so no lock has its directory there.
       case .shared(_, let path): path ?? "\(directory)/%limit"
       }

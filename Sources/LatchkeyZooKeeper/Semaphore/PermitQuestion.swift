@@ -11,7 +11,8 @@ struct PermitQuestion {
     var leases: [String]
     /// How many stand in line.
     var queued: Int
-    var limit: Int
+    /// nil if the node of the limit holds something else.
+    var limit: Int?
   }
 
   let backend: SemaphoreBackend
@@ -36,11 +37,11 @@ struct PermitQuestion {
     self.session.sync(path.leases) { _ in
       // Whatever came of it, the lists behind it tell.
     }
-    self.session.children(path.leases) { result in flight.answered { $0.leases = result.map { $0.0.sorted() } } }
+    self.session.children(path.leases) { result in flight.answered { $0.leases = result.map { $0.0 } } }
     self.backend.scanQueue(self.session) { result in flight.answered { $0.queued = result } }
     if let limit = path.limit {
       self.session.get(limit) { result in
-        flight.answered { $0.limit = result.map { SharedLimit.decode($0.0) ?? 0 } }
+        flight.answered { $0.limit = result.map { SharedLimit.decode($0.0) } }
       }
     }
     return await withDeadline(deadline) {
@@ -55,12 +56,12 @@ struct PermitQuestion {
 
     var leases: Result<[String], ZooKeeperError> = .failure(Self.unknown)
     var queued: Result<Int, ZooKeeperError> = .failure(Self.unknown)
-    var limit: Result<Int, ZooKeeperError> = .failure(Self.unknown)
+    var limit: Result<Int?, ZooKeeperError> = .failure(Self.unknown)
 
     var answer: Result<Answer, ZooKeeperError> {
       self.leases.flatMap { leases in
         self.queued.flatMap { queued in
-          self.limit.map { Answer(leases: leases, queued: queued, limit: $0) }
+          self.limit.map { Answer(leases: SemaphoreMachine.inOrder(leases), queued: queued, limit: $0) }
         }
       }
     }

@@ -55,6 +55,8 @@ final class SemaphoreBackend: ZooKeeperBackend {
   let mark: UInt64
   let queue: ContentionTable<NodeQueueBackend>
   let queueMark: UInt64
+  /// What our nodes say: of a fixed limit, which one, since it stands nowhere else.
+  let note: [UInt8]
   let lossOfClaim = "one of its nodes is gone: deleted by hand, or with its session"
   /// What makes the queue's contender, and outlives it.
   private weak let locks: ZooKeeperLocks?
@@ -63,6 +65,13 @@ final class SemaphoreBackend: ZooKeeperBackend {
     self.site = ContenderSite(name: name, locks: locks)
     self.path = SemaphorePath(name, root: locks.configuration.root, shared.limit)
     self.limit = shared.limit
+    let text = String(decoding: locks.data, as: UTF8.self)
+    self.note =
+      if case .fixed(let limit) = shared.limit {
+        Array(ContenderDescription.text(text, limit: limit).utf8)
+      } else {
+        locks.data
+      }
     self.mark = shared.mark
     (self.queue, self.queueMark) = (shared.queue, shared.queueMark)
     self.locks = locks
@@ -202,8 +211,9 @@ final class SemaphoreBackend: ZooKeeperBackend {
     let session = try await self.connectedSession(within: patience)
     let answer = try await PermitQuestion(backend: self, session: session).ask(until: deadline ?? .now)
     guard let answer else { return nil }
+    guard let limit = answer.limit else { throw self.noLimit(at: self.path.limit ?? "") }
     let leases = contention.withLocal { machine, _ in machine.counted(answer.leases) }
-    let missing = leases.count + permits - answer.limit
+    let missing = leases.count + permits - limit
     guard missing > 0 || answer.queued > 0 else { return nil }
     return LockError.Wait(holder: leases.first, place: max(1, leases.count + answer.queued))
   }

@@ -136,6 +136,11 @@ extension SemaphoreMachine {
   /// Whether more is wanted than there are, so that it would be waited for as long as the limit stays.
   func isBeyond(_ attempt: Attempt, _ limit: Int) -> Bool { attempt.permits > limit && self.rules.stepsAside }
 
+  /// Names of permits, lowest number first; what has no number comes before all.
+  static func inOrder(_ names: [String]) -> [String] {
+    names.map { (number: Self.number(of: $0) ?? -1, name: $0) }.sorted { $0 < $1 }.map(\.name)
+  }
+
   /// Whether a name is that of a permit's node.
   static func isPermit(_ name: String) -> Bool {
     ContenderIdentity.marker(of: name, among: [ContenderIdentity.leaseMarker]) != nil

@@ -33,14 +33,12 @@ extension SemaphoreMachine {
   /// Whoever heads the queue now waits for our nodes to go, if it counts as Curator does.
   mutating func unheaded(_ ticket: UInt64) -> [SemaphoreAction] {
     guard ticket == self.ticket, self.rules.reentersQueue else { return [] }
-    self.ticket = nil
-    self.isHead = false
-    return self.drop() + (self.demand.waits ? self.enterQueue() : self.proceed())
+    let leave = self.leaveQueue()
+    return leave + self.drop() + (self.demand.waits ? self.enterQueue() : self.proceed())
   }
 
   mutating func queueFailed(_ ticket: UInt64, _ failure: LockFailure) -> [SemaphoreAction] {
     guard ticket == self.ticket else { return [] }
-    self.ticket = nil
     return self.giveUp(failure)
   }
 

@@ -11,12 +11,21 @@ struct LockContenderTests {
 
   @Test(
     "is read as it was written, whatever the label holds",
-    arguments: [nil, "nightly", "two words", "a \"quoted\" \\ one", "", "label=x pid=3", "é🔒"]
+    arguments: [nil, "nightly", "two words", "a \"quoted\" \\ one", "", "label=x pid=3", "x limit=3", "é🔒"]
   )
   func ours(label: String?) {
     let contender = self.contender(ContenderDescription.text(label: label))
     #expect(contender.host == ThisProcess.host && contender.pid == ThisProcess.id)
     #expect(contender.label == label)
+  }
+
+  @Test("and so is the limit of a semaphore that it was told", arguments: [nil, "nightly", "limit=3", "x limit=3", ""])
+  func limit(label: String?) {
+    let text = ContenderDescription.text(label: label)
+    let told = ContenderDescription.text(text, limit: 7)
+    #expect(ContenderDescription.limit(in: told) == 7 && ContenderDescription.limit(in: text) == nil)
+    let contender = self.contender(told)
+    #expect(contender.label == label && contender.pid == ThisProcess.id)
   }
 
   @Test(

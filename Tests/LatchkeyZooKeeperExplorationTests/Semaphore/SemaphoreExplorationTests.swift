@@ -122,7 +122,7 @@ struct SemaphoreExplorationTests {
   }
 
   static let mistakes: [SeededMistake<SemaphoreModel>] = [
-    mistake("the permits are listed before the create", leadsTo: "did not show") {
+    mistake("the permits are listed before the create", [one], leadsTo: "did not show") {
       $0.shell.listsBehindCreate = false
       $0.rules.missesOwnNodes = false
     },
@@ -134,6 +134,8 @@ struct SemaphoreExplorationTests {
     },
     mistake(
       "who does not fit leaves its node",
+      [one],
+      curators: 1,
       leadsTo: "nothing more happens",
       given: { $0.rules.sweepsStrangers = false },
       change: { $0.rules.withdraws = false }
@@ -145,21 +147,28 @@ struct SemaphoreExplorationTests {
       after: .deletePlace,
       leadsTo: "nothing more happens"
     ) { $0.rules.reentersQueue = false },
-    mistake("the place in the queue is left before the node is made", curators: 1, leadsTo: "nothing more happens") {
+    mistake(
+      "the place in the queue is left before the node is made",
+      [one],
+      curators: 2,
+      leadsTo: "nothing more happens"
+    ) {
       $0.rules.keepsPlaceAsHead = false
     },
     mistake(
       "one of the permits before ours is watched",
-      [keeper + one, one],
+      [keeper + one],
+      curators: 1,
       limit: 2,
       leadsTo: "nothing more happens"
     ) {
       $0.shell.watchesAllPermits = false
     },
-    mistake("who heads the queue is deaf to permits", leadsTo: "nothing more happens") {
+    mistake("who heads the queue is deaf to permits", [one], curators: 1, leadsTo: "nothing more happens") {
       $0.rules.heedsPermits = false
     },
-    mistake("the fast path ignores the queue", [one + one, one], leadsTo: "comes before one that stood in the queue") {
+    mistake("the fast path ignores the queue", [one], curators: 1, leadsTo: "comes before one that stood in the queue")
+    {
       $0.rules.heedsQueue = false
     },
     mistake("the limit is read before the create", limit: 2, moves: [1], leadsTo: "at no moment") {
@@ -229,13 +238,19 @@ struct SemaphoreExplorationTests {
     mistake("what the server refused is not asked again", [one], after: .refuse, leadsTo: "nothing more happens") {
       $0.rules.repeatsRefused = false
     },
-    mistake("watches are not set once more after a reconnect", after: .cut, leadsTo: "nothing more happens") {
+    mistake(
+      "watches are not set once more after a reconnect",
+      [one],
+      curators: 1,
+      after: .cut,
+      leadsTo: "nothing more happens"
+    ) {
       $0.rules.watchesAgain = false
     },
     mistake("a grant needs no live session", [one], after: .pause, leadsTo: "after its deadline") {
       $0.rules.needsLiveTerm = false
     },
-    mistake("the deadline is later than the server's", after: .pause, leadsTo: "are held of") {
+    mistake("the deadline is later than the server's", [one], curators: 1, after: .pause, leadsTo: "are held of") {
       $0.shell.deadlineComesFirst = false
     },
     mistake("that a node is gone is not heeded", [one], after: .deleteByHand, leadsTo: "is never told") {
@@ -248,7 +263,7 @@ struct SemaphoreExplorationTests {
       after: .deleteByHand,
       leadsTo: "nothing more happens"
     ) { $0.rules.deletesRest = false },
-    mistake("who waits does not miss its nodes", after: .deleteByHand, leadsTo: "did not show") {
+    mistake("who waits does not miss its nodes", [one], after: .deleteByHand, leadsTo: "did not show") {
       $0.rules.missesOwnNodes = false
     },
     SeededMistake("a try is answered by a request that was sent before it", in: newcomers, leadsTo: "free all the time")

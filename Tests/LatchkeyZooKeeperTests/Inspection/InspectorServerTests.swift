@@ -106,6 +106,48 @@ struct InspectorServerTests {
     }
   }
 
+  @Test("of a semaphore, who has permits comes first, then who waits, with the limit that they were told")
+  func permits() async throws {
+    let servers = try await TestServers.shared.value
+    try await TestClient.with(servers, sessionTimeout: .seconds(20)) { client in
+      try await TestClient.with(servers, sessionTimeout: .seconds(20)) { other in
+        let name = try uniqueName("inspect")
+        let inspector = ZooKeeperLockInspector(client: other.client)
+        let lease = try await client.locks.semaphore(name, limit: .fixed(3)).acquire(2, within: .seconds(10))
+        let second = try await client.locks.semaphore(name, limit: .fixed(4)).acquire(within: .seconds(10))
+        let waiter = Task {
+          LeaseBox(try await other.locks.semaphore(name, limit: .fixed(3)).acquire(within: .seconds(30)))
+        }
+        try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)/locks") == 1 }
+        let report = try await inspector.inspect(name)
+        let holders = [report.holder].compactMap { $0 } + report.sharing
+        #expect(report.limit == 3 && holders.count == 3 && report.queue.map(\.place) == [1])
+        #expect(holders.allSatisfy { $0.access == .permits && $0.token == nil && $0.pid == ThisProcess.id })
+        #expect(holders.map(\.caveat) == [nil, nil, "was told a limit of 4"])
+        // Whoever is removed is told, and all of its permits come back.
+        let seen = try #require(report.holder)
+        #expect(try await inspector.remove(seen, from: name))
+        try await waiter.value.release()
+        await expectLost(lease)
+        try await second.release()
+        try await eventuallyTrue(within: .seconds(10)) { try await inspector.inspect(name).isFree }
+      }
+    }
+  }
+
+  @Test("of a semaphore with a limit that is shared, the limit is that of its node")
+  func sharedLimit() async throws {
+    try await TestClient.with(TestServers.shared.value, sessionTimeout: .seconds(20)) { client in
+      let name = try uniqueName("inspect")
+      let pool = client.locks.semaphore(name, limit: .shared(seed: 1))
+      let lease = try await pool.acquire(within: .seconds(10))
+      try await pool.setLimit(7)
+      let report = try await ZooKeeperLockInspector(client: client.client).inspect(name)
+      #expect(report.limit == 7 && report.holder != nil && report.sharing.isEmpty && report.queue.isEmpty)
+      try await lease.release()
+    }
+  }
+
   @Test("children that contend for nothing, or for another lock, are not counted")
   func strangers() async throws {
     try await TestClient.with(TestServers.shared.value) { client in

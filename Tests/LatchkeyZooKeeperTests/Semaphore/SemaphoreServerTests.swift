@@ -139,6 +139,8 @@ struct SemaphoreServerTests {
         let pool = client.locks.semaphore(name, limit: .shared(seed: 1, path: path))
         let error = await #expect(throws: LockError.self) { try await pool.acquire(within: .seconds(5)).release() }
         #expect(error?.code == .invalidConfiguration)
+        let refusal = await #expect(throws: LockError.self) { try await pool.tryAcquire()?.release() }
+        #expect(refusal?.code == .invalidConfiguration)
       }
     }
   }
