@@ -112,7 +112,7 @@ extension Contention where Backend == NodeQueueBackend {
     case .pause(let pause):
       self.wait(before: pause)
     case .warnAboutWrap:
-      self.logger.warning(
+      self.shell.client.configuration.logger.warning(
         "sequence numbers in the lock's directory have wrapped: contenders are ordered by creation, which costs a read each",
         metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(self.shell.directory)"])
       )

@@ -65,6 +65,12 @@ final class NodeQueueBackend: ZooKeeperBackend {
     self.markPrefix = ContenderIdentity.prefix(mark: recipe.mark)
   }
 
+  /// Where leases tell what becomes of them: a place in the queue of something else is nothing that anybody holds.
+  var logger: Logger {
+    self.recipe.subdirectory == nil
+      ? self.client.configuration.logger : Logger(label: "") { _ in SwiftLogNoOpLogHandler() }
+  }
+
   /// Whoever stands in a queue for something else has been answered, or waits for an answer to that.
   var firstAnswerTimeout: Duration? { self.recipe.subdirectory == nil ? self.site.answerTimeout : nil }
 

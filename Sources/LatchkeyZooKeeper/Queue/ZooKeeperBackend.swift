@@ -185,7 +185,7 @@ extension ZooKeeperBackend {
       return .failure(.lost(self.name, because: reason))
     case _ where code.isInDoubt: return nil
     default:
-      self.logger.warning(
+      self.client.configuration.logger.warning(
         "a lock's node could not be deleted; it stands in the way until the session ends",
         metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(path)", "error": "\(code)"])
       )
@@ -194,7 +194,7 @@ extension ZooKeeperBackend {
   }
 
   func logStranger(_ path: String) {
-    self.logger.notice(
+    self.client.configuration.logger.notice(
       "a node of this client that no attempt knows stands in the way: a create was carried out late; it is deleted",
       metadata: .lock(self.name, self.backend).and(["zookeeper.path": "\(path)"])
     )
@@ -225,7 +225,7 @@ extension ZooKeeperBackend {
       // Never cancelled: nobody holds the task.
       try? await Task.sleep(for: time)
       guard let contention, let lease, contention.giveBack(lease) else { return }
-      self.logger.warning(
+      self.client.configuration.logger.warning(
         "a lock that was lost has not been released for a whole session timeout: its node is deleted, so that others can go on",
         metadata: .lock(self.name, self.backend, lease.token)
           .and(["zookeeper.path": "\(self.paths(of: lease.node).joined(separator: " "))"])

@@ -1,7 +1,9 @@
+import InMemoryLogging
 import Latchkey
 import LatchkeyTestSupport
 import LatchkeyTesting
 import LatchkeyZooKeeper
+import Logging
 import Testing
 import ZooKeeper
 
@@ -116,6 +118,31 @@ struct SemaphoreServerTests {
       }
       try await lease.release()
       try await waiter.value.release()
+    }
+  }
+
+  @Test("who waits for permits when its session expires goes on waiting, and nobody is told that it has lost anything")
+  func expiredWaiter() async throws {
+    let servers = try await TestServers.shared.value
+    let lines = InMemoryLogHandler()
+    try await Self.with { name, client, _ in
+      let waiting = try await TestClient.open(servers) { $0.logger = Logger(label: "test") { _ in lines } }
+      let lease = try await client.locks.semaphore(name, limit: .fixed(1)).acquire()
+      let waiter = Task {
+        LeaseBox(try await waiting.locks.semaphore(name, limit: .fixed(1)).acquire(within: .seconds(60)))
+      }
+      try await eventuallyTrue(within: .seconds(10)) { try await client.count("/\(name)/locks") == 1 }
+      try await eventuallyTrue(within: .seconds(10)) { try await client.permits(of: name) == 2 }
+      let place = try await client.scan("/\(name)/locks")?.first
+      try await servers.member().expireSession(try waiting.sessionID)
+      try await eventuallyTrue(within: .seconds(20)) {
+        guard let first = try await client.scan("/\(name)/locks")?.first, first != place else { return false }
+        return try await client.permits(of: name) == 2
+      }
+      try await lease.release()
+      try await waiter.value.release()
+      #expect(!lines.entries.contains { $0.message == "the lock was lost while it was held" })
+      await waiting.close()
     }
   }
 
