@@ -69,7 +69,7 @@ struct PermitQuestion {
 }
 
 extension SemaphoreBackend {
-  /// Counts those who stand in the queue, nodes of this client aside: whoever asks does not stand there.
+  /// Counts the contenders in the queue without the nodes of this client: the caller does not stand there.
   func scanQueue(_ session: ZKSession, _ done: @escaping @Sendable (Result<Int, ZooKeeperError>) -> Void) {
     session.scan(
       directory: self.path.queue,

@@ -17,7 +17,7 @@ final class QueuePlace: Sendable {
   /// - Parameters:
   ///   - queue: The contenders for the queues of all names.
   ///   - locks: What they belong to.
-  ///   - contention: What is told of it, with the ticket.
+  ///   - contention: What handles its events, which carry the ticket.
   func enter(
     _ queue: ContentionTable<NodeQueueBackend>,
     of locks: ZooKeeperLocks,

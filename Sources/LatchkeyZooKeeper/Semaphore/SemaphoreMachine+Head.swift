@@ -30,7 +30,7 @@ extension SemaphoreMachine {
     return self.proceed()
   }
 
-  /// Whoever heads the queue now waits for our nodes to go, if it counts as Curator does.
+  /// The new head of the queue waits for our nodes to go, if it counts as Curator does.
   mutating func unheaded(_ ticket: UInt64) -> [SemaphoreAction] {
     guard ticket == self.ticket, self.rules.reentersQueue else { return [] }
     let leave = self.leaveQueue()
