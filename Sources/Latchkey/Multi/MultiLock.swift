@@ -170,8 +170,7 @@ extension DistributedLock {
   /// Whether several may hold it at once: it is the reading half of a read-write lock, or made of such halves alone.
   var isShared: Bool {
     if let half = self as? any ReadWriteHalf { return half.isShared }
-    guard let multi = self as? MultiLock else { return false }
-    return multi.members.allSatisfy { ($0 as? any ReadWriteHalf)?.isShared == true }
+    return (self as? MultiLock)?.members.allSatisfy(\.isShared) ?? false
   }
 }
 

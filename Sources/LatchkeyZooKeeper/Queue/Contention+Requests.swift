@@ -81,12 +81,7 @@ extension Contention where Backend == NodeQueueBackend {
       if isStale { session.cancelHeartbeatHook(hook) }
     case .awaitLiveTerm(let session):
       guard let session = self.session(session, current) else { return }
-      session.onLiveTerm { term in
-        if term != nil { return self.handle(.termLive(session: session.generation)) }
-        // If it is not too short it is over, which the client reports by itself.
-        guard let error = self.shell.tooShort(session) else { return }
-        self.handle(.unprovable(session: session.generation, LockFailure(error)))
-      }
+      self.awaitLiveTerm(of: session)
     case .behind(let place):
       guard let first = place.first, let session = current else { return }
       self.describeHolder(first, session)
@@ -213,13 +208,6 @@ extension Contention where Backend == NodeQueueBackend {
         }
         if let done { self.handle(.ordered(attempt: attempt, done)) }
       }
-    }
-  }
-
-  /// Reads who holds the lock, for those whose wait may run out.
-  private func describeHolder(_ node: String, _ session: ZKSession) {
-    self.shell.describe(self.shell.path(node), session) { description in
-      self.withLocal { _, local in local.holder = (node, description) }
     }
   }
 

@@ -15,7 +15,7 @@ final class NodeQueueBackend: ZooKeeperBackend {
     var session: ZKSession?
   }
 
-  struct Local: Sendable {
+  struct Local: ZooKeeperLocal {
     var session: ZKSession?
     /// Whether an answer has shown a contender ahead of ours.
     var sawContenderAhead = false
@@ -71,7 +71,7 @@ final class NodeQueueBackend: ZooKeeperBackend {
       ? self.client.configuration.logger : Logger(label: "") { _ in SwiftLogNoOpLogHandler() }
   }
 
-  /// Whoever stands in a queue for something else has been answered, or waits for an answer to that.
+  /// A caller that queues for something else has its first answer, or waits for that elsewhere.
   var firstAnswerTimeout: Duration? { self.recipe.subdirectory == nil ? self.site.answerTimeout : nil }
 
   static func contention(
@@ -110,20 +110,17 @@ final class NodeQueueBackend: ZooKeeperBackend {
 
   // MARK: Sessions
 
-  static func session(in local: Local) -> ZKSession? { local.session }
-  static func adopt(_ session: ZKSession, in local: inout Local) { local.session = session }
   static func connected(_ session: UInt64) -> NodeQueueEvent { .connected(session: session) }
   static var suspended: NodeQueueEvent { .suspended }
   static func ended(_ session: UInt64) -> NodeQueueEvent { .ended(session: session) }
   static func closed(_ failure: LockFailure) -> NodeQueueEvent { .closed(failure) }
   static func ownGone(_ node: NodeQueueNode) -> NodeQueueEvent { .ownGone(node) }
+  static func termLive(_ session: UInt64) -> NodeQueueEvent { .termLive(session: session) }
+  static func unprovable(_ session: UInt64, _ failure: LockFailure) -> NodeQueueEvent {
+    .unprovable(session: session, failure)
+  }
 
   // MARK: Under the lock
-
-  func context(_ local: Local) -> Bool {
-    // Don't fire expiry handlers here: user code must not run under this lock.
-    local.session?.term.isLive ?? false
-  }
 
   func terms(of node: NodeQueueNode, _ local: inout Local) -> ClaimTerms<ClaimLease> {
     guard let session = local.session else { preconditionFailure("a grant without a session") }
@@ -176,8 +173,7 @@ final class NodeQueueBackend: ZooKeeperBackend {
   }
 
   func wait(at place: NodeQueuePlace?, _ local: Local) -> LockError.Wait {
-    let holder = local.holder.flatMap { holder in holder.node == place?.first ? holder.description : nil }
-    return LockError.Wait(holder: holder ?? place?.first, place: place?.ahead)
+    local.wait(behind: place?.first, ahead: place?.ahead)
   }
 
   func silence(

@@ -41,18 +41,34 @@ struct ContenderSite: Sendable {
   }
 }
 
+/// What the backends of locks and of semaphores in ZooKeeper keep about one name.
+protocol ZooKeeperLocal: Sendable {
+  var session: ZKSession? { get set }
+  /// Who made the first node that others wait behind, once it has been read.
+  var holder: (node: String, description: String)? { get set }
+}
+
+extension ZooKeeperLocal {
+  /// What a place tells callers.
+  func wait(behind first: String?, ahead: Int?) -> LockError.Wait {
+    let known = self.holder.flatMap { holder in holder.node == first ? holder.description : nil }
+    return LockError.Wait(holder: known ?? first, place: ahead)
+  }
+}
+
 /// What the backends of locks and of semaphores in ZooKeeper have in common: one session, its proof, and what errors mean.
 protocol ZooKeeperBackend: ContentionBackend
 where
-  Source == ZooKeeperLocks, Silence == ZooKeeperSilence, Timer == Task<Void, Never>, Machine: LitteringMachine
+  Source == ZooKeeperLocks, Silence == ZooKeeperSilence, Timer == Task<Void, Never>, Local: ZooKeeperLocal,
+  Machine: LitteringMachine, Machine.Context == Bool
 {
   var site: ContenderSite { get }
 
+  /// The path of a node by its name.
+  func path(_ node: String) -> String
+
   /// The paths of a claim's nodes.
   func paths(of claim: Machine.Claim) -> [String]
-
-  static func session(in local: Local) -> ZKSession?
-  static func adopt(_ session: ZKSession, in local: inout Local)
 
   // The machine's words for what sessions tell.
   static func connected(_ session: UInt64) -> Machine.Event
@@ -60,6 +76,8 @@ where
   static func ended(_ session: UInt64) -> Machine.Event
   static func closed(_ failure: LockFailure) -> Machine.Event
   static func ownGone(_ claim: Machine.Claim) -> Machine.Event
+  static func termLive(_ session: UInt64) -> Machine.Event
+  static func unprovable(_ session: UInt64, _ failure: LockFailure) -> Machine.Event
 }
 
 extension ZooKeeperBackend {
@@ -72,6 +90,11 @@ extension ZooKeeperBackend {
   var logger: Logger { self.site.client.configuration.logger }
   var tryTimeout: Duration? { self.site.answerTimeout }
   var firstAnswerTimeout: Duration? { self.site.answerTimeout }
+
+  func context(_ local: Local) -> Bool {
+    // Don't fire expiry handlers here: user code must not run under this lock.
+    local.session?.term.isLive ?? false
+  }
 
   // MARK: Before anything is asked
 
@@ -200,26 +223,12 @@ extension ZooKeeperBackend {
     )
   }
 
-  /// Reads who made a node, for those whose wait may run out.
-  func describe(_ path: String, _ session: ZKSession, _ done: @escaping @Sendable (String) -> Void) {
-    session.get(path) { result in
-      guard case .success((let data, let stat)) = result else { return }
-      let owner = String(UInt64(bitPattern: stat.ephemeralOwner), radix: 16)
-      done(
-        ContenderDescription.name(
-          note: String(decoding: data.prefix(2048), as: UTF8.self),
-          identity: "\(NodePath.lastComponent(of: path)), session 0x\(owner)"
-        )
-      )
-    }
-  }
-
   // MARK: Leases
 
   /// A holder that does not let go of what it has lost keeps everybody waiting for as long as the session lives, which others
   /// cannot tell from a lock that is held. It is given one more session timeout to stop.
   func termEnded(_ lease: ClaimLease, of contention: Contention<Self>) {
-    let session = contention.withLocal { Self.session(in: $1) } ?? self.client.currentSession
+    let session = contention.withLocal { $1.session } ?? self.client.currentSession
     let time = session?.timeout ?? self.client.configuration.sessionTimeout
     Task.detached { [weak contention, weak lease] in
       // Never cancelled: nobody holds the task.
@@ -236,7 +245,7 @@ extension ZooKeeperBackend {
   /// Asks the server whether a lease's nodes still stand. The deadline itself moves with the session's heartbeats alone: an answer
   /// to a read proves nothing about the session.
   func extend(_ lease: ClaimLease, of contention: Contention<Self>) async throws(LockError) {
-    guard let session = contention.withLocal({ Self.session(in: $1) }), session.generation == lease.node.session
+    guard let session = contention.withLocal({ $1.session }), session.generation == lease.node.session
     else { throw .lost(self.name, because: "its session is over") }
     for path in self.paths(of: lease.node) {
       let result = await askDespiteLoad(until: lease.term.deadline) {
@@ -259,7 +268,7 @@ extension Contention where Backend: ZooKeeperBackend {
     switch event {
     case .connected(let session):
       self.handle { _, local in
-        Backend.adopt(session, in: &local)
+        local.session = session
         return Backend.connected(session.generation)
       }
     case .suspended:
@@ -273,6 +282,29 @@ extension Contention where Backend: ZooKeeperBackend {
   /// The session that a request is for; nil if it is over.
   func session(_ generation: UInt64, _ current: ZKSession?) -> ZKSession? {
     current?.generation == generation ? current : nil
+  }
+
+  /// Reports that a session is proven to live, or why it never will be.
+  func awaitLiveTerm(of session: ZKSession) {
+    session.onLiveTerm { term in
+      if term != nil { return self.handle(Backend.termLive(session.generation)) }
+      // If it is not too short it is over, which the client reports by itself.
+      guard let error = self.shell.tooShort(session) else { return }
+      self.handle(Backend.unprovable(session.generation, LockFailure(error)))
+    }
+  }
+
+  /// Reads who made a node, for those whose wait may run out.
+  func describeHolder(_ node: String, _ session: ZKSession) {
+    session.get(self.shell.path(node)) { result in
+      guard case .success((let data, let stat)) = result else { return }
+      let owner = String(UInt64(bitPattern: stat.ephemeralOwner), radix: 16)
+      let description = ContenderDescription.name(
+        note: String(decoding: data.prefix(2048), as: UTF8.self),
+        identity: "\(node), session 0x\(owner)"
+      )
+      self.withLocal { _, local in local.holder = (node, description) }
+    }
   }
 
   /// Comes back with an event after a while: the servers have too much to do.

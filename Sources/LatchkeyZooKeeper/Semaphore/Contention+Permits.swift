@@ -34,17 +34,10 @@ extension Contention where Backend == SemaphoreBackend {
       self.watchLater(claim, number, session)
     case .awaitLiveTerm(let session):
       guard let session = self.session(session, current) else { return }
-      session.onLiveTerm { term in
-        if term != nil { return self.handle(.termLive(session: session.generation)) }
-        // If it is not too short it is over, which the client reports by itself.
-        guard let error = self.shell.tooShort(session) else { return }
-        self.handle(.unprovable(session: session.generation, LockFailure(error)))
-      }
+      self.awaitLiveTerm(of: session)
     case .behind(let place):
       guard let first = place.first, let session = current else { return }
-      self.shell.describe(self.shell.path(first), session) { description in
-        self.withLocal { _, local in local.holder = (first, description) }
-      }
+      self.describeHolder(first, session)
     case .delete(let claim):
       guard let session = self.session(claim.session, current) else {
         return self.handle(.deleted(claim, .failure(.sessionOver)))

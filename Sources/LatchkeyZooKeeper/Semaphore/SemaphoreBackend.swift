@@ -18,7 +18,7 @@ final class SemaphoreBackend: ZooKeeperBackend {
     var session: ZKSession?
   }
 
-  struct Local: Sendable {
+  struct Local: ZooKeeperLocal {
     var session: ZKSession?
     /// How often in a row the servers have refused a request because of their load.
     var refusals = 0
@@ -115,20 +115,17 @@ final class SemaphoreBackend: ZooKeeperBackend {
 
   // MARK: Sessions
 
-  static func session(in local: Local) -> ZKSession? { local.session }
-  static func adopt(_ session: ZKSession, in local: inout Local) { local.session = session }
   static func connected(_ session: UInt64) -> SemaphoreEvent { .connected(session: session) }
   static var suspended: SemaphoreEvent { .suspended }
   static func ended(_ session: UInt64) -> SemaphoreEvent { .ended(session: session) }
   static func closed(_ failure: LockFailure) -> SemaphoreEvent { .closed(failure) }
   static func ownGone(_ claim: PermitClaim) -> SemaphoreEvent { .ownGone(claim) }
+  static func termLive(_ session: UInt64) -> SemaphoreEvent { .termLive(session: session) }
+  static func unprovable(_ session: UInt64, _ failure: LockFailure) -> SemaphoreEvent {
+    .unprovable(session: session, failure)
+  }
 
   // MARK: Under the lock
-
-  func context(_ local: Local) -> Bool {
-    // Don't fire expiry handlers here: user code must not run under this lock.
-    local.session?.term.isLive ?? false
-  }
 
   func terms(of claim: PermitClaim, _ local: inout Local) -> ClaimTerms<ClaimLease> {
     guard let session = local.session else { preconditionFailure("a grant without a session") }
@@ -180,8 +177,7 @@ final class SemaphoreBackend: ZooKeeperBackend {
   }
 
   func wait(at place: SemaphorePlace?, _ local: Local) -> LockError.Wait {
-    let holder = local.holder.flatMap { holder in holder.node == place?.first ? holder.description : nil }
-    return LockError.Wait(holder: holder ?? place?.first, place: place?.ahead)
+    local.wait(behind: place?.first, ahead: place?.ahead)
   }
 
   func silence(
